@@ -1,0 +1,25 @@
+"""A reproducibility study of 3D ResNet-RS (arXiv 2109.01696).
+
+Importing the package loads neither TensorFlow nor JAX: its parts are imported when
+they are first named.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+#: The public address of the study; the only place where it is written.
+REPOSITORY = "https://github.com/r3d-rs/r3d-rs"
+
+_PARTS = ("data", "evaluation", "models", "paper", "study", "training")
+
+
+def __getattr__(name: str):
+    """Import a part of the package on its first use."""
+    if name in _PARTS:
+        return importlib.import_module(f"r3d_rs.{name}")
+    raise AttributeError(f"module 'r3d_rs' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PARTS])

@@ -1,0 +1,1 @@
+"""Prediction over many views and the accuracies made from it."""

@@ -1,0 +1,113 @@
+"""Multi-view evaluation: softmax of every view, averaged over a video's views (§4.1)."""
+
+import dataclasses
+import hashlib
+import math
+
+import keras
+import numpy as np
+from scipy.stats import binomtest
+
+from r3d_rs.data import pipeline
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.training.fit import build_model
+from r3d_rs.training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Predictions for a split, one row a video.
+
+    Attributes:
+        ids: `(video,)` names of the videos.
+        labels: `(video,)` their classes as integers.
+        probabilities: `(video, class)` softmax averaged over the views.
+        clip_top1: share of all single views whose best class is right.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    clip_top1: float
+
+    def correct(self, k: int = 1) -> np.ndarray:
+        """Say for each video whether its class is among the `k` most probable."""
+        own = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return (self.probabilities > own[:, None]).sum(1) < k
+
+    def metrics(self) -> dict:
+        """Return the accuracies, in [0, 1], with the 95 % Wilson interval of top-1."""
+        right = self.correct()
+        interval = binomtest(int(right.sum()), len(right)).proportion_ci(
+            method="wilson"
+        )
+        return {
+            "video_top1": float(right.mean()),
+            "video_top1_interval": [float(interval.low), float(interval.high)],
+            "video_top5": float(self.correct(5).mean()),
+            "clip_top1": self.clip_top1,
+            "num_videos": len(self.labels),
+        }
+
+    def ids_sha256(self) -> str:
+        """Return the SHA-256 of the sorted ids, one a line."""
+        lines = "".join(f"{name}\n" for name in sorted(self.ids.tolist()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def evaluate(
+    model: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    split: str = "test",
+    batch_clips: int = 96,
+    transform=None,
+) -> Evaluation:
+    """Predict every video of a split exactly once.
+
+    The network is rebuilt for the evaluation size with the model's weights. Batches
+    hold whole videos; the last is padded, and what it predicts for padding is dropped.
+
+    Args:
+        model: trained weights.
+        dataset: a prepared dataset.
+        recipe: gives the views and their size.
+        split: of the dataset.
+        batch_clips: about how many views are predicted at once.
+        transform: applied to a video's views `(view, time, height, width, channel)`
+            first, for probes such as reversed clips.
+    """
+    network = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
+    network.set_weights(model.get_weights())
+    views = recipe.temporal_views * recipe.spatial_views
+    videos = max(1, batch_clips // views)
+    ids, labels, probabilities = [], [], []
+
+    def predict(batch):
+        clips = np.concatenate(batch)
+        padded = np.zeros((videos * views, *clips.shape[1:]), clips.dtype)
+        padded[: len(clips)] = clips
+        logits = network.predict_on_batch(padded)[: len(clips)]
+        softmax = np.exp(logits - logits.max(-1, keepdims=True))
+        softmax /= softmax.sum(-1, keepdims=True)
+        probabilities.extend(softmax.reshape(len(batch), views, -1))
+
+    batch = []
+    for video in pipeline.evaluation_views(
+        dataset, recipe, split=split
+    ).as_numpy_iterator():
+        ids.append(video["id"].decode())
+        labels.append(int(video["label"]))
+        clips = video["views"]
+        batch.append(clips if transform is None else transform(clips))
+        if len(batch) == videos:
+            predict(batch)
+            batch = []
+    if batch:
+        predict(batch)
+    probabilities, labels = np.stack(probabilities), np.array(labels)
+    clip_top1 = float((probabilities.argmax(-1) == labels[:, None]).mean())
+    if not math.isfinite(probabilities.sum()):
+        raise ValueError("the model's predictions are not all finite")
+    return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1)

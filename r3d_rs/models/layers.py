@@ -1,0 +1,332 @@
+"""The layers a bottleneck block is made of.
+
+Tensors are `(batch, time, height, width, channel)`. Kernels keep their 3-D shape
+`(time, height, width, in, out)`, so checkpoints fit; the arithmetic is done by 2-D
+convolutions, which on a CPU run several times faster than the 3-D ones.
+"""
+
+import keras
+from keras import ops
+
+#: Initializer of every convolution (official implementation, `resnet_3d.py`).
+CONV_INITIALIZER = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"},
+}
+
+
+def fold_frames(x):
+    """Return frames as images: `(batch * time, height, width, channel)`."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def unfold_frames(x, frames: int):
+    """Undo `fold_frames` for clips of `frames` frames."""
+    return ops.reshape(x, (-1, frames, *x.shape[1:]))
+
+
+def conv3d(x, kernel, strides=(1, 1, 1)):
+    """Convolve clips with a 3-D kernel through one 2-D convolution, SAME padding.
+
+    A `k×1×1` kernel slides over (time, pixel) images. Any other one sees each output
+    frame's `k` input frames stacked as channels (for `k` = 1 that is the frame itself).
+
+    Args:
+        x: `(batch, time, height, width, in)`; all but the batch is known.
+        kernel: `(time, height, width, in, out)`.
+        strides: over time, height and width.
+
+    Returns:
+        `(batch, ceil(time / s_t), ceil(height / s_h), ceil(width / s_w), out)`, equal to
+        a 3-D convolution up to rounding.
+    """
+    _, frames, height, width, channels = x.shape
+    taps, rows, columns, _, filters = kernel.shape
+    if rows == columns == 1 and strides[1:] != (1, 1):
+        x = x[:, :, :: strides[1], :: strides[2]]  # SAME pads nothing for 1×1
+        height, width = x.shape[2:4]
+        strides = (strides[0], 1, 1)
+    if taps > 1 and rows == columns == 1:
+        pixels = ops.reshape(x, (-1, frames, height * width, channels))
+        kernel = ops.reshape(kernel, (taps, 1, channels, filters))
+        y = ops.conv(pixels, kernel, (strides[0], 1), "same", "channels_last")
+        return ops.reshape(y, (-1, y.shape[1], height, width, filters))
+    if taps > 1 or strides[0] > 1:
+        x = _stack_taps(x, taps, strides[0])
+        kernel = ops.transpose(kernel, (1, 2, 0, 3, 4))
+    frames = x.shape[1]
+    kernel = ops.reshape(kernel, (rows, columns, taps * channels, filters))
+    y = ops.conv(fold_frames(x), kernel, strides[1:], "same", "channels_last")
+    return unfold_frames(y, frames)
+
+
+def _stack_taps(x, taps: int, stride: int):
+    """Stack the `taps` frames that each output frame sees along the channels."""
+    frames = x.shape[1]
+    out = -(-frames // stride)
+    padding = max((out - 1) * stride + taps - frames, 0)
+    before = padding // 2  # SAME puts the odd frame of padding at the end
+    x = ops.pad(x, [(0, 0), (before, padding - before), (0, 0), (0, 0), (0, 0)])
+    last = (out - 1) * stride + 1
+    return ops.concatenate([x[:, t : t + last : stride] for t in range(taps)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class Conv3D(keras.layers.Layer):
+    """A 3-D convolution with SAME padding and no bias, computed by `conv3d`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: over time, height and width.
+        strides: over time, height and width.
+    """
+
+    def __init__(self, filters, kernel_size, strides=(1, 1, 1), **kwargs):
+        """Keep the geometry; the kernel is made by `build`."""
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = tuple(kernel_size)
+        self.strides = tuple(strides)
+
+    def build(self, input_shape):
+        """Create the kernel `(time, height, width, in, out)`."""
+        self.kernel = self.add_weight(
+            (*self.kernel_size, input_shape[-1], self.filters),
+            initializer=keras.initializers.get(CONV_INITIALIZER),
+            name="kernel",
+        )
+
+    def call(self, x):
+        """Convolve."""
+        return conv3d(x, ops.convert_to_tensor(self.kernel), self.strides)
+
+    def compute_output_shape(self, input_shape):
+        """Give the shape of the output, `ceil(size / stride)` along each axis."""
+        sizes = zip(input_shape[1:4], self.strides, strict=True)
+        return (input_shape[0], *(-(-n // s) for n, s in sizes), self.filters)
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+        }
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class BatchNorm(keras.layers.Layer):
+    """Batch normalization over all axes but the channel's.
+
+    It is Keras' own in its numbers: statistics in float32, the moving variance without
+    Bessel's correction. On TensorFlow it runs as one fused operation over folded frames
+    instead of several passes over memory.
+
+    Args:
+        momentum: of the moving statistics.
+        epsilon: added to the variance; 1e-5 as published (Keras' default is 1e-3).
+        zero_scale: start with a scale of zero instead of one.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, zero_scale=False, **kwargs):
+        """Keep the settings; the four variables are made by `build`."""
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.zero_scale = zero_scale
+
+    def build(self, input_shape):
+        """Create scale, offset and the moving statistics, in float32."""
+
+        def channels(name, initializer, trainable):
+            return self.add_weight(
+                (input_shape[-1],),
+                initializer=initializer,
+                name=name,
+                trainable=trainable,
+                autocast=False,
+            )
+
+        self.gamma = channels("gamma", "zeros" if self.zero_scale else "ones", True)
+        self.beta = channels("beta", "zeros", True)
+        self.moving_mean = channels("moving_mean", "zeros", False)
+        self.moving_variance = channels("moving_variance", "ones", False)
+
+    def call(self, x, training=False):
+        """Normalize with the batch's statistics in training, else the moving ones."""
+        training = training and self.trainable
+        normalize = _fused if keras.backend.backend() == "tensorflow" else _plain
+        y, mean, variance = normalize(self, x, training)
+        if training:
+            for moving, batch in (
+                (self.moving_mean, mean),
+                (self.moving_variance, variance),
+            ):
+                moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        return y
+
+    def compute_output_shape(self, input_shape):
+        """Give the input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "zero_scale": self.zero_scale,
+        }
+
+
+def _fused(norm: BatchNorm, x, training):
+    import tensorflow as tf
+
+    folded = fold_frames(x)
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=folded,
+        scale=ops.convert_to_tensor(norm.gamma),
+        offset=ops.convert_to_tensor(norm.beta),
+        mean=[] if training else ops.convert_to_tensor(norm.moving_mean),
+        variance=[] if training else ops.convert_to_tensor(norm.moving_variance),
+        epsilon=norm.epsilon,
+        is_training=training,
+    )
+    if training:  # the fused operation gives the unbiased variance
+        count = tf.cast(tf.reduce_prod(tf.shape(folded)[:3]), variance.dtype)
+        variance = variance * (count - 1) / count
+    return unfold_frames(y, x.shape[1]), mean, variance
+
+
+def _plain(norm: BatchNorm, x, training):
+    mean, variance = norm.moving_mean.value, norm.moving_variance.value
+    wide = ops.cast(x, "float32")
+    if training:
+        mean, variance = ops.moments(wide, axes=(0, 1, 2, 3))
+    scale = norm.gamma * ops.rsqrt(variance + norm.epsilon)
+    return ops.cast(wide * scale + (norm.beta - mean * scale), x.dtype), mean, variance
+
+
+def _pool(x):
+    """Average over time and space: `(batch, channel)`."""
+    return ops.mean(x, axis=(1, 2, 3))
+
+
+def _scale(x, gate):
+    """Multiply each channel of each clip by its gate `(batch, channel)`."""
+    return x * gate[:, None, None, None, :]
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class SqueezeExcitation(keras.layers.Layer):
+    """Squeeze-and-excitation over time and space (§3.1), hidden width `ratio * channel`.
+
+    Args:
+        ratio: of the hidden width to the channels; 0.25 in the paper.
+    """
+
+    def __init__(self, ratio, **kwargs):
+        """Keep the ratio; the two dense layers are made by `build`."""
+        super().__init__(**kwargs)
+        self.ratio = ratio
+
+    def build(self, input_shape):
+        """Create the reducing and the expanding layer."""
+        channels = input_shape[-1]
+        hidden = max(1, int(channels * self.ratio))
+        for name, units, inputs, activation in (
+            ("reduce", hidden, channels, "relu"),
+            ("expand", channels, hidden, "sigmoid"),
+        ):
+            layer = keras.layers.Dense(
+                units,
+                activation=activation,
+                kernel_initializer=keras.initializers.get(CONV_INITIALIZER),
+                name=name,
+                dtype=self.dtype_policy,
+            )
+            layer.build((None, inputs))
+            setattr(self, name, layer)
+
+    def call(self, x):
+        """Scale each channel by its excitation."""
+        return _scale(x, self.expand(self.reduce(_pool(x))))
+
+    def compute_output_shape(self, input_shape):
+        """Give the input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {"ratio": self.ratio}
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class SelfGating(keras.layers.Layer):
+    """Self-gating of S3D-G (§3.1): each channel times a sigmoid of all pooled ones."""
+
+    def build(self, input_shape):
+        """Create the gate, channels to channels."""
+        channels = input_shape[-1]
+        self.gate = keras.layers.Dense(
+            channels,
+            activation="sigmoid",
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.01),
+            name="gate",
+            dtype=self.dtype_policy,
+        )
+        self.gate.build((None, channels))
+
+    def call(self, x):
+        """Scale each channel by its gate."""
+        return _scale(x, self.gate(_pool(x)))
+
+    def compute_output_shape(self, input_shape):
+        """Give the input's shape."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class StochasticDepth(keras.layers.Layer):
+    """Drop the whole residual of a clip in training, with probability `rate`.
+
+    A residual that stays is divided by `1 - rate`, so inference needs no change.
+    """
+
+    def __init__(self, rate, **kwargs):
+        """Keep the rate and a seed generator of its own."""
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        """Drop residuals in training."""
+        if not training or self.rate == 0:
+            return x
+        keep = 1 - self.rate
+        draw = keras.random.uniform(
+            (ops.shape(x)[0], 1, 1, 1, 1), seed=self.seed_generator
+        )
+        return x * ops.cast(ops.floor(keep + draw) / keep, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        """Give the input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | {"rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class MaxPool(keras.layers.Layer):
+    """The stem's max-pooling, 1×3×3 with stride 1×2×2 and SAME padding."""
+
+    def call(self, x):
+        """Pool each frame."""
+        y = ops.max_pool(fold_frames(x), 3, 2, "same", "channels_last")
+        return unfold_frames(y, x.shape[1])
+
+    def compute_output_shape(self, input_shape):
+        """Give the shape with height and width halved, rounded up."""
+        batch, frames, height, width, channels = input_shape
+        return (batch, frames, -(-height // 2), -(-width // 2), channels)

@@ -1,0 +1,292 @@
+"""3D ResNets: the paper's R3D-50 baseline and R3D-RS-50 to 350 (Table 1).
+
+Architecture as in the official implementation (`backbones/resnet_3d.py` and
+`layers/nn_blocks_3d.py` of tf-models-official 2.20.0); where its code and the paper's
+text differ, the default is what gives the paper's parameter counts.
+"""
+
+import keras
+from keras import ops
+
+from r3d_rs.models.layers import (
+    BatchNorm,
+    Conv3D,
+    MaxPool,
+    SelfGating,
+    SqueezeExcitation,
+    StochasticDepth,
+)
+
+#: Blocks in stages C2 to C5 by depth.
+DEPTHS = {
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+    270: (4, 29, 53, 4),
+    300: (4, 36, 54, 4),
+    350: (4, 36, 72, 4),
+}
+
+#: Stem and squeeze-excitation ratio that a name stands for.
+NAMES = {"r3d-50": (50, "7x7", 0.0)} | {
+    f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS
+}
+
+STEMS = ("resnet-d", "7x7")
+SELF_GATING = ("last", "all", "none")
+
+#: Filters of the bottleneck's inner convolutions in C2 to C5; the outer has 4 times.
+FILTERS = (64, 128, 256, 512)
+#: Kernel size in time of every block's first convolution in C2 to C5.
+TEMPORAL_KERNELS = (1, 1, 3, 3)
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class Bottleneck(keras.layers.Layer):
+    """A residual block: k×1×1, 1×3×3 and 1×1×1 convolutions, gates, stochastic depth.
+
+    The gates act in the order of the published code, self-gating before
+    squeeze-excitation (the paper's §3.1 names them the other way round).
+
+    Args:
+        filters: of the two inner convolutions; the last has `4 * filters`.
+        temporal_kernel: kernel size in time of the first convolution.
+        stride: in height and width, at the 1×3×3 convolution and the shortcut.
+        projection: whether the shortcut is a convolution (the first block of a stage).
+        squeeze_excitation: its ratio, 0 for none.
+        self_gating: whether there is one.
+        stochastic_depth: probability of dropping the residual in training.
+        zero_init_last: start the last normalization's scale at zero.
+    """
+
+    def __init__(
+        self,
+        filters,
+        temporal_kernel=1,
+        stride=1,
+        projection=False,
+        squeeze_excitation=0.0,
+        self_gating=False,
+        stochastic_depth=0.0,
+        zero_init_last=False,
+        **kwargs,
+    ):
+        """Create the block's layers."""
+        super().__init__(**kwargs)
+        self.settings = {
+            "filters": filters,
+            "temporal_kernel": temporal_kernel,
+            "stride": stride,
+            "projection": projection,
+            "squeeze_excitation": squeeze_excitation,
+            "self_gating": self_gating,
+            "stochastic_depth": stochastic_depth,
+            "zero_init_last": zero_init_last,
+        }
+
+        def conv(name, filters, kernel_size, stride=1):
+            return Conv3D(
+                filters,
+                kernel_size,
+                (1, stride, stride),
+                name=name,
+                dtype=self.dtype_policy,
+            )
+
+        def norm(name, zero_scale=False):
+            return BatchNorm(zero_scale=zero_scale, name=name, dtype=self.dtype_policy)
+
+        self.shortcut_conv = self.shortcut_norm = None
+        if projection:
+            self.shortcut_conv = conv("shortcut_conv", 4 * filters, (1, 1, 1), stride)
+            self.shortcut_norm = norm("shortcut_norm")
+        self.temporal_conv = conv("temporal_conv", filters, (temporal_kernel, 1, 1))
+        self.norm1 = norm("norm1")
+        self.spatial_conv = conv("spatial_conv", filters, (1, 3, 3), stride)
+        self.norm2 = norm("norm2")
+        self.expand_conv = conv("expand_conv", 4 * filters, (1, 1, 1))
+        self.norm3 = norm("norm3", zero_init_last)
+        self.self_gating = self.squeeze_excitation = None
+        if self_gating:
+            self.self_gating = SelfGating(name="self_gating", dtype=self.dtype_policy)
+        if squeeze_excitation:
+            self.squeeze_excitation = SqueezeExcitation(
+                squeeze_excitation, name="squeeze_excitation", dtype=self.dtype_policy
+            )
+        self.stochastic_depth = StochasticDepth(
+            stochastic_depth, name="stochastic_depth", dtype=self.dtype_policy
+        )
+
+    def residual_layers(self):
+        """List the residual branch's layers in the order they act."""
+        layers = [
+            self.temporal_conv,
+            self.norm1,
+            self.spatial_conv,
+            self.norm2,
+            self.expand_conv,
+            self.norm3,
+            self.self_gating,
+            self.squeeze_excitation,
+            self.stochastic_depth,
+        ]
+        return [layer for layer in layers if layer is not None]
+
+    def build(self, input_shape):
+        """Build every layer of the block."""
+        if self.shortcut_conv is not None:
+            self.shortcut_conv.build(input_shape)
+            self.shortcut_norm.build(self.shortcut_conv.compute_output_shape(input_shape))
+        for layer in self.residual_layers():
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, x, training=False):
+        """Return `relu(shortcut(x) + residual(x))`."""
+        shortcut = x
+        if self.shortcut_conv is not None:
+            shortcut = self.shortcut_norm(self.shortcut_conv(x), training=training)
+        x = ops.relu(self.norm1(self.temporal_conv(x), training=training))
+        x = ops.relu(self.norm2(self.spatial_conv(x), training=training))
+        x = self.norm3(self.expand_conv(x), training=training)
+        if self.self_gating is not None:
+            x = self.self_gating(x)
+        if self.squeeze_excitation is not None:
+            x = self.squeeze_excitation(x)
+        x = self.stochastic_depth(x, training=training)
+        return ops.relu(x + shortcut)
+
+    def compute_output_shape(self, input_shape):
+        """Give the shape of the output."""
+        shape = self.spatial_conv.compute_output_shape(input_shape)
+        return (*shape[:-1], 4 * shape[-1])
+
+    def get_config(self):
+        """Return the arguments."""
+        return super().get_config() | self.settings
+
+
+def build(
+    name: str,
+    frames: int = 16,
+    size: int = 224,
+    num_classes: int = 400,
+    *,
+    width: float = 1.0,
+    stem: str | None = None,
+    squeeze_excitation: float | None = None,
+    self_gating: str = "last",
+    stochastic_depth: float = 0.0,
+    dropout: float = 0.5,
+    zero_init_last: bool = False,
+) -> keras.Model:
+    """Build a 3D ResNet that maps clips to logits.
+
+    Args:
+        name: "r3d-50" (the paper's baseline) or "r3d-rs-50" to "r3d-rs-350". It fixes
+            depth, stem and squeeze-excitation, and nothing about training.
+        frames: frames the network sees; the paper's 32 sampled with stride 2 are 16.
+        size: height and width of a frame, in pixels.
+        num_classes: length of the logits.
+        width: multiplies every number of channels.
+        stem: "resnet-d" (three convolutions) or "7x7"; by default the name's.
+        squeeze_excitation: ratio, 0 for none; by default the name's (0.25 for R3D-RS).
+        self_gating: in the "last" block of each stage (this gives the parameter counts
+            of Table 3), in "all" blocks (the text of §3.1) or in "none".
+        stochastic_depth: initial rate `r` (§4.3: 0.2); the blocks of stage `i` drop
+            with `r * i / 5`, as in the official implementation.
+        dropout: rate before the head.
+        zero_init_last: start each block's last normalization scale at zero (not in the
+            paper; the pantomime scale uses it).
+
+    Returns:
+        A functional model, `(batch, frames, size, size, 3)` to float32
+        `(batch, num_classes)`; inputs are scaled to [0, 1]. Its weights fit any other
+        `frames` and `size`.
+
+    Raises:
+        ValueError: naming the argument, its value and the values allowed.
+    """
+    if name not in NAMES:
+        raise ValueError(f"name is {name!r}; allowed are {', '.join(NAMES)}")
+    depth, named_stem, named_ratio = NAMES[name]
+    stem = named_stem if stem is None else stem
+    ratio = named_ratio if squeeze_excitation is None else squeeze_excitation
+    _check(frames, size, num_classes, width, stem, ratio, self_gating)
+    for argument, rate in (
+        ("stochastic_depth", stochastic_depth),
+        ("dropout", dropout),
+    ):
+        if not 0 <= rate < 1:
+            raise ValueError(f"{argument} is {rate!r}; allowed is 0 <= rate < 1")
+
+    def channels(filters):
+        return max(1, int(filters * width))
+
+    clip = keras.Input((frames, size, size, 3), name="clip")
+    x = _stem(clip, stem, channels)
+    for stage, (blocks, filters, temporal_kernel) in enumerate(
+        zip(DEPTHS[depth], FILTERS, TEMPORAL_KERNELS, strict=True), start=2
+    ):
+        for block in range(1, blocks + 1):
+            first, last = block == 1, block == blocks
+            x = Bottleneck(
+                channels(filters),
+                temporal_kernel,
+                stride=2 if first and stage > 2 else 1,
+                projection=first,
+                squeeze_excitation=ratio,
+                self_gating=self_gating == "all" or (self_gating == "last" and last),
+                stochastic_depth=stochastic_depth * stage / 5,
+                zero_init_last=zero_init_last,
+                name=f"stage{stage}_block{block}",
+            )(x)
+    x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
+    x = keras.layers.Dropout(dropout, name="dropout")(x)
+    logits = keras.layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomUniform(-0.05, 0.05),
+        dtype="float32",
+        name="head",
+    )(x)
+    return keras.Model(clip, logits, name=name.replace("-", "_"))
+
+
+def _check(frames, size, num_classes, width, stem, ratio, self_gating):
+    for argument, value in (
+        ("frames", frames),
+        ("size", size),
+        ("num_classes", num_classes),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{argument} is {value!r}; allowed is an integer >= 1")
+    if not width > 0:
+        raise ValueError(f"width is {width!r}; allowed is a number > 0")
+    if not 0 <= ratio <= 1:
+        raise ValueError(
+            f"squeeze_excitation is {ratio!r}; allowed is a ratio from 0 (none) to 1"
+        )
+    for argument, value, allowed in (
+        ("stem", stem, STEMS),
+        ("self_gating", self_gating, SELF_GATING),
+    ):
+        if value not in allowed:
+            raise ValueError(
+                f"{argument} is {value!r}; allowed are {', '.join(allowed)}"
+            )
+
+
+def _stem(x, stem: str, channels):
+    """Halve time once and space twice (Table 1: Stem and Pool)."""
+    if stem == "resnet-d":
+        convolutions = [(32, (5, 3, 3), 2), (32, (1, 3, 3), 1), (64, (1, 3, 3), 1)]
+    else:
+        convolutions = [(64, (5, 7, 7), 2)]
+    for i, (filters, kernel_size, stride) in enumerate(convolutions, start=1):
+        x = Conv3D(
+            channels(filters), kernel_size, (stride,) * 3, name=f"stem_conv{i}"
+        )(x)
+        x = BatchNorm(name=f"stem_norm{i}")(x)
+        x = keras.layers.ReLU(name=f"stem_relu{i}")(x)
+    return MaxPool(name="stem_pool")(x)
