@@ -46,6 +46,17 @@ def tables(arguments) -> None:
         print(path)
 
 
+def probes(arguments) -> None:
+    """Measure how much of a dataset's accuracy is motion."""
+    from r3d_rs.data import datasets
+    from r3d_rs.study import experiments, run
+    from r3d_rs.study import probes as study_probes
+
+    dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
+    recipe = run.recipe_of(experiments.point("RS-50"), dataset.name)
+    print(study_probes.write(dataset, recipe, Path(arguments.results)))
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the commands."""
     top = argparse.ArgumentParser(prog="python -m r3d_rs", description=__doc__)
@@ -61,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help=points.__doc__)
     command.add_argument("--results", default="results")
     command.set_defaults(command=points)
+
+    command = commands.add_parser("probes", help=probes.__doc__)
+    command.add_argument("--dataset", default="pantomime-20")
+    command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
+    command.add_argument("--results", default="results")
+    command.set_defaults(command=probes)
 
     command = commands.add_parser("tables", help=tables.__doc__)
     command.add_argument("--results", default="results")

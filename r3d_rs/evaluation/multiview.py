@@ -1,4 +1,4 @@
-"""Multi-view evaluation: softmax of every view, averaged over a video's views (§4.1)."""
+"""Multi-view evaluation: each view's softmax, averaged over a video (§4.1)."""
 
 import dataclasses
 import hashlib

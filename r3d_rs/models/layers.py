@@ -37,7 +37,7 @@ def conv3d(x, kernel, strides=(1, 1, 1)):
         strides: over time, height and width.
 
     Returns:
-        `(batch, ceil(time / s_t), ceil(height / s_h), ceil(width / s_w), out)`, equal to
+        `(batch, ceil(time / s_t), ceil(height / s_h), ceil(width / s_w), out)`: that of
         a 3-D convolution up to rounding.
     """
     _, frames, height, width, channels = x.shape
@@ -218,7 +218,9 @@ def _scale(x, gate):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class SqueezeExcitation(keras.layers.Layer):
-    """Squeeze-and-excitation over time and space (§3.1), hidden width `ratio * channel`.
+    """Squeeze-and-excitation over time and space (§3.1).
+
+    The hidden layer has `ratio * channel` units.
 
     Args:
         ratio: of the hidden width to the channels; 0.25 in the paper.

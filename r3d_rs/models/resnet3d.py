@@ -137,7 +137,9 @@ class Bottleneck(keras.layers.Layer):
         """Build every layer of the block."""
         if self.shortcut_conv is not None:
             self.shortcut_conv.build(input_shape)
-            self.shortcut_norm.build(self.shortcut_conv.compute_output_shape(input_shape))
+            self.shortcut_norm.build(
+                self.shortcut_conv.compute_output_shape(input_shape)
+            )
         for layer in self.residual_layers():
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
@@ -284,9 +286,9 @@ def _stem(x, stem: str, channels):
     else:
         convolutions = [(64, (5, 7, 7), 2)]
     for i, (filters, kernel_size, stride) in enumerate(convolutions, start=1):
-        x = Conv3D(
-            channels(filters), kernel_size, (stride,) * 3, name=f"stem_conv{i}"
-        )(x)
+        x = Conv3D(channels(filters), kernel_size, (stride,) * 3, name=f"stem_conv{i}")(
+            x
+        )
         x = BatchNorm(name=f"stem_norm{i}")(x)
         x = keras.layers.ReLU(name=f"stem_relu{i}")(x)
     return MaxPool(name="stem_pool")(x)

@@ -1,4 +1,4 @@
-"""One run: a point of the study trained and evaluated, step by step for its notebook."""
+"""One run: a point of the study trained and evaluated, step by step."""
 
 import dataclasses
 import datetime
@@ -120,7 +120,11 @@ class Run:
         paper = recipe_of(self.point, "kinetics-400")
         changed = recipes.difference(paper, self.recipe)
         rows = {
-            name: (value, getattr(self.recipe, name), "changed" if name in changed else "")
+            name: (
+                value,
+                getattr(self.recipe, name),
+                "changed" if name in changed else "",
+            )
             for name, value in dataclasses.asdict(paper).items()
         }
         return pd.DataFrame.from_dict(
@@ -135,9 +139,9 @@ class Run:
 
     def sample_clips(self, dataset: datasets.Dataset):
         """Draw some training clips as the network sees them."""
-        from r3d_rs.study import figures
+        from r3d_rs.study import pictures
 
-        return figures.sample_clips(dataset, self.recipe, self.seed)
+        return pictures.sample_clips(dataset, self.recipe, self.seed)
 
     def train(self, dataset: datasets.Dataset) -> pd.DataFrame:
         """Train and return the history, one row an epoch."""
@@ -150,9 +154,9 @@ class Run:
 
     def curves(self, history: pd.DataFrame):
         """Draw loss, accuracy and learning rate over the epochs."""
-        from r3d_rs.study import figures
+        from r3d_rs.study import pictures
 
-        return figures.learning_curves(history)
+        return pictures.learning_curves(history)
 
     def evaluate(self, dataset: datasets.Dataset):
         """Predict every test video over the recipe's views."""
@@ -168,7 +172,11 @@ class Run:
         metrics = evaluation.metrics()
         low, high = metrics["video_top1_interval"]
         rows = [
-            ("video top-1 (%)", metrics["video_top1"], f"{100*low:.1f} to {100*high:.1f}"),
+            (
+                "video top-1 (%)",
+                metrics["video_top1"],
+                f"{100 * low:.1f} to {100 * high:.1f}",
+            ),
             ("video top-5 (%)", metrics["video_top5"], ""),
             ("clip top-1 (%)", metrics["clip_top1"], ""),
         ]
@@ -179,9 +187,9 @@ class Run:
 
     def example_predictions(self, dataset: datasets.Dataset, evaluation):
         """Draw a few test videos with the classes found most probable."""
-        from r3d_rs.study import figures
+        from r3d_rs.study import pictures
 
-        return figures.example_predictions(dataset, self.recipe, evaluation)
+        return pictures.example_predictions(dataset, self.recipe, evaluation)
 
     def write_record(self, evaluation) -> Path:
         """Write the per-video scores and, last, the record."""
@@ -192,7 +200,9 @@ class Run:
 
         counted = complexity(
             build_model(
-                self.recipe, evaluation.probabilities.shape[1], size=self.recipe.eval_size
+                self.recipe,
+                evaluation.probabilities.shape[1],
+                size=self.recipe.eval_size,
             )
         )
         total = datetime.datetime.now(datetime.UTC) - self._started
@@ -247,7 +257,10 @@ def commit() -> str:
 
     def git(*arguments):
         return subprocess.run(
-            ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", folder, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
 
     try:

@@ -49,7 +49,12 @@ def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
 
 
 def fit(
-    dataset: Dataset, recipe: Recipe, *, seed: int, verbose: int | None = None
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int,
+    verbose: int | None = None,
+    transform=None,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train the recipe's network from scratch.
 
@@ -60,6 +65,7 @@ def fit(
             every dropped residual.
         verbose: 1 for a progress bar, 2 for a line an epoch; by default a bar on a
             terminal and lines elsewhere.
+        transform: applied to every batch of clips, for probes such as single frames.
 
     Returns:
         The trained model and its history: loss (with the L2 term), accuracy (on the
@@ -89,8 +95,9 @@ def fit(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile="auto" if keras.backend.backend() == "jax" else False,
     )
+    transform = transform or (lambda clips: clips)
     clips = pipeline.training_clips(dataset, recipe, seed=seed).map(
-        lambda clip, label: (clip, tf.one_hot(label, len(dataset.classes)))
+        lambda clip, label: (transform(clip), tf.one_hot(label, len(dataset.classes)))
     )
     history = model.fit(
         clips,

@@ -106,7 +106,6 @@ PANTOMIME = {
     "batch_size": 32,
     "warmup_epochs": 1.0,
     "temporal_views": 4,
-    "spatial_views": 3,
     "optimizer": "adam",
     "learning_rate": 0.003,
     "nesterov": False,

@@ -1,0 +1,77 @@
+# Every door of the study. Needs Python 3.11, 3.12 or 3.13 and make; the rest is
+# installed into .venv from requirements.lock.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+# The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
+POINT ?= RS-50
+SEED ?= 0
+RECORD := results/pantomime-20/scaling/$(POINT)/seed-$(SEED)
+RUNNING := build/runs/scaling-$(POINT)-seed-$(SEED).ipynb
+
+.PHONY: help study prepare point tables test book serve lint lock clean
+
+help:
+	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
+	@echo "make test    the test suite, on TensorFlow and on JAX"
+	@echo "make book    the tables and the book from the records in results/"
+	@echo "make serve   show the book at http://localhost:8000"
+	@echo "make lint    ruff, on modules and notebooks"
+	@echo "make lock    resolve pyproject.toml into requirements.lock again"
+	@echo "make clean   remove what was built, except .venv and results/"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; \
+	sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	'Python 3.11, 3.12 or 3.13 is needed, found %d.%d: make PYTHON=python3.12' % v)"
+	@echo "Setting up .venv from requirements.lock"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+study: point
+	@$(MAKE) --no-print-directory book
+	@echo
+	@echo "The book is ready. Open file://$(CURDIR)/book/_build/html/index.html"
+
+prepare: $(READY)
+	$(BIN)/python -m r3d_rs data prepare pantomime-20
+
+# The notebook runs under build/ and moves into results/ once it has succeeded, so a
+# failed run leaves nothing there.
+point: prepare
+	mkdir -p $(dir $(RUNNING)) $(dir $(RECORD))
+	$(BIN)/papermill --log-output --no-progress-bar notebooks/scaling.ipynb \
+	  $(RUNNING) -p point $(POINT) -p dataset pantomime -p seed $(SEED)
+	mv $(RUNNING) $(RECORD).ipynb
+
+tables: $(READY)
+	$(BIN)/python -m r3d_rs tables
+
+book: tables
+	$(BIN)/python book/collect_runs.py
+	$(BIN)/jupyter-book build -W -n --keep-going book
+
+serve: $(READY)
+	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
+
+test: $(READY)
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow and not tensorflow_only"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --extra test pyproject.toml \
+	  -o requirements.lock
+
+clean:
+	rm -rf build book/_build book/runs .pytest_cache .ruff_cache *.egg-info

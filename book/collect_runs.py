@@ -1,0 +1,76 @@
+"""Copy the executed notebooks of the runs into the book's sources.
+
+Papermill's output notebooks lie beside the records in results/. The copies differ in
+their title only, which names the run. A notebook that did not run to its end stops the
+build: the book shows finished runs.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+BOOK = Path(__file__).parent
+RESULTS = BOOK.parent / "results"
+
+INDEX = """# The runs
+
+Every point of ours in Figure 2 is one run of `notebooks/scaling.ipynb` by papermill.
+These pages are its outputs: parameters, recipe, clips, training, evaluation and record.
+
+"""
+
+
+class UnfinishedRun(Exception):
+    """An executed notebook that failed, or was stopped, before its last cell."""
+
+
+def check_finished(notebook: dict, path: Path) -> None:
+    """Raise `UnfinishedRun` unless papermill ran the notebook to its end."""
+    papermill = notebook["metadata"].get("papermill")
+    if papermill is None:
+        raise UnfinishedRun(f"{path}: papermill did not run this notebook")
+    if papermill.get("exception"):
+        raise UnfinishedRun(f"{path}: the run failed (metadata.papermill.exception)")
+    for number, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "code" and cell.get("execution_count") is None:
+            raise UnfinishedRun(f"{path}: cell {number} has not been executed")
+        if any(o["output_type"] == "error" for o in cell.get("outputs", ())):
+            raise UnfinishedRun(f"{path}: cell {number} raised an error")
+    if not path.with_suffix(".json").exists():
+        raise UnfinishedRun(f"{path}: there is no record beside it")
+
+
+def titled(notebook: dict, title: str) -> dict:
+    """Return the notebook with another first heading."""
+    first, *rest = notebook["cells"]
+    lines = "".join(first["source"]).splitlines(keepends=True)
+    source = "".join([f"# {title}\n", *lines[1:]])
+    return {**notebook, "cells": [{**first, "source": source}, *rest]}
+
+
+def collect(results: Path, book: Path) -> list[Path]:
+    """Copy every run of the scaling study, write their index, return the copies."""
+    folder = book / "runs"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "scaling").mkdir(parents=True)
+    copies, lines = [], []
+    for path in sorted(results.glob("*/scaling/*/seed-*.ipynb")):
+        dataset, _, point, seed = path.relative_to(results).with_suffix("").parts
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        check_finished(notebook, path)
+        title = f"{point} on {dataset}, {seed.replace('-', ' ')}"
+        copy = folder / "scaling" / f"{dataset}-{point}-{seed}.ipynb"
+        copy.write_text(json.dumps(titled(notebook, title)), encoding="utf-8")
+        copies.append(copy)
+        lines.append(f"- [{title}](scaling/{copy.name})\n")
+    text = INDEX + ("".join(lines) or "No point has been run yet.\n")
+    (folder / "index.md").write_text(text, encoding="utf-8")
+    return copies
+
+
+if __name__ == "__main__":
+    try:
+        print(f"{len(collect(RESULTS, BOOK))} runs in the book")
+    except UnfinishedRun as error:
+        sys.exit(str(error))

@@ -1,0 +1,101 @@
+"""The paper's Table 1, read off a network instead of typed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+
+from r3d_rs.models.layers import Conv3D
+from r3d_rs.models.resnet3d import Bottleneck
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One row of the paper's Table 1.
+
+    Args:
+        stage: "Input", "Stem", "Pool", "C2" to "C5" or "Head".
+        output_size: `T×H²` of what the stage gives ("1×1²" for the head).
+        operations: its operations in the order they act, joined by " / "; a convolution
+            is its kernel `T×H²` and its filters, with the stride where it is not 1 (in
+            the first block of a stage).
+        blocks: how often they are repeated; 1 outside C2 to C5.
+    """
+
+    stage: str
+    output_size: str
+    operations: str
+    blocks: int = 1
+
+
+def table1(model: keras.Model) -> list[StageRow]:
+    """Describe a network stage by stage, as the paper's Table 1 does.
+
+    Two things differ from the printed table: the stem's third convolution, which it
+    leaves out, and self-gating (SG), which is in the last block of each stage and acts
+    before squeeze-excitation (SE), as in the official implementation.
+
+    Args:
+        model: a network of `models.build`.
+
+    Returns:
+        The rows from the input to the head.
+    """
+    layers = model.layers
+    stem = [layer for layer in layers if isinstance(layer, Conv3D)]
+    pool = model.get_layer("stem_pool")
+    rows = [
+        StageRow("Input", _size(model.input.shape), "-"),
+        StageRow("Stem", _size(stem[-1].output.shape), _join(map(_kernel, stem))),
+        StageRow("Pool", _size(pool.output.shape), "max 1×3², stride 1×2²"),
+    ]
+    for stage in range(2, 6):
+        blocks = [
+            layer
+            for layer in layers
+            if isinstance(layer, Bottleneck) and layer.name.startswith(f"stage{stage}_")
+        ]
+        first = blocks[0]
+        convs = (first.temporal_conv, first.spatial_conv, first.expand_conv)
+        operations = [*map(_kernel, convs), *filter(None, [_gates(blocks)])]
+        size = _size(blocks[-1].output.shape)
+        rows.append(StageRow(f"C{stage}", size, _join(operations), len(blocks)))
+    dropout, head = model.get_layer("dropout"), model.get_layer("head")
+    operations = ["average pool", f"dropout {dropout.rate:g}", f"FC, {head.units}"]
+    rows.append(StageRow("Head", "1×1²", _join(operations)))
+    return rows
+
+
+def _join(operations: Iterable[str]) -> str:
+    return " / ".join(operations)
+
+
+def _size(shape) -> str:
+    return _extent(shape[1:4])
+
+
+def _extent(lengths) -> str:
+    frames, height, width = lengths
+    return f"{frames}×{height}²" if height == width else f"{frames}×{height}×{width}"
+
+
+def _kernel(conv: Conv3D) -> str:
+    text = f"{_extent(conv.kernel_size)}, {conv.filters}"
+    if max(conv.strides) > 1:
+        text += f", stride {_extent(conv.strides)}"
+    return text
+
+
+def _gates(blocks: list[Bottleneck]) -> str:
+    present = {
+        "SG": [block.self_gating is not None for block in blocks],
+        "SE": [block.squeeze_excitation is not None for block in blocks],
+        "SD": [block.stochastic_depth.rate > 0 for block in blocks],
+    }
+    names = []
+    for name, where in present.items():
+        if all(where):
+            names.append(name)
+        elif any(where):
+            names.append(f"{name} (last block)")
+    return "-".join(names)

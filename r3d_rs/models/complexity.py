@@ -1,0 +1,134 @@
+"""Parameters and multiply-adds of a network, counted from its layers."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+
+from r3d_rs.models.layers import BatchNorm, Conv3D
+from r3d_rs.models.resnet3d import Bottleneck
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Size and cost of a network; `complexity` counts them.
+
+    Args:
+        params: trainable and frozen variables and the moving statistics of batch
+            normalization, the convention of the paper's "Params" columns.
+        trainable_params: those that training changes.
+        macs: multiply-adds of one clip at the network's input size.
+        elementwise: operations of the residual sums, of the products with gates and of
+            the averages over time and space, one for each element.
+    """
+
+    params: int
+    trainable_params: int
+    macs: int
+    elementwise: int
+
+    @property
+    def gmacs(self) -> float:
+        """Multiply-adds in units of 10^9."""
+        return self.macs / 1e9
+
+    @property
+    def profiler_gflops(self) -> float:
+        """Half of what TensorFlow's profiler counts, in units of 10^9.
+
+        The paper's FLOPs columns are this number, rounded up (Table 3's 204 for
+        R3D-RS-200 is rounded down; Table 4 prints the same network as 205).
+        """
+        return (self.macs + self.elementwise / 2) / 1e9
+
+
+def complexity(model: keras.Model) -> Complexity:
+    """Count a network's parameters and the multiply-adds of one clip.
+
+    Multiply-adds are those of the convolutions and the dense layers
+    (squeeze-excitation, self-gating and head). Taps that fall on padding count, as they
+    do in TensorFlow's profiler; biases, normalization, activations and max-pooling are
+    left out. A network counts the same without its weights' values, so a large one is
+    quick to count when it is built under
+    `keras.StatelessScope(initialize_variables=False)`.
+
+    Args:
+        model: a functional model with a known input size, such as `models.build` gives.
+
+    Returns:
+        Exact integers.
+
+    Raises:
+        TypeError: naming a layer with kernels that this module cannot count.
+        ValueError: when a layer's input size is unknown.
+    """
+    layers = list(_flatten(model))
+    return Complexity(
+        # `weights` leaves out the states of random generators (dropout).
+        params=_size(model.weights),
+        trainable_params=_size(model.trainable_weights),
+        macs=sum(_macs(layer, layer.input.shape) for layer in layers if layer.weights),
+        elementwise=sum(map(_elementwise, layers)),
+    )
+
+
+def _size(variables) -> int:
+    return sum(math.prod(v.shape) for v in variables)
+
+
+def _flatten(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _flatten(layer)
+        else:
+            yield layer
+
+
+def _macs(layer: keras.layers.Layer, shape) -> int:
+    if isinstance(layer, BatchNorm | keras.layers.BatchNormalization):
+        return 0
+    if None in shape[1:]:
+        raise ValueError(
+            f"layer {layer.name!r} sees an input of shape {tuple(shape)}; to count "
+            "multiply-adds every size but the batch's must be known"
+        )
+    if isinstance(layer, Bottleneck):
+        return _bottleneck_macs(layer, shape)
+    if isinstance(layer, Conv3D):
+        positions = math.prod(layer.compute_output_shape(shape)[1:4])
+    elif isinstance(layer, keras.layers.Dense):
+        positions = math.prod(shape[1:-1])
+    else:
+        raise TypeError(
+            f"layer {layer.name!r} is a {type(layer).__name__}; multiply-adds are "
+            "counted for Conv3D, Bottleneck, Dense and batch normalization"
+        )
+    return positions * math.prod(layer.kernel.shape)
+
+
+def _bottleneck_macs(block: Bottleneck, shape) -> int:
+    macs = 0
+    if block.shortcut_conv is not None:
+        macs += _macs(block.shortcut_conv, shape)
+    for conv in (block.temporal_conv, block.spatial_conv, block.expand_conv):
+        macs += _macs(conv, shape)
+        shape = conv.compute_output_shape(shape)
+    gates = []
+    if block.self_gating is not None:
+        gates.append(block.self_gating.gate)
+    if block.squeeze_excitation is not None:
+        gates += [block.squeeze_excitation.reduce, block.squeeze_excitation.expand]
+    # The gates see one pooled vector a clip, so each weight is used once.
+    return macs + sum(math.prod(gate.kernel.shape) for gate in gates)
+
+
+def _elementwise(layer: keras.layers.Layer) -> int:
+    if isinstance(layer, keras.layers.GlobalAveragePooling3D):
+        return math.prod(layer.input.shape[1:])
+    if not isinstance(layer, Bottleneck):
+        return 0
+    gates = [layer.self_gating, layer.squeeze_excitation]
+    # The residual's sum; an average and a product for each gate.
+    passes = 1 + 2 * sum(gate is not None for gate in gates)
+    return passes * math.prod(layer.output.shape[1:])

@@ -1,0 +1,241 @@
+"""Import of weights that the official implementation saved.
+
+TensorFlow Model Garden (tf-models-official) writes TF2 object-based checkpoints, whose
+keys are paths through the saved objects: `backbone/layer_with_weights-6/_norm1/gamma`.
+The layers with weights are numbered in the order they act; a bottleneck block is one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from r3d_rs.models.layers import BatchNorm, Conv3D
+from r3d_rs.models.resnet3d import Bottleneck
+
+PARTS = ("model", "backbone")
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_SLOT = "/.OPTIMIZER_SLOT/"
+
+
+class CheckpointMismatch(ValueError):
+    """A checkpoint's variables are not those of the network; the message lists all."""
+
+
+@dataclass(frozen=True)
+class CheckpointReport:
+    """What `load_model_garden_checkpoint` did.
+
+    Args:
+        prefix: the checkpoint's.
+        loaded: number of variables set.
+        averaged: how many of them were set to their exponential moving average.
+    """
+
+    prefix: str
+    loaded: int
+    averaged: int
+
+
+@dataclass(frozen=True)
+class _Weight:
+    """A variable of ours, and the key below its root and the shape it has in a file."""
+
+    key: str
+    variable: keras.Variable
+    shape: tuple[int, ...]
+
+
+def load_model_garden_checkpoint(
+    model: keras.Model, prefix: str | Path, *, part: str = "model"
+) -> CheckpointReport:
+    """Set a network's weights from a checkpoint of the official implementation.
+
+    Understood are a trainer's checkpoints (backbone and model saved side by side),
+    those saved with the model alone, and backbone-only ones such as CVRL's. Where the
+    file has a variable's exponential moving average, the average is taken: it is what
+    the official implementation evaluates. Everything is checked before anything is set.
+
+    Args:
+        model: a network of `models.build` with the checkpoint's architecture; its
+            `frames` and `size` are free.
+        prefix: the checkpoint's path without `.index` or `.data-…`.
+        part: "model", or "backbone" for all but the head.
+
+    Returns:
+        The number of variables set, and how many of them are averages.
+
+    Raises:
+        FileNotFoundError: when there is no checkpoint with this prefix.
+        OSError: when its data are damaged; the network is unchanged.
+        CheckpointMismatch: listing every variable that is missing from the file, not
+            in the network, or of another shape; the network is unchanged.
+
+    Example:
+        ```python
+        model = r3d_rs.models.build("r3d-50", self_gating="none")
+        load_model_garden_checkpoint(model, "r3d_1x_k400_backbone-1", part="backbone")
+        ```
+    """
+    if part not in PARTS:
+        raise ValueError(f"part is {part!r}; allowed are {', '.join(PARTS)}")
+    reader = _open(str(prefix))
+    shapes = {
+        key.removesuffix(_VALUE): tuple(shape)
+        for key, shape in reader.get_variable_to_shape_map().items()
+        if key.endswith(_VALUE)
+    }
+    saved = {key: shape for key, shape in shapes.items() if _SLOT not in key}
+    averages = {
+        key.partition(_SLOT)[0]: key
+        for key in shapes
+        if _SLOT in key and key.endswith("/average")
+    }
+    root = _backbone_root(saved, prefix)
+    weights = [
+        _Weight(root + weight.key, weight.variable, weight.shape)
+        for weight in _backbone(model)
+    ]
+    roots = [root]
+    if part == "model":
+        weights += _head(model)
+        roots.append("model/")
+    ours = {key for key in saved if key.startswith(tuple(roots))}
+    _check(weights, ours, shapes, averages, prefix)
+
+    sources = [averages.get(weight.key, weight.key) for weight in weights]
+    # All is read before the first assignment: a damaged file changes nothing.
+    values = _read(reader, sources, prefix)
+    for weight, value in zip(weights, values, strict=True):
+        weight.variable.assign(value.reshape(weight.variable.shape))
+    averaged = sum(weight.key in averages for weight in weights)
+    return CheckpointReport(str(prefix), len(weights), averaged)
+
+
+def _open(prefix: str):
+    import tensorflow as tf
+
+    if not tf.io.gfile.exists(f"{prefix}.index"):
+        raise FileNotFoundError(
+            f"no checkpoint {prefix!r}: there is no file {prefix + '.index'!r} (give "
+            "the path without '.index' or '.data-00000-of-00001')"
+        )
+    return tf.train.load_checkpoint(prefix)
+
+
+def _read(reader, keys, prefix):
+    import tensorflow as tf
+
+    try:
+        return [reader.get_tensor(key + _VALUE) for key in keys]
+    except (tf.errors.OpError, IndexError, RuntimeError) as error:
+        raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
+
+
+def _backbone_root(saved, prefix) -> str:
+    """Find where the backbone's layers are, which depends on what was saved with it."""
+    for root in ("backbone/", "model/layer_with_weights-0/"):
+        if any(key.startswith(f"{root}layer_with_weights-") for key in saved):
+            return root
+    found = ", ".join(sorted(saved)[:5]) or "none"
+    raise CheckpointMismatch(
+        f"checkpoint '{prefix}' has no variables below 'backbone/layer_with_weights-…' "
+        f"or 'model/layer_with_weights-0/layer_with_weights-…'; its first are: {found}"
+    )
+
+
+def _backbone(model: keras.Model) -> Iterator[_Weight]:
+    kinds = (Conv3D, BatchNorm, Bottleneck)
+    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
+    for number, layer in enumerate(layers):
+        root = f"layer_with_weights-{number}"
+        if isinstance(layer, Conv3D):
+            yield from _conv(root, layer)
+        elif isinstance(layer, BatchNorm):
+            yield from _norm(root, layer)
+        else:
+            yield from _bottleneck(root, layer)
+
+
+def _bottleneck(root: str, block: Bottleneck) -> Iterator[_Weight]:
+    if block.shortcut_conv is not None:
+        yield from _conv(f"{root}/_shortcut_conv", block.shortcut_conv)
+        yield from _norm(f"{root}/_norm0", block.shortcut_norm)
+    yield from _conv(f"{root}/_temporal_conv", block.temporal_conv)
+    yield from _norm(f"{root}/_norm1", block.norm1)
+    yield from _conv(f"{root}/_spatial_conv", block.spatial_conv)
+    yield from _norm(f"{root}/_norm2", block.norm2)
+    yield from _conv(f"{root}/_expand_conv", block.expand_conv)
+    yield from _norm(f"{root}/_norm3", block.norm3)
+    # Their gates are 1×1 convolutions (2-D and 3-D) over a clip pooled to one position.
+    if block.squeeze_excitation is not None:
+        excitation = f"{root}/_squeeze_excitation"
+        yield from _dense(
+            f"{excitation}/_se_reduce", block.squeeze_excitation.reduce, (1, 1)
+        )
+        yield from _dense(
+            f"{excitation}/_se_expand", block.squeeze_excitation.expand, (1, 1)
+        )
+    if block.self_gating is not None:
+        yield from _dense(
+            f"{root}/_self_gating/_transformer_w", block.self_gating.gate, (1, 1, 1)
+        )
+
+
+def _conv(root: str, conv: Conv3D) -> Iterator[_Weight]:
+    yield _Weight(f"{root}/kernel", conv.kernel, tuple(conv.kernel.shape))
+
+
+def _norm(root: str, norm: BatchNorm) -> Iterator[_Weight]:
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+        variable = getattr(norm, name)
+        yield _Weight(f"{root}/{name}", variable, tuple(variable.shape))
+
+
+def _dense(root: str, dense: keras.layers.Dense, positions=()) -> Iterator[_Weight]:
+    shape = (*positions, *dense.kernel.shape)
+    yield _Weight(f"{root}/kernel", dense.kernel, shape)
+    yield _Weight(f"{root}/bias", dense.bias, tuple(dense.bias.shape))
+
+
+def _head(model: keras.Model) -> Iterator[_Weight]:
+    return _dense("model/layer_with_weights-1", model.get_layer("head"))
+
+
+def _check(weights, saved, shapes, averages, prefix) -> None:
+    """Raise one error that lists everything that does not fit."""
+    expected = {weight.key for weight in weights}
+    missing = [weight.key for weight in weights if weight.key not in saved]
+    surplus = sorted(saved - expected)
+    misshapen = [
+        f"{key}: {shapes[key]} in the checkpoint, {weight.shape} in the model"
+        for weight in weights
+        for key in (weight.key, averages.get(weight.key))
+        if key in shapes and shapes[key] != weight.shape
+    ]
+    lines = []
+    for title, found in (
+        ("missing from the checkpoint", missing),
+        ("not in the model", surplus),
+        ("of another shape", misshapen),
+    ):
+        if found:
+            lines += [f"{len(found)} {title}:", *(f"  {line}" for line in found)]
+    if not lines:
+        return
+    head = weights[-1]  # the head's bias, when the whole model is wanted
+    if head.key == "model/layer_with_weights-1/bias":
+        classes = shapes.get(head.key, head.shape)
+        if classes != head.shape:
+            lines.append(
+                f"The checkpoint has {classes[0]} classes, the model {head.shape[0]}: "
+                f"build it with num_classes={classes[0]}, or load part='backbone'."
+            )
+        elif head.key in missing:
+            lines.append("Without a head in the file, load part='backbone'.")
+    raise CheckpointMismatch(
+        f"checkpoint '{prefix}' does not fit the model; nothing was loaded.\n"
+        + "\n".join(lines)
+    )
