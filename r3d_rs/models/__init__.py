@@ -1,5 +1,17 @@
 """The paper's networks: building them, counting them, importing their weights."""
 
+from r3d_rs.models.complexity import Complexity, complexity
+from r3d_rs.models.model_garden import (
+    CheckpointMismatch,
+    load_model_garden_checkpoint,
+)
 from r3d_rs.models.resnet3d import NAMES, build
 
-__all__ = ["NAMES", "build"]
+__all__ = [
+    "NAMES",
+    "CheckpointMismatch",
+    "Complexity",
+    "build",
+    "complexity",
+    "load_model_garden_checkpoint",
+]

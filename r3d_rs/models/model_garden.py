@@ -130,7 +130,7 @@ def _read(reader, keys, prefix):
 
     try:
         return [reader.get_tensor(key + _VALUE) for key in keys]
-    except (tf.errors.OpError, IndexError, RuntimeError) as error:
+    except (tf.errors.OpError, IndexError) as error:
         raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
 
 

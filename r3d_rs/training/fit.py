@@ -103,6 +103,7 @@ def fit(
         clips,
         epochs=recipe.epochs,
         steps_per_epoch=steps,
+        shuffle=False,  # the pipeline shuffles
         verbose=verbose,
         callbacks=[_StopUnlessFinite(), _LogLearningRate()],
     )

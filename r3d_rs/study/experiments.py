@@ -1,0 +1,78 @@
+"""The experiments of the paper by name: the points of its scaling study (Fig. 2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from r3d_rs import paper
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network at one input size.
+
+    Args:
+        name: as in Fig. 2, such as "RS-200@f48".
+        model: a name of `models.build`.
+        span: frames that a clip spans, the paper's "32×224²"; with temporal stride 2
+            the network sees half of them.
+        size: height and width of a training crop, pixels.
+        eval_size: height and width of an inference crop, pixels.
+        paper_top1: on Kinetics-400, per cent; None where the text gives none.
+        source: of `paper_top1` in the paper.
+    """
+
+    name: str
+    model: str
+    span: int
+    size: int
+    eval_size: int
+    paper_top1: float | None
+    source: str
+
+
+def _scaling() -> dict[str, Point]:
+    baseline = paper.table(3).query("point == 'R3D-50'").iloc[0]
+    sizes = {name: paper.settings()[name]["size"] for name in ("scratch", "inference")}
+    points = [
+        Point(
+            name=baseline["point"],
+            model=baseline["model"],
+            span=int(baseline["frames_span"]),
+            size=sizes["scratch"]["value"],
+            eval_size=sizes["inference"]["value"],
+            paper_top1=float(baseline["top1"]),
+            source=baseline["source"],
+        )
+    ]
+    for row in paper.figure(2).itertuples():
+        points.append(
+            Point(
+                name=row.point,
+                model=row.model,
+                span=row.frames_span,
+                size=row.size,
+                eval_size=row.eval_size,
+                # An empty cell is read as NaN, which alone differs from itself.
+                paper_top1=row.top1 if row.top1 == row.top1 else None,
+                source=row.source,
+            )
+        )
+    return {point.name: point for point in points}
+
+
+#: The baseline and the ten points of Fig. 2, by name.
+SCALING: Mapping[str, Point] = MappingProxyType(_scaling())
+
+
+def point(name: str) -> Point:
+    """Return a point of the scaling study.
+
+    Raises:
+        ValueError: naming the parameter, the value received and the values allowed.
+    """
+    if name not in SCALING:
+        raise ValueError(
+            f"parameter point: received {name!r}, allowed are {', '.join(SCALING)}"
+        )
+    return SCALING[name]

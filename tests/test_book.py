@@ -1,0 +1,87 @@
+"""The built book (`make book`): what its pages have, and that they need no network."""
+
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+HTML = Path(__file__).parents[1] / "book" / "_build" / "html"
+
+pytestmark = pytest.mark.slow
+
+
+def page(name):
+    path = HTML / f"{name}.html"
+    assert path.exists(), f"{path} is missing: run `make book` first"
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def pages():
+    found = [
+        path.relative_to(HTML).with_suffix("").as_posix()
+        for path in HTML.rglob("*.html")
+        if "_static" not in path.parts
+    ]
+    assert "index" in found, "the book is missing: run `make book` first"
+    return found
+
+
+def test_no_page_loads_anything_from_the_network():
+    loaded = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
+    for name in pages():
+        html = page(name)
+        addresses = [
+            tag[attribute]
+            for element, attribute in loaded.items()
+            for tag in html.find_all(element, {attribute: True})
+        ]
+        addresses += [
+            tag["href"]
+            for tag in html.find_all("link", href=True)
+            if tag["rel"] != ["canonical"]
+        ]
+        assert addresses
+        external = [a for a in addresses if a.startswith(("http:", "https:", "//"))]
+        assert not external, f"{name}: {external}"
+
+
+def test_every_picture_says_what_it_shows():
+    for name in pages():
+        for picture in page(name).find_all("img"):
+            alt = picture.get("alt", "")
+            assert alt and not alt.endswith((".png", ".svg")), (
+                f"{name}: {picture['src']}"
+            )
+
+
+def test_the_front_page_has_the_status_of_every_part_of_the_paper():
+    text = page("index").find("table").get_text()
+    for part in ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5", "Table 6"):
+        assert part in text
+    assert "not run" in text
+
+
+def test_the_model_page_has_table_1_and_the_parameters():
+    html = page("model")
+    assert len(html.find_all("table")) == 3
+    text = html.get_text()
+    assert "48,183,088" in text
+    assert "8×56²" in text
+    assert html.find(class_="formula")
+
+
+def test_the_scaling_page_has_figure_2_the_steps_and_table_3():
+    html = page("scaling")
+    assert html.find("article").find("img")
+    steps, table3 = (table.get_text() for table in html.find_all("table"))
+    assert "50 to 200 layers" in steps
+    assert "R3D-RS-200" in table3
+    assert "121,552,688" in table3 or "121.6" in table3
+
+
+def test_every_copied_run_is_a_page_with_its_pictures():
+    runs = [name for name in pages() if name.startswith("runs/scaling/")]
+    copies = (HTML.parents[1] / "runs" / "scaling").glob("*.ipynb")
+    assert sorted(Path(name).name for name in runs) == sorted(c.stem for c in copies)
+    for name in runs:
+        assert page(name).find("article").find("img"), name
