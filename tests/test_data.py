@@ -149,7 +149,7 @@ def test_decoding_a_crop_is_cropping_the_decoded():
 
 
 @pytest.mark.parametrize(
-    ("side", "offsets"), [(256, [0, 0, 0]), (340, [0, 42, 84]), (341, [0, 42, 85])]
+    ("side", "offsets"), [(256, [0, 0, 0]), (340, [0, 42, 84]), (343, [0, 44, 87])]
 )
 def test_crops_are_left_centre_and_right(side, offsets):
     assert views.crop_offsets(side, 256, 3).numpy().tolist() == offsets
@@ -330,11 +330,22 @@ def test_every_video_is_in_an_epoch_once(dataset, monkeypatch, cache_bytes):
 
     monkeypatch.setattr(pipeline, "clip_seed", spy)
     recipe = dataclasses.replace(RECIPE, batch_size=7)
-    for _ in pipeline.training_clips(dataset, recipe, seed=0).take(4):
+    for _ in pipeline.training_clips(dataset, recipe, seed=0).take(2 * 30):
         pass
-    epochs = [[i for e, i in drawn if e == epoch] for epoch in (0, 1)]
-    assert [len(ids) for ids in epochs] == [len(set(ids)) for ids in epochs] == [14, 14]
-    assert epochs[0] != epochs[1]
+    # Maps run in parallel, so the spy tells which videos were drawn, not their order.
+    epochs = [{i for e, i in drawn if e == epoch} for epoch in range(30)]
+    assert [len(ids) for ids in epochs] == [14] * 30
+    assert len([e for e, _ in drawn if e < 30]) == 14 * 30
+
+
+@pytest.mark.parametrize("cache_bytes", [pipeline.CACHE_BYTES, 0])
+def test_the_order_of_an_epoch_is_a_shuffle(dataset, monkeypatch, cache_bytes):
+    monkeypatch.setattr(pipeline, "CACHE_BYTES", cache_bytes)
+    files, size = dataset.files("train"), dataset.num_bytes("train")
+    epochs = pipeline._epochs(files, size, 14, seed=0)
+    stream = tf.data.Dataset.range(60).flat_map(lambda epoch: epochs(epoch).take(1))
+    first = set(stream.as_numpy_iterator())
+    assert len(first) >= 11  # of 14 videos; 13.8 are expected
 
 
 def test_an_epoch_drops_the_remainder(dataset):

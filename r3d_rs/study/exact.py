@@ -50,9 +50,7 @@ def count(name: str, frames: int, size: int, num_classes: int) -> dict:
     options = {"squeeze_excitation": 0.25} if name == BASELINE_WITH_SE else {}
     # Counting needs shapes only, and values would take gigabytes.
     with keras.StatelessScope(initialize_variables=False):
-        model = build(
-            name.removesuffix("+se"), frames, size, num_classes, dropout=0.0, **options
-        )
+        model = build(name.removesuffix("+se"), frames, size, num_classes, **options)
     counted = complexity(model)
     return {
         "name": name,

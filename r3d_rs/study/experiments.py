@@ -1,5 +1,6 @@
 """The experiments of the paper by name: the points of its scaling study (Fig. 2)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -32,33 +33,25 @@ class Point:
 
 
 def _scaling() -> dict[str, Point]:
-    baseline = paper.table(3).query("point == 'R3D-50'").iloc[0]
-    sizes = {name: paper.settings()[name]["size"] for name in ("scratch", "inference")}
-    points = [
-        Point(
-            name=baseline["point"],
-            model=baseline["model"],
-            span=int(baseline["frames_span"]),
-            size=sizes["scratch"]["value"],
-            eval_size=sizes["inference"]["value"],
-            paper_top1=float(baseline["top1"]),
-            source=baseline["source"],
+    settings = paper.settings()
+    baseline = paper.table(3).query("point == 'R3D-50'")
+    baseline = baseline.assign(
+        size=settings["scratch"]["size"]["value"],
+        eval_size=settings["inference"]["size"]["value"],
+    )
+    rows = [*baseline.itertuples(), *paper.figure(2).itertuples()]
+    return {
+        row.point: Point(
+            name=row.point,
+            model=row.model,
+            span=int(row.frames_span),
+            size=int(row.size),
+            eval_size=int(row.eval_size),
+            paper_top1=None if math.isnan(row.top1) else float(row.top1),
+            source=row.source,
         )
-    ]
-    for row in paper.figure(2).itertuples():
-        points.append(
-            Point(
-                name=row.point,
-                model=row.model,
-                span=row.frames_span,
-                size=row.size,
-                eval_size=row.eval_size,
-                # An empty cell is read as NaN, which alone differs from itself.
-                paper_top1=row.top1 if row.top1 == row.top1 else None,
-                source=row.source,
-            )
-        )
-    return {point.name: point for point in points}
+        for row in rows
+    }
 
 
 #: The baseline and the ten points of Fig. 2, by name.

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import jsonschema
 import numpy as np
+from jsonschema.protocols import Validator
 from scipy import stats
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
@@ -223,7 +224,7 @@ def _seed(file: Path) -> tuple[int, str]:
 
 
 @functools.cache
-def _validator() -> jsonschema.Validator:
+def _validator() -> Validator:
     def is_number(checker, value):
         return (
             isinstance(value, int | float)

@@ -168,7 +168,6 @@ def _wave(phase: np.ndarray) -> Pose:
         "r_side": 100.0 + 8.0 * s,
         "r_turn": np.full_like(s, 90.0),
         "r_elbow": 60.0 - 50.0 * s,
-        "spine": 0.0 * s,
     }
 
 

@@ -27,9 +27,9 @@ class Variation:
     """Camera's angle above the floor, degrees."""
     distance: tuple[float, float] = (4.0, 6.5)
     """Camera's, metres."""
-    size: tuple[float, float] = (0.58, 0.74)
+    size: tuple[float, float] = (0.54, 0.74)
     """Height of the standing figure, share of the picture's."""
-    shift: tuple[float, float] = (4.0, 1.5)
+    shift: tuple[float, float] = (7.0, 2.0)
     """Largest offset of the figure from its place, right and down, pixels."""
     height: tuple[float, float] = (1.5, 1.9)
     """Of the body, metres."""

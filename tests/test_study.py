@@ -1,0 +1,365 @@
+"""Records, their aggregation, and the tables and figures made from them."""
+
+import copy
+import csv
+import hashlib
+import json
+import os
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+
+from r3d_rs.study import exact, experiments, figures, record, tables
+
+
+def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
+    """Return a record of a run that never was."""
+    recipe = {"model": "r3d-rs-50", "epochs": 2} | recipe
+    return {
+        "schema": 1,
+        "experiment": {
+            "dataset": "pantomime-20",
+            "study": "scaling",
+            "point": point,
+            "seed": seed,
+        },
+        "recipe": recipe,
+        "recipe_hash": hashlib.sha256(json.dumps(recipe).encode()).hexdigest(),
+        "parameters": 1000,
+        "gmacs": 0.25,
+        "metrics": {
+            "video_top1": top1,
+            "video_top5": 0.9,
+            "clip_top1": 0.4,
+            "num_videos": 40,
+            "video_top1_interval": [0.3, 0.7],
+        },
+        "history": {
+            "epoch": [1, 2],
+            "loss": [2.5, 1.5],
+            "accuracy": [0.2, 0.4],
+            "learning_rate": [0.1, 0.0],
+        },
+        "wall_seconds": {"total": 3.0, "training": 2.0, "evaluation": 1.0},
+        "device": "a processor, 2 cores",
+        "backend": "tensorflow",
+        "versions": {"python": "3.11.7"},
+        "commit": "unknown",
+        "evaluated_ids_sha256": "0" * 64,
+        "started": "2021-09-03T12:00:00+00:00",
+    }
+
+
+def made_up_scores(videos=40):
+    random = np.random.default_rng(0)
+    return {
+        "ids": [f"video-{i}" for i in range(videos)],
+        "labels": np.arange(videos) % 5,
+        "probabilities": random.dirichlet(np.ones(5), videos),
+    }
+
+
+def files(folder):
+    return sorted(p.name for p in folder.rglob("*") if p.is_file())
+
+
+def test_the_schema_is_valid_and_describes_every_field():
+    schema = json.loads(record.SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+    def fields(part):
+        for name, field in part.get("properties", {}).items():
+            yield name, field
+            yield from fields(field)
+
+    assert len(list(fields(schema))) > 25
+    for name, field in fields(schema):
+        assert field.get("description"), name
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path):
+    written = made_up("RS-200@f48", 3)
+    path = record.write(written, tmp_path, scores=made_up_scores())
+    assert path == tmp_path / "pantomime-20" / "scaling" / "RS-200@f48" / "seed-3.json"
+    assert record.read(path) == written
+    assert files(tmp_path) == ["seed-3.json", "seed-3.scores.npz"]
+    scores = record.load_scores(record.scores_path(path))
+    expected = made_up_scores()
+    assert scores.ids.tolist() == expected["ids"]
+    assert (scores.labels == expected["labels"]).all()
+    assert scores.probabilities.dtype == np.float16
+    assert (scores.probabilities == expected["probabilities"].astype("float16")).all()
+
+
+def test_the_same_scores_are_the_same_bytes(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        record.save_scores(tmp_path / name, **made_up_scores())
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("field", list(made_up()))
+def test_a_record_without_a_field_is_refused(tmp_path, field):
+    broken = made_up()
+    del broken[field]
+    with pytest.raises(ValueError, match=f"'{field}' is a required property"):
+        record.write(broken, tmp_path)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metrics.video_top1", 78.2),
+        ("metrics.video_top1", float("nan")),
+        ("metrics.num_videos", 0),
+        ("experiment.point", "../RS-50"),
+        ("experiment.seed", -1),
+        ("history.loss", [float("inf")]),
+        ("gmacs", True),
+        ("started", "yesterday"),
+        ("recipe_hash", "abc"),
+        ("schema", 2),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_field_and_file(tmp_path, field, value):
+    broken = made_up()
+    *parents, last = field.split(".")
+    part = broken
+    for name in parents:
+        part = part[name]
+    part[last] = value
+    with pytest.raises(ValueError, match=field.replace(".", r"\.")):
+        record.write(broken, tmp_path)
+    assert files(tmp_path) == []
+    file = tmp_path / "broken.json"
+    file.write_text(json.dumps(broken))
+    with pytest.raises(ValueError, match=rf"broken\.json: {field}"):
+        record.read(file)
+
+
+def test_half_a_file_is_not_a_record(tmp_path):
+    path = record.write(made_up(), tmp_path)
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(ValueError, match=r"seed-0\.json: not JSON"):
+        record.find(tmp_path)
+
+
+def test_scores_of_other_videos_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"39 videos, metrics\.num_videos is 40"):
+        record.write(made_up(), tmp_path, scores=made_up_scores(39))
+    twice = made_up_scores()
+    twice["ids"][1] = twice["ids"][0]
+    with pytest.raises(ValueError, match="an id is there twice"):
+        record.write(made_up(), tmp_path, scores=twice)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("interrupted", [".json", ".npz"])
+@pytest.mark.parametrize("before", [False, True], ids=["first run", "second run"])
+def test_an_interrupted_write_leaves_no_record(
+    tmp_path, monkeypatch, interrupted, before
+):
+    if before:
+        record.write(made_up(top1=0.25), tmp_path, scores=made_up_scores())
+    replace = os.replace
+
+    def stop(source, target):
+        if str(target).endswith(interrupted):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        record.write(made_up(), tmp_path, scores=made_up_scores())
+    # Scores may be there; without a record they are no run.
+    assert [f for f in files(tmp_path) if not f.endswith(".scores.npz")] == []
+    assert record.find(tmp_path) == []
+
+
+def test_records_are_found_by_what_they_are(tmp_path):
+    for point, seed in [("RS-50", 10), ("RS-50", 2), ("RS-101", 0)]:
+        record.write(made_up(point, seed), tmp_path)
+    (tmp_path / "pantomime-20" / "probes.json").write_text("{}")
+    found = record.find(tmp_path, "pantomime-20", "scaling", "RS-50")
+    assert [run["experiment"]["seed"] for run in found] == [2, 10]
+    assert (
+        len(record.find(tmp_path)) == len(record.find(tmp_path, study="scaling")) == 3
+    )
+    assert record.find(tmp_path, dataset="kinetics-400") == []
+    assert record.find(tmp_path / "nowhere") == []
+
+
+def test_a_record_in_another_runs_place_is_refused(tmp_path):
+    path = record.write(made_up(), tmp_path)
+    path.rename(path.with_name("seed-1.json"))
+    with pytest.raises(
+        ValueError, match=r"seed-1\.json: its experiment is .*'seed': 0"
+    ):
+        record.find(tmp_path)
+
+
+def test_wilson_interval_of_half():
+    # (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p = 1/2, n = 100, z = 1.96
+    assert record.wilson_interval(50, 100) == pytest.approx(
+        (0.40383, 0.59617), abs=1e-5
+    )
+    low, high = record.wilson_interval(0, 10)
+    assert low == 0
+    assert high == pytest.approx(1.959964**2 / (10 + 1.959964**2), abs=1e-5)
+
+
+def test_the_mean_over_three_seeds():
+    runs = [made_up(seed=i, top1=x) for i, x in enumerate((0.50, 0.54, 0.58))]
+    summary = record.summarize(runs)
+    half = 4.302653 * 0.04 / 3**0.5  # t(0.975, 2), standard deviation 0.04
+    assert (summary.seeds, summary.interval) == (3, "t over seeds")
+    assert summary.mean == pytest.approx(0.54)
+    assert (summary.low, summary.high) == pytest.approx((0.54 - half, 0.54 + half))
+
+
+def test_one_seed_has_wilsons_interval_over_its_videos():
+    summary = record.summarize([made_up(top1=0.5)])
+    assert (summary.mean, summary.seeds) == (0.5, 1)
+    assert summary.interval == "Wilson over videos"
+    assert (summary.low, summary.high) == record.wilson_interval(20, 40)
+
+
+def test_an_interval_ends_at_zero_and_one():
+    summary = record.summarize([made_up(seed=0, top1=0.1), made_up(seed=1, top1=0.9)])
+    assert (summary.low, summary.high) == (0, 1)
+
+
+def test_different_recipes_are_not_averaged():
+    runs = [made_up(seed=0), made_up(seed=1, epochs=3)]
+    with pytest.raises(ValueError, match="epochs is 2 and 3") as error:
+        record.summarize(runs)
+    assert "model" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """Counts with a different made-up number for every network."""
+    rows = []
+    for i, (name, frames, size, classes) in enumerate(exact.networks(), start=1):
+        arguments = {
+            "name": name,
+            "frames": frames,
+            "size": size,
+            "num_classes": classes,
+        }
+        sizes = {"params": i * 10**6, "trainable_params": i * 10**6}
+        rows.append(arguments | sizes | {"macs": i * 10**9, "elementwise": 10**9})
+    return rows
+
+
+@pytest.fixture
+def results(tmp_path, counts):
+    path = tmp_path / "exact" / "complexity.csv"
+    path.parent.mkdir()
+    pd.DataFrame(counts).to_csv(path, index=False)
+    return tmp_path
+
+
+def test_table_3_without_runs_says_so(results):
+    table = tables.table3(results)
+    for column in ("pantomime_top1", "kinetics_top1"):
+        assert table[column].isna().tolist() == [True] * 7 + [False] * 6
+        assert set(table[column].dropna()) == {"not run"}
+    assert table["exact_gmacs"].isna().tolist() == [True] * 7 + [False] * 6
+
+
+def test_table_3_with_runs(results):
+    for seed, top1 in enumerate((0.50, 0.54, 0.58)):
+        record.write(made_up(seed=seed, top1=top1), results)
+    record.write(made_up("RS-101", top1=0.5, model="r3d-rs-101"), results)
+    record.write(made_up("RS-200@f48", top1=0.6, model="r3d-rs-200"), results)
+    table = tables.table3(results).set_index("model")
+    rs50 = table.loc["R3D-RS-50"]
+    assert rs50["paper_top1"] == 78.2
+    assert (rs50["exact_params_m"], rs50["exact_gmacs"]) == (2, 2)  # second in counts
+    assert rs50["exact_profiler_gflops"] == 2.5
+    assert (rs50["pantomime_top1"], rs50["pantomime_seeds"]) == (54.0, "3")
+    assert (rs50["pantomime_low"], rs50["pantomime_high"]) == (44.06, 63.94)
+    assert rs50["pantomime_interval"] == "t over seeds"
+    assert rs50["kinetics_top1"] == "not run"
+    assert table.loc["R3D-RS-101", "pantomime_interval"] == "Wilson over videos"
+    # 48 frames without RandAugment is not this row.
+    assert table.loc["R3D-RS-200 + RA (48↑)", "pantomime_top1"] == "not run"
+
+
+def test_table_2_counts_the_network_of_each_row(results, counts):
+    by_network = {
+        (row["name"], row["frames"]): row["macs"] / 1e9
+        for row in counts
+        if row["size"] == 256 and row["num_classes"] == 400
+    }
+    table = tables.table2(results).set_index("row")["exact_gmacs"]
+    assert table["baseline"] == table["SJ"] == by_network["r3d-50", 16]
+    assert table["SE"] == by_network["r3d-50+se", 16]
+    assert table["D-stem"] == by_network["r3d-rs-50", 16]
+    assert table["RA"] == table["RS-200@f48"] == by_network["r3d-rs-200", 24]
+
+
+def test_without_counts_the_tables_say_how_to_make_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"python -m r3d_rs\.study\.exact"):
+        tables.build(tmp_path)
+
+
+def test_tables_and_figures_are_the_same_bytes_every_time(results):
+    record.write(made_up(), results)
+    paths = [*tables.build(results), *figures.build(results)]
+    assert [path.relative_to(results).as_posix() for path in paths] == [
+        "tables/table2.csv",
+        "tables/table3.csv",
+        "figures/figure2.svg",
+        "figures/figure2.png",
+    ]
+    before = [path.read_bytes() for path in paths]
+    again = [*tables.build(results), *figures.build(results)]
+    assert [path.read_bytes() for path in again] == before
+    assert len(files(results)) == 6
+
+
+def texts(axes):
+    return " ".join(text.get_text() for text in axes.texts)
+
+
+def test_figure_2_names_the_points_that_have_no_value(results):
+    record.write(made_up("RS-50", top1=0.5), results)
+    left, right = figures.figure2(results).axes
+    assert "not given: RS-200@f64, RS-200@i256, RS-200@i288" in texts(left)
+    assert "not run: RS-101, RS-152" in texts(right)
+    assert len(left.containers) == 7
+    [bar] = right.containers
+    assert bar.lines[0].get_xydata().tolist() == [[0.25, 50.0]]
+    [[(_, low), (_, high)]] = bar.lines[2][0].get_segments()
+    expected = [100 * share for share in record.wilson_interval(20, 40)]
+    assert [low, high] == pytest.approx(expected)
+
+
+def test_every_point_of_figure_2_is_counted(counts):
+    counted = {(r["name"], r["frames"], r["size"]) for r in counts}
+    for point in experiments.SCALING.values():
+        assert (point.model, point.span // 2, point.eval_size) in counted
+
+
+def test_the_committed_counts_are_those_of_the_networks():
+    """One network of the CSV in results/ is counted anew."""
+    root = record.SCHEMA.parents[2]
+    with (root / "results" / "exact" / "complexity.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["name"], int(r["frames"])) for r in rows] == [
+        (name, frames) for name, frames, _, _ in exact.networks()
+    ]
+    counted = exact.count("r3d-50+se", 16, 256, 400)
+    [row] = [row for row in rows if row["name"] == "r3d-50+se"]
+    assert row == {name: str(value) for name, value in counted.items()}
+
+
+def test_a_record_is_not_changed_by_writing(tmp_path):
+    written = made_up()
+    before = copy.deepcopy(written)
+    record.write(written, tmp_path)
+    assert written == before
