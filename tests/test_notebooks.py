@@ -78,7 +78,7 @@ def test_the_scaling_notebook_accepts_its_own_parameters(first_cells):
 @pytest.mark.parametrize(
     ("name", "value", "received", "allowed"),
     [
-        ("point", "RS-999", "RS-999", ["RS-50", "RS-350"]),
+        ("point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
         ("dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
         ("seed", "-1", "-1", ["0 or more"]),
         ("seed", "abc", "'abc' (str)", ["expected an int"]),

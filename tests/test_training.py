@@ -66,11 +66,12 @@ def test_label_smoothing_is_spread_over_all_classes():
 def test_the_pantomime_scale_changes_only_what_it_states():
     paper = recipes.Recipe()
     changed = recipes.difference(paper, recipes.at_pantomime_scale(paper))
-    stated = {*recipes.PANTOMIME, "span", "size", "eval_size", "epochs"}
+    stated = {*recipes.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
     assert set(changed) == stated
-    assert changed["span"] == (32, 16)
+    assert changed["span"] == (32, 24)
+    assert recipes.at_pantomime_scale(paper).frames == 8
     assert changed["size"] == (224, 32)
-    assert changed["epochs"] == (350, 14)
+    assert changed["epochs"] == (350, 28)
 
 
 def test_a_hash_names_a_recipe():
