@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.training.fit import build_model
+from r3d_rs.training.fit import build_model, jit_compile
 from r3d_rs.training.recipe import Recipe
 
 
@@ -80,6 +80,7 @@ def evaluate(
     """
     network = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
     network.set_weights(model.get_weights())
+    network.compile(jit_compile=jit_compile())
     views = recipe.temporal_views * recipe.spatial_views
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []

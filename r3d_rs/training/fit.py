@@ -31,6 +31,15 @@ class _LogLearningRate(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
+def jit_compile() -> bool:
+    """Say whether steps are compiled by XLA.
+
+    On TensorFlow they are not: XLA doubles the time to the first step there, and the
+    steps after it are no faster on a CPU.
+    """
+    return keras.backend.backend() == "jax"
+
+
 def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
     """Build the recipe's network for frames of `size` pixels."""
     return build(
@@ -93,7 +102,7 @@ def fit(
             from_logits=True, label_smoothing=recipe.label_smoothing
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile="auto" if keras.backend.backend() == "jax" else False,
+        jit_compile=jit_compile(),
     )
     transform = transform or (lambda clips: clips)
     clips = pipeline.training_clips(dataset, recipe, seed=seed).map(
