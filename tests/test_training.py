@@ -71,6 +71,7 @@ def test_the_pantomime_scale_changes_only_what_it_states():
     assert changed["span"] == (32, 24)
     assert recipes.at_pantomime_scale(paper).frames == 8
     assert changed["size"] == (224, 32)
+    assert changed["eval_size"] == (256, 32)
     assert changed["epochs"] == (350, 28)
 
 
