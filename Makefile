@@ -40,13 +40,13 @@ study: point
 prepare: $(READY)
 	$(BIN)/python -m r3d_rs data prepare pantomime-20
 
-# The notebook runs under build/ and moves into results/ once it has succeeded, so a
+# The notebook runs under build/ and is copied to results/ once it has succeeded, so a
 # failed run leaves nothing there.
 point: prepare
 	mkdir -p $(dir $(RUNNING)) $(dir $(RECORD))
 	$(BIN)/papermill --log-output --no-progress-bar notebooks/scaling.ipynb \
 	  $(RUNNING) -p point $(POINT) -p dataset pantomime -p seed $(SEED)
-	mv $(RUNNING) $(RECORD).ipynb
+	$(BIN)/python -m r3d_rs.study.executed $(RUNNING) $(RECORD).ipynb
 
 tables: $(READY)
 	$(BIN)/python -m r3d_rs tables

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from r3d_rs.data import datasets
-from r3d_rs.study import experiments, parameters, record
+from r3d_rs.study import executed, experiments, parameters, record
 from r3d_rs.training import recipe as recipes
 
 #: Packages whose versions decide what a run computes.
@@ -68,6 +68,7 @@ def validate(
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
     """
+    executed.quiet()
     parameters.check("point", point, str)
     parameters.check("dataset", dataset, str)
     for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):

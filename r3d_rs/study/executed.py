@@ -1,0 +1,53 @@
+"""Keeping the executed notebook of a run beside its record."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+
+def quiet() -> None:
+    """Leave TensorFlow's notes about itself out of a notebook's outputs."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def keep(executed: Path, kept: Path) -> Path:
+    """Copy a notebook that papermill has run, without its error stream.
+
+    The error stream has progress bars and notes with paths of one machine; what a
+    reader wants to see is on the other.
+
+    Raises:
+        ValueError: when the run failed, naming the notebook and the error.
+    """
+    import nbformat
+
+    notebook = nbformat.read(executed, as_version=4)
+    if notebook.metadata.get("papermill", {}).get("exception"):
+        errors = [
+            f"{output.ename}: {output.evalue}"
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+        raise ValueError(f"the run of {executed} failed: {'; '.join(errors)}")
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [
+                output for output in cell.outputs if output.get("name") != "stderr"
+            ]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, kept)
+    return kept
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("executed", type=Path)
+    parser.add_argument("kept", type=Path)
+    arguments = parser.parse_args()
+    print(keep(arguments.executed, arguments.kept))

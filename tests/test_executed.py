@@ -1,0 +1,36 @@
+"""The notebook kept beside a record has no error stream, and is of a run that ended."""
+
+import nbformat
+import pytest
+
+from r3d_rs.study import executed
+
+
+def notebook(path, **metadata):
+    cell = nbformat.v4.new_code_cell(
+        "train()",
+        outputs=[
+            nbformat.v4.new_output("stream", name="stderr", text="/some/machine"),
+            nbformat.v4.new_output("stream", name="stdout", text="Epoch 1/2"),
+            nbformat.v4.new_output("error", ename="ValueError", evalue="no such point"),
+        ],
+    )
+    if not metadata:
+        cell.outputs.pop()
+    book = nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": metadata})
+    nbformat.write(book, path)
+    return path
+
+
+def test_the_error_stream_is_left_out(tmp_path):
+    kept = executed.keep(notebook(tmp_path / "a.ipynb"), tmp_path / "new" / "b.ipynb")
+    outputs = nbformat.read(kept, as_version=4).cells[0].outputs
+    assert [output.text for output in outputs] == ["Epoch 1/2"]
+    assert [path.name for path in kept.parent.iterdir()] == ["b.ipynb"]
+
+
+def test_a_failed_run_is_refused_with_its_error(tmp_path):
+    failed = notebook(tmp_path / "a.ipynb", exception=True)
+    with pytest.raises(ValueError, match=r"a\.ipynb failed: ValueError: no such point"):
+        executed.keep(failed, tmp_path / "b.ipynb")
+    assert not (tmp_path / "b.ipynb").exists()
