@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.study import exact, experiments, figures, record, tables
 
 
@@ -202,10 +203,8 @@ def test_a_record_in_another_runs_place_is_refused(tmp_path):
 
 def test_wilson_interval_of_half():
     # (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with p = 1/2, n = 100, z = 1.96
-    assert record.wilson_interval(50, 100) == pytest.approx(
-        (0.40383, 0.59617), abs=1e-5
-    )
-    low, high = record.wilson_interval(0, 10)
+    assert wilson_interval(50, 100) == pytest.approx((0.40383, 0.59617), abs=1e-5)
+    low, high = wilson_interval(0, 10)
     assert low == 0
     assert high == pytest.approx(1.959964**2 / (10 + 1.959964**2), abs=1e-5)
 
@@ -223,7 +222,7 @@ def test_one_seed_has_wilsons_interval_over_its_videos():
     summary = record.summarize([made_up(top1=0.5)])
     assert (summary.mean, summary.seeds) == (0.5, 1)
     assert summary.interval == "Wilson over videos"
-    assert (summary.low, summary.high) == record.wilson_interval(20, 40)
+    assert (summary.low, summary.high) == wilson_interval(20, 40)
 
 
 def test_an_interval_ends_at_zero_and_one():
@@ -335,7 +334,7 @@ def test_figure_2_names_the_points_that_have_no_value(results):
     [bar] = right.containers
     assert bar.lines[0].get_xydata().tolist() == [[0.25, 50.0]]
     [[(_, low), (_, high)]] = bar.lines[2][0].get_segments()
-    expected = [100 * share for share in record.wilson_interval(20, 40)]
+    expected = [100 * share for share in wilson_interval(20, 40)]
     assert [low, high] == pytest.approx(expected)
 
 

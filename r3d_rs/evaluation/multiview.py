@@ -6,10 +6,10 @@ import math
 
 import keras
 import numpy as np
-from scipy.stats import binomtest
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.training.fit import build_model, jit_compile
 from r3d_rs.training.recipe import Recipe
 
@@ -38,12 +38,10 @@ class Evaluation:
     def metrics(self) -> dict:
         """Return the accuracies, in [0, 1], with the 95 % Wilson interval of top-1."""
         right = self.correct()
-        interval = binomtest(int(right.sum()), len(right)).proportion_ci(
-            method="wilson"
-        )
+        interval = wilson_interval(int(right.sum()), len(right))
         return {
             "video_top1": float(right.mean()),
-            "video_top1_interval": [float(interval.low), float(interval.high)],
+            "video_top1_interval": list(interval),
             "video_top5": float(self.correct(5).mean()),
             "clip_top1": self.clip_top1,
             "num_videos": len(self.labels),

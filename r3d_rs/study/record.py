@@ -18,6 +18,8 @@ import numpy as np
 from jsonschema.protocols import Validator
 from scipy import stats
 
+from r3d_rs.evaluation.interval import wilson_interval
+
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
 
@@ -165,12 +167,6 @@ def load_scores(path: Path) -> Scores:
         return _checked_scores(
             path, arrays["ids"], arrays["labels"], arrays["probabilities"]
         )
-
-
-def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of an accuracy, as shares from 0 to 1."""
-    interval = stats.binomtest(correct, total).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def summarize(records: Sequence[dict]) -> Summary | None:
