@@ -1,11 +1,15 @@
 """The built book (`make book`): what its pages have, and that they need no network."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 HTML = Path(__file__).parents[1] / "book" / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +89,11 @@ def test_every_copied_run_is_a_page_with_its_pictures():
     assert sorted(Path(name).name for name in runs) == sorted(c.stem for c in copies)
     for name in runs:
         assert page(name).find("article").find("img"), name
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
+def test_every_page_opens_in_a_browser_without_a_complaint():
+    check = [sys.executable, HTML.parents[1] / "check_pages.py", "--chromium", CHROMIUM]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "nothing wrong" in done.stdout
