@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BEAM := .venv-beam
 
 # The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
 POINT ?= RS-50
@@ -11,11 +12,12 @@ SEED ?= 0
 RECORD := results/pantomime-20/scaling/$(POINT)/seed-$(SEED)
 RUNNING := build/runs/scaling-$(POINT)-seed-$(SEED).ipynb
 
-.PHONY: help study prepare point tables test book serve lint lock clean
+.PHONY: help study prepare point tables test test-beam book serve lint lock clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
+	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
 	@echo "make book    the tables and the book from the records in results/"
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make lint    ruff, on modules and notebooks"
@@ -62,16 +64,27 @@ test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow and not tensorflow_only"
 
+# Apache Beam holds many packages back, so that it has an environment of its own.
+$(BEAM)/.ready: requirements-beam.lock pyproject.toml
+	$(PYTHON) -m venv $(BEAM)
+	$(BEAM)/bin/pip install --quiet --require-hashes -r requirements-beam.lock
+	$(BEAM)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+test-beam: $(BEAM)/.ready
+	$(BEAM)/bin/pytest -m beam
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+RESOLVE := build/lock/bin/uv pip compile --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --extra test pyproject.toml
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv
-	build/lock/bin/uv pip compile --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --extra test pyproject.toml \
-	  -o requirements.lock
+	$(RESOLVE) -o requirements.lock
+	$(RESOLVE) --extra beam -o requirements-beam.lock
 
 clean:
 	rm -rf build book/_build book/runs .pytest_cache .ruff_cache *.egg-info

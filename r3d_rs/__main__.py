@@ -9,9 +9,104 @@ def prepare(arguments) -> None:
     """Prepare a dataset."""
     from r3d_rs.data import datasets
 
-    dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
-    for split in ("train", "validation", "test"):
-        print(f"{dataset.name} {split}: {dataset.num_videos(split)} videos")
+    name = datasets.canonical_name(arguments.dataset)
+    if arguments.records:
+        dataset = datasets.use_records(
+            name, arguments.records, arguments.data_dir, labels=arguments.labels
+        )
+    else:
+        options = {
+            "videos": arguments.videos,
+            "annotations": arguments.annotations,
+            "short_side": arguments.short_side,
+            "max_aside": arguments.max_aside,
+            "workers": arguments.workers,
+            **beam_options(arguments.beam),
+        }
+        options = {key: value for key, value in options.items() if value is not None}
+        dataset = datasets.prepare(name, arguments.data_dir, **options)
+    for split, part in dataset.splits.items():
+        aside = sum(video.split == split for video in dataset.aside)
+        note = f", {aside} set aside (data verify lists them)" if aside else ""
+        print(f"{dataset.name} {split}: {part.num_videos} videos{note}")
+
+
+def beam_options(text: str | None) -> dict:
+    """Return the options of `datasets.build` for Apache Beam from "key=value,flag"."""
+    if text is None:
+        return {}
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError:
+        raise ValueError(
+            "--beam needs Apache Beam, which is not installed: pip install"
+            ' "r3d-rs[beam]"'
+        ) from None
+    flags = [f"--{option}" for option in text.split(",") if option]
+    runners = [flag.split("=", 1)[1] for flag in flags if flag.startswith("--runner=")]
+    return {
+        "beam_runner": runners[0] if runners else "DirectRunner",
+        "beam_options": PipelineOptions(flags),
+    }
+
+
+def inspect(arguments) -> None:
+    """Show what a prepared dataset holds, and draw a contact sheet."""
+    from r3d_rs.data import datasets
+    from r3d_rs.data import inspect as overview
+
+    dataset = datasets.load(arguments.dataset, arguments.data_dir)
+    print(f"{dataset.name}: {len(dataset.classes)} classes")
+    print(overview.summary(dataset).to_string())
+    picture = arguments.picture or f"{dataset.name}.png"
+    overview.contact_sheet(dataset, "train").savefig(picture, dpi=100)
+    print(f"contact sheet: {picture}")
+
+
+def verify(arguments) -> None:
+    """Compare a dataset with its CSV files, and read all its records."""
+    from r3d_rs.data import datasets
+    from r3d_rs.data import verify as checks
+    from r3d_rs.data.directory import data_directory
+
+    name = datasets.canonical_name(arguments.dataset)
+    videos = Path(arguments.videos or data_directory(arguments.data_dir) / name)
+    annotations = arguments.annotations and Path(arguments.annotations)
+    if not datasets.is_prepared(name, arguments.data_dir):
+        print(f"{name} is not prepared; this is about its files in {videos}")
+        for split, (total, absent) in checks.check_folder(
+            videos, annotations or videos
+        ).items():
+            print(f"{split}: {total} videos are listed, {len(absent)} have no file")
+            print("".join(f"  {ident}\n" for ident in absent), end="")
+        return
+    dataset = datasets.load(name, arguments.data_dir)
+    expected = datasets.DATASETS[name].num_classes
+    print(f"{name}: {len(dataset.classes)} classes, of {expected} when complete")
+    reports = []
+    for split in dataset.splits:
+        reports.append(
+            checks.check_split(dataset, split, annotations or dataset.annotations)
+        )
+        print_report(reports[-1], dataset.evaluated)
+    if any(report.broken or report.surplus for report in reports):
+        sys.exit("the dataset has broken or unlisted videos: see above")
+
+
+def print_report(report, evaluated: str) -> None:
+    """Print what `verify` found about a split."""
+    listed = "no CSV file" if report.listed is None else report.listed.total()
+    note = ", whose accuracy is reported" if report.split == evaluated else ""
+    print(f"\n{report.split}{note}: {report.stored.total()} stored, listed: {listed}")
+    print(f"  SHA-256 of the sorted ids: {report.sha256}")
+    for label, (count, stored) in report.short.items():
+        print(f"  class {label}: {stored} of {count}")
+    for video in report.missing:
+        print(f"  missing: {video.id} ({video.label}): {video.reason}")
+    for ident in report.surplus:
+        print(f"  not listed, or under another class: {ident}")
+    for text in report.broken:
+        print(f"  broken: {text}")
 
 
 def points(arguments) -> None:
@@ -64,10 +159,18 @@ def parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="datasets")
     actions = data.add_subparsers(required=True, metavar="action")
-    action = actions.add_parser("prepare", help=prepare.__doc__)
-    action.add_argument("dataset")
-    action.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
-    action.set_defaults(command=prepare)
+    for function in (prepare, inspect, verify):
+        action = actions.add_parser(function.__name__, help=function.__doc__)
+        action.add_argument("dataset", help="such as pantomime-20 or kinetics-400")
+        action.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
+        action.set_defaults(command=function)
+        if function is inspect:
+            action.add_argument("--picture", help="file of the contact sheet")
+            continue
+        action.add_argument("--videos", help="folder of the video files")
+        action.add_argument("--annotations", help="folder of the CSV files")
+        if function is prepare:
+            add_prepare_options(action)
 
     command = commands.add_parser("list", help=points.__doc__)
     command.add_argument("--results", default="results")
@@ -88,9 +191,28 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def add_prepare_options(action: argparse.ArgumentParser) -> None:
+    """Add what only `data prepare` has."""
+    action.add_argument("--short-side", type=int, help="of the stored frames, pixels")
+    action.add_argument(
+        "--max-aside",
+        type=float,
+        help="share of a split's videos that may be missing or broken (0.05)",
+    )
+    action.add_argument("--workers", type=int, help="processes to decode in")
+    action.add_argument(
+        "--beam", metavar="KEY=VALUE,…", help="work on Apache Beam, with these options"
+    )
+    action.add_argument("--records", help="folder of Model Garden's TFRecords, to use")
+    action.add_argument("--labels", help="file with their classes, one a line")
+
+
 def main() -> None:
     """Run a command; an expected failure is one line on the error stream."""
+    from r3d_rs.study import executed
+
     arguments = parser().parse_args()
+    executed.quiet()
     try:
         arguments.command(arguments)
     except (ValueError, OSError) as error:

@@ -1,6 +1,8 @@
 """Pantomime: exact, balanced, about motion, and made whole or not at all."""
 
+import collections
 import csv
+import dataclasses
 import hashlib
 import io
 import itertools
@@ -19,6 +21,7 @@ from r3d_rs.data.pantomime import (
     CLASSES_20,
     CLASSES_30,
     FLIP_CHANGES,
+    SETS,
     exact,
     make,
     video,
@@ -26,7 +29,7 @@ from r3d_rs.data.pantomime import (
 from r3d_rs.data.pantomime import make as make_function
 from r3d_rs.data.pantomime.actions import ACTIONS, STANDING
 from r3d_rs.data.pantomime.exact import Draws
-from r3d_rs.data.pantomime.video import _phase
+from r3d_rs.data.pantomime.video import SPLITS, _phase
 
 make_module = sys.modules[make_function.__module__]
 
@@ -148,9 +151,10 @@ def test_gray_keeps_its_value_in_yuv():
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(
-        make_module, "PER_CLASS", {"train": 2, "validate": 1, "test": 1}
-    )
+    """Make the sets small."""
+    for name, videos in SETS.items():
+        small = dataclasses.replace(videos, train=2, validate=1, test=videos.test // 50)
+        monkeypatch.setitem(SETS, name, small)
 
 
 def test_make_lays_files_out_like_kinetics(tmp_path, few):
@@ -184,8 +188,8 @@ def test_make_lays_files_out_like_kinetics(tmp_path, few):
 
 
 def test_processes_make_the_same_files(tmp_path, monkeypatch):
-    jobs = {"train": 1, "validate": 0, "test": 0}
-    monkeypatch.setattr(make_module, "PER_CLASS", jobs)
+    one = dataclasses.replace(SETS["pantomime-20"], train=1, validate=0, test=0)
+    monkeypatch.setitem(SETS, "pantomime-20", one)
     roots = [make(tmp_path / str(n), workers=n, progress=False) for n in (1, 2)]
     files = [
         {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
@@ -210,7 +214,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path, few, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(
-        OSError, match=r"cannot write Pantomime-20 to .*: No space left"
+        OSError, match=r"cannot write pantomime-20 to .*: No space left"
     ):
         make(tmp_path / "videos", workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
@@ -226,9 +230,41 @@ def test_make_does_not_touch_what_it_did_not_make(tmp_path):
         make(tmp_path, progress=False)
 
 
-def test_there_are_20_or_30_classes(tmp_path):
-    with pytest.raises(ValueError, match="classes: 25; allowed are 20 and 30"):
-        make(tmp_path / "videos", classes=25)
+def test_the_sets_are_named_when_there_is_none_of_a_name(tmp_path):
+    message = "name: 'pantomime-25'; allowed are pantomime-20, pantomime-30, pantomime-"
+    with pytest.raises(ValueError, match=message):
+        make(tmp_path / "videos", name="pantomime-25")
+
+
+def test_the_sets_have_stated_sizes():
+    counts = {
+        name: [videos.count(split) for split in SPLITS] for name, videos in SETS.items()
+    }
+    assert counts == {
+        "pantomime-20": [2000, 400, 1000],
+        "pantomime-30": [3000, 600, 1500],
+        "pantomime-web": [12000, 600, 0],
+    }
+
+
+def test_three_in_ten_labels_of_the_web_set_are_wrong():
+    web = SETS["pantomime-web"]
+    shown = [web.shown(0, "train", index) for index in range(6000)]
+    wrong = [i for i, name in enumerate(shown) if name != web.label(i)]
+    assert len(wrong) / 6000 == pytest.approx(0.3, abs=0.03)
+    counts = collections.Counter(shown[i] for i in wrong)
+    assert set(counts) == set(CLASSES_30)  # any class may be in the place of another
+    assert max(counts.values()) < 2 * min(counts.values())
+    assert all(web.shown(0, "validate", i) == web.label(i) for i in range(600))
+    for name in ("pantomime-20", "pantomime-30"):
+        right = SETS[name]
+        assert all(right.shown(0, "train", i) == right.label(i) for i in range(600))
+
+
+def test_the_web_set_shares_no_video_with_the_others():
+    web = {video("clap", 0, split, 12, stream=1).tobytes() for split in SPLITS}
+    own = {video("clap", 0, split, 12).tobytes() for split in SPLITS}
+    assert len(web | own) == 6
 
 
 def test_the_data_directory(monkeypatch, tmp_path):

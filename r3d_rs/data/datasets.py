@@ -2,24 +2,73 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from r3d_rs.data import records
 from r3d_rs.data.directory import data_directory
-from r3d_rs.data.kinetics import SPLITS, Kinetics
+from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
+from r3d_rs.data.listing import SPLITS
+from r3d_rs.data.shards import Aside
 
-#: Short side of the stored frames, pixels: of each dataset there is.
-DATASETS = {
-    "pantomime-20": 48,
-    "pantomime-30": 48,
-    "kinetics-400": 256,
-    "kinetics-600": 256,
-}
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What is fixed about a dataset by its name.
+
+    Attributes:
+        num_classes: that it has when it is complete.
+        evaluated: the split whose accuracy is reported.
+        short_side: of the stored frames, pixels; None for the videos' own.
+    """
+
+    num_classes: int
+    evaluated: str
+    short_side: int | None
+
+
+#: The datasets there are. The paper reports on Kinetics' validation videos.
+DATASETS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "pantomime-20": Kind(20, "test", 48),
+        "pantomime-30": Kind(30, "test", 48),
+        "pantomime-web": Kind(30, "validation", 48),
+        "kinetics-400": Kind(400, "validation", 256),
+        "kinetics-600": Kind(600, "validation", 256),
+        "kinetics-700": Kind(700, "validation", 256),
+        "ucf101": Kind(101, "test", None),
+    }
+)
 
 #: Shorter names.
 ALIASES = {"pantomime": "pantomime-20"}
+
+#: Share of a split's videos that may be missing or broken, unless more are allowed.
+MAX_ASIDE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """A part of a dataset.
+
+    Attributes:
+        files: paths of its TFRecord files.
+        num_videos: in them.
+    """
+
+    files: tuple[str, ...]
+    num_videos: int
+
+    def num_bytes(self) -> int:
+        """Return the size of the files."""
+        return sum(Path(path).stat().st_size for path in self.files)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +78,25 @@ class Dataset:
     Attributes:
         name: one of `DATASETS`.
         classes: names; a video's label is an index into them.
-        builder: TFDS's, to read from.
+        splits: by name: "train", and "validation" and "test" where there are such.
+        parse: from a record and its place (file and number) to the features `id`,
+            `label`, `fps` (frames per second, 0 where that is unknown) and `frames`,
+            still encoded as JPEG.
+        aside: the videos that were left out when it was prepared, and why.
+        annotations: folder of the CSV files that it was made by, if there were any.
     """
 
     name: str
     classes: tuple[str, ...]
-    builder: tfds.core.DatasetBuilder
+    splits: Mapping[str, Split]
+    parse: Callable
+    aside: tuple[Aside, ...] = ()
+    annotations: Path | None = None
+
+    @property
+    def evaluated(self) -> str:
+        """Name of the split whose accuracy is reported."""
+        return DATASETS[self.name].evaluated
 
     def num_videos(self, split: str) -> int:
         """Return how many videos a split has, 0 where the dataset lacks the split."""
@@ -42,22 +104,17 @@ class Dataset:
             raise ValueError(
                 f"parameter split: received {split!r}, allowed are {', '.join(SPLITS)}"
             )
-        splits = self.builder.info.splits
-        return splits[split].num_examples if split in splits else 0
+        return self.splits[split].num_videos if split in self.splits else 0
 
-    def files(self, split: str) -> list[str]:
-        """Return the paths of a split's TFRecord files.
+    def split(self, name: str) -> Split:
+        """Return a split that is not empty.
 
         Raises:
-            ValueError: when the split has no videos.
+            ValueError: when it is.
         """
-        if not self.num_videos(split):
-            raise ValueError(f"{self.name} has no videos in its split {split!r}")
-        return [str(path) for path in self.builder.info.splits[split].filepaths]
-
-    def num_bytes(self, split: str) -> int:
-        """Return the size of a split's TFRecord files."""
-        return sum(Path(path).stat().st_size for path in self.files(split))
+        if not self.num_videos(name):
+            raise ValueError(f"{self.name} has no videos in its split {name!r}")
+        return self.splits[name]
 
 
 def canonical_name(dataset: str) -> str:
@@ -75,44 +132,140 @@ def canonical_name(dataset: str) -> str:
     return name
 
 
-def prepare(name: str, data_dir: str | None = None, progress: bool = True) -> Dataset:
+def prepare(
+    name: str, data_dir: str | None = None, progress: bool = True, **options
+) -> Dataset:
     """Make a dataset ready for training, unless it is already.
 
-    Pantomime is rendered first. Kinetics' videos have to be there: CSV files in
-    `<data_dir>/<name>/{train,validate,test}.csv`, of which only the first is
-    required, and videos in `<data_dir>/<name>/<split>/<class>/`.
+    Pantomime is rendered first, UCF-101 downloaded by TFDS. Kinetics' videos have to
+    be there, in `<data_dir>/<name>` unless `options` say where: `train.csv`, and
+    `validate.csv` and `test.csv` if there are such splits, and the video files in any
+    folders (see `listing.locate`).
 
     Args:
         name: one of `DATASETS` or an alias.
         data_dir: folder of the datasets; see `data_directory`.
         progress: show progress bars.
+        **options: of `build`.
 
     Raises:
         ValueError: for an unknown name, a malformed CSV file (naming file and line) or
-            a video that does not decode (naming it).
-        FileNotFoundError: naming a CSV file or a video that is not there.
+            too many videos that cannot be used (naming some).
+        FileNotFoundError: naming a CSV file that is not there.
     """
     name = canonical_name(name)
-    if not _records(name, data_dir).exists():
+    if not is_prepared(name, data_dir):
         directory = data_directory(data_dir)
-        if name.startswith("pantomime"):
+        if name == "ucf101":
+            _ucf101(directory).download_and_prepare()
+        elif name.startswith("pantomime"):
             from r3d_rs.data import pantomime
 
             videos = pantomime.make(
-                directory / f"{name}-videos",
-                classes=int(name.removeprefix("pantomime-")),
-                progress=progress,
+                directory / f"{name}-videos", name=name, progress=progress
             )
+            build(name, directory, progress=progress, videos=videos, max_aside=0.0)
         else:
-            videos = directory / name
-            if not (videos / "train.csv").is_file():
-                raise FileNotFoundError(
-                    f"dataset {name}: looked for {videos / 'train.csv'}, which is not"
-                    " there; it lists the training videos, which have to be in"
-                    f" {videos / 'train'}"
-                )
-        build(name, videos, directory, progress=progress)
+            build(name, directory, progress=progress, **options)
     return load(name, data_dir)
+
+
+def build(
+    name: str,
+    directory: Path,
+    *,
+    videos: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float = MAX_ASIDE,
+    progress: bool = True,
+    beam_runner: str | None = None,
+    beam_options=None,
+    **options,
+) -> None:
+    """Write a folder of videos as TFRecords; a build that is cut off can go on.
+
+    Args:
+        name: one of `DATASETS`.
+        directory: the data directory.
+        videos: the folder, by default `<directory>/<name>`.
+        short_side: of the stored frames, pixels; by default the dataset's.
+        max_aside: share of a split's videos that may be missing or broken.
+        progress: show progress bars.
+        beam_runner: of Apache Beam, such as "DirectRunner"; None to work here.
+        beam_options: `PipelineOptions` of Apache Beam.
+        **options: others of `Kinetics`.
+    """
+    videos = Path(videos or directory / name)
+    place = _place(name, directory)
+    partial = place / "partial"
+    builder = Kinetics(
+        videos=videos,
+        partial=partial,
+        short_side=short_side or DATASETS[name].short_side,
+        max_aside=max_aside,
+        progress=progress,
+        data_dir=place,
+        file_format="tfrecord",
+        **options,
+    )
+    # TFDS announces downloads, of which there are none, and its progress bars do not
+    # know the number of videos.
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(
+                    beam_runner=beam_runner, beam_options=beam_options
+                )
+            )
+    finally:
+        tfds.enable_progress_bar()
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def use_records(
+    name: str,
+    folder: str | Path,
+    data_dir: str | None = None,
+    *,
+    labels: str | Path | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """Make a dataset of Model Garden's TFRecords, which stay where they are.
+
+    Args:
+        name: one of `DATASETS`.
+        folder: of the records; see `records.make_index`.
+        data_dir: folder of the datasets, for the index.
+        labels: file with the names of the classes, one a line.
+        progress: show progress bars.
+
+    Raises:
+        FileExistsError: when a dataset of this name has been prepared otherwise.
+        FileNotFoundError, ValueError: as `records.make_index` does.
+    """
+    name = canonical_name(name)
+    directory = data_directory(data_dir)
+    if _tfds_folder(name, directory).exists():
+        raise FileExistsError(
+            f"dataset {name} is prepared already, in {_tfds_folder(name, directory)};"
+            " remove that, or choose another data directory"
+        )
+    index = records.make_index(
+        Path(folder),
+        DATASETS[name].num_classes,
+        None if labels is None else Path(labels),
+        progress,
+    )
+    records.write_index(index, _index_file(name, directory))
+    return load(name, data_dir)
+
+
+def is_prepared(name: str, data_dir: str | None = None) -> bool:
+    """Say whether a dataset can be loaded."""
+    directory = data_directory(data_dir)
+    places = (_tfds_folder(name, directory), _index_file(name, directory))
+    return any(place.exists() for place in places)
 
 
 def load(name: str, data_dir: str | None = None) -> Dataset:
@@ -123,43 +276,84 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
         FileNotFoundError: when it has not been prepared, saying how to.
     """
     name = canonical_name(name)
-    records = _records(name, data_dir)
-    if not records.exists():
-        option = f" --data-dir {data_dir}" if data_dir else ""
-        raise FileNotFoundError(
-            f"dataset {name} is not prepared: looked for {records}; prepare it by"
-            f" `python -m r3d_rs data prepare {name}{option}`"
-        )
-    builder = tfds.builder_from_directory(records)
-    return Dataset(name, tuple(builder.info.features["label"].names), builder)
+    directory = data_directory(data_dir)
+    folder = _tfds_folder(name, directory)
+    if folder.exists():
+        return _load_tfds(name, folder)
+    if _index_file(name, directory).exists():
+        index = records.read_index(_index_file(name, directory))
+        splits = {
+            split: Split(tuple(files), sum(files.values()))
+            for split, files in index.files.items()
+        }
+        return Dataset(name, index.classes, splits, records.parse)
+    option = f" --data-dir {data_dir}" if data_dir else ""
+    raise FileNotFoundError(
+        f"dataset {name} is not prepared: looked for {folder}; prepare it by"
+        f" `python -m r3d_rs data prepare {name}{option}`"
+    )
 
 
-def build(name: str, videos: Path, directory: Path, *, progress: bool) -> None:
-    """Write a folder of videos as TFRecords; a build that is cut off leaves nothing.
+def _load_tfds(name: str, folder: Path) -> Dataset:
+    builder = tfds.builder_from_directory(folder)
+    features = builder.info.features
+    splits = {
+        split: Split(tuple(str(path) for path in info.filepaths), info.num_examples)
+        for split, info in builder.info.splits.items()
+    }
+    aside, annotations = folder / ASIDE_FILE, folder / ANNOTATIONS
+    return Dataset(
+        name,
+        tuple(features["label"].names),
+        splits,
+        functools.partial(_parse, frames="video" if name == "ucf101" else "frames"),
+        tuple(read_aside(aside)) if aside.exists() else (),
+        annotations if annotations.exists() else None,
+    )
+
+
+def _parse(record, place, frames):
+    """Return the features of a record that TFDS wrote.
 
     Args:
-        name: one of `DATASETS`.
-        videos: the folder, as `Kinetics` reads it.
-        directory: the data directory.
-        progress: show progress bars.
+        record: serialized.
+        place: of the record; it names the video where there is no feature `id`.
+        frames: name of the feature that holds the frames.
     """
-    builder = Kinetics(
-        videos=videos,
-        short_side=DATASETS[name],
-        progress=progress,
-        data_dir=directory / "tfds" / name,
-        file_format="tfrecord",
+    features = tf.io.parse_single_example(
+        record,
+        {
+            "id": tf.io.FixedLenFeature([], tf.string, ""),
+            "label": tf.io.FixedLenFeature([], tf.int64),
+            "fps": tf.io.FixedLenFeature([], tf.float32, 0.0),
+            frames: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
+        },
     )
-    # TFDS announces downloads, of which there are none, and its progress bars do not
-    # know the number of videos.
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    finally:
-        tfds.enable_progress_bar()
+    ident = features["id"]
+    return {
+        "id": tf.where(ident == "", place, ident),
+        "label": features["label"],
+        "fps": features["fps"],
+        "frames": features[frames],
+    }
 
 
-def _records(name: str, data_dir: str | None) -> Path:
-    directory = data_directory(data_dir) / "tfds" / name
-    return directory / Kinetics.name / str(Kinetics.VERSION)
+def _ucf101(directory: Path) -> tfds.core.DatasetBuilder:
+    """Return TFDS's builder: the first of UCF-101's three splits."""
+    return tfds.builder("ucf101/ucf101_1", data_dir=_place("ucf101", directory))
+
+
+def _place(name: str, directory: Path) -> Path:
+    return directory / "tfds" / name
+
+
+def _tfds_folder(name: str, directory: Path) -> Path:
+    """Return the folder of a dataset's TFRecords."""
+    if name == "ucf101":
+        return Path(_ucf101(directory).data_path)
+    return _place(name, directory) / Kinetics.name / str(Kinetics.VERSION)
+
+
+def _index_file(name: str, directory: Path) -> Path:
+    """Return the file that says where a dataset's Model Garden records are."""
+    return directory / "model-garden" / f"{name}.json"

@@ -1,41 +1,48 @@
 """TFDS builder for videos kept as Kinetics keeps them: files in folders, and CSVs."""
 
-import collections
+import csv
+import dataclasses
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tqdm import tqdm
+from etils import epath
 
-from r3d_rs.data import listing
-from r3d_rs.data.clip import frame_rate, read_video
+from r3d_rs.data import clip, listing, shards
 
-#: TFDS's names of the splits, and Kinetics'.
-SPLITS = {"train": "train", "validation": "validate", "test": "test"}
-
-#: Of the frames as they are stored.
-JPEG_QUALITY = 95
+#: Where a prepared dataset lists the videos that it had to leave out.
+ASIDE_FILE = "set_aside.csv"
+#: Where it keeps the CSV files that it was made by.
+ANNOTATIONS = "annotations"
 
 
-class Kinetics(tfds.core.GeneratorBasedBuilder):
+class Kinetics(tfds.core.ShardBasedBuilder):
     """Videos as frames in JPEG, with a label each.
 
     The classes are the labels of the training split in alphabetical order, which is
-    Kinetics' own order of classes.
+    Kinetics' own order of classes. Videos that are missing or do not decode are set
+    aside and listed in `set_aside.csv` with the reason.
+
+    On one machine videos are decoded on several processes, and a preparation that was
+    stopped goes on where it was. With a Beam runner in TFDS's `DownloadConfig` the same
+    shards are written by Beam's workers.
 
     Args:
-        videos: folder that has `train.csv`, and `validate.csv` and `test.csv` if there
-            are such splits, and the videos in folders of the same names.
+        videos: folder of the videos, in any layout that `listing.locate` reads.
+        annotations: folder of the CSV files, by default the videos'.
+        partial: folder for shards until all are there.
         short_side: pixels that the shorter side of a stored frame has; None for the
             video's own.
+        max_aside: share of a split's videos that may be set aside.
+        workers: processes to decode in; all processors by default.
         progress: show a progress bar for each split.
         **options: of every TFDS builder, such as `data_dir`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
 
     # TFDS looks for checksums beside the builder's code, by a package that it does not
     # install. There are none: nothing is downloaded.
@@ -45,19 +52,28 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
         self,
         *,
         videos: Path,
+        partial: Path,
+        annotations: Path | None = None,
         short_side: int | None = None,
+        max_aside: float = 0.0,
+        workers: int | None = None,
         progress: bool = True,
         **options,
     ):
         """Keep the arguments; see the class."""
         self._videos = Path(videos)
+        self._annotations = Path(annotations or videos)
+        self._partial = Path(partial)
         self._short_side = short_side
+        self._max_aside = max_aside
+        self._workers = workers
         self._progress = progress
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        train = listing.read(self._videos / "train.csv")
+        train = listing.read(self._csv("train"))
         classes = sorted({video.label for video in train})
+        image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
         return tfds.core.DatasetInfo(
             builder=self,
             description=type(self).__doc__,
@@ -65,69 +81,154 @@ class Kinetics(tfds.core.GeneratorBasedBuilder):
                 {
                     "id": tfds.features.Text(),
                     "label": tfds.features.ClassLabel(names=classes),
-                    "frames": tfds.features.Sequence(
-                        tfds.features.Image(
-                            shape=(None, None, 3), encoding_format="jpeg"
-                        )
-                    ),
+                    "frames": tfds.features.Sequence(image),
                     "fps": tfds.features.Scalar(tf.float32),
                 }
             ),
         )
 
-    def _split_generators(self, dl_manager):
+    def _csv(self, split: str) -> Path:
+        path = listing.find_csv(self._annotations, split)
+        return path or self._annotations / f"{listing.SPLITS[split][0]}.csv"
+
+    def _shards(self) -> dict[str, list[shards.Shard]]:
+        """Return every split's shards."""
         classes = self.info.features["label"].names
         # All CSV files are read before the first video is decoded, so that a mistake
         # in the last of them is not found an hour later.
         videos = {
-            split: listing.read(self._videos / f"{name}.csv", classes)
-            for split, name in SPLITS.items()
-            if split == "train" or (self._videos / f"{name}.csv").exists()
+            split: listing.read(self._csv(split), classes)
+            for split in listing.SPLITS
+            if self._csv(split).exists()
         }
         return {
-            split: self._generate_examples(split, videos[split]) for split in videos
+            split: shards.cut(
+                listing.locate(rows, self._videos, split), split, self._short_side
+            )
+            for split, rows in videos.items()
+            if rows
         }
 
-    def _generate_examples(self, split: str, videos: list[listing.Video]):
-        bar = tqdm(
-            total=len(videos),
-            desc=f"Reading videos: {split}",
-            unit="video",
-            disable=not self._progress,
+    def _download_and_prepare(self, dl_manager, download_config=None) -> None:
+        kept = self.data_path / ANNOTATIONS
+        kept.mkdir(parents=True, exist_ok=True)
+        for split in listing.SPLITS:
+            if self._csv(split).exists():
+                (kept / f"{split}.csv").write_bytes(self._csv(split).read_bytes())
+        if download_config is not None and download_config.beam_runner is not None:
+            super()._download_and_prepare(dl_manager, download_config)
+            self._check_beam()
+            return
+        written = {
+            split: shards.write(
+                parts,
+                self._partial,
+                self._serialize,
+                max_aside=self._max_aside,
+                workers=self._workers,
+                progress=self._progress,
+            )
+            for split, parts in self._shards().items()
+        }
+        self.info.set_splits(
+            tfds.core.splits.SplitDict(
+                [self._adopt(split, parts) for split, parts in written.items()]
+            )
         )
-        with bar:
-            for video, example in zip(
-                videos, _ordered_map(self._example, videos), strict=True
-            ):
-                yield video.id, example
-                bar.update()
+        aside = [
+            video
+            for parts in written.values()
+            for part in parts
+            for video in part.aside
+        ]
+        write_aside(aside, self.data_path / ASIDE_FILE)
 
-    def _example(self, video: listing.Video) -> dict:
-        frames = read_video(video.path, self._short_side)
+    def _serialize(self, example: dict) -> bytes:
+        """Return an example's bytes, the same in every process."""
+        # TFDS leaves the order of the features to chance.
+        serialized = self.info.features.serialize_example(example)
+        return tf.train.Example.FromString(serialized).SerializeToString(
+            deterministic=True
+        )
+
+    def _adopt(self, split: str, parts: Sequence[shards.Written]):
+        """Link finished shards into the dataset and return the split's info."""
+        template = self._get_filename_template(split)
+        for index, part in enumerate(parts):
+            path = template.sharded_filepath(shard_index=index, num_shards=len(parts))
+            _link(part.path, Path(path))
+        return tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[part.num_videos for part in parts],
+            num_bytes=sum(part.path.stat().st_size for part in parts),
+            filename_template=template,
+        )
+
+    def _shard_iterators_per_split(
+        self, dl_manager
+    ) -> dict[str, list[Callable[[], Iterator]]]:
+        """Return the shards for Beam, which calls them on its workers."""
+        notes = self.data_path / "aside"
+        notes.mkdir(parents=True, exist_ok=True)
+        splits = self._shards()
+        for split, parts in splits.items():
+            videos = sum(len(shard.videos) for shard in parts)
+            shards.check(shards.absent(parts), videos, split, self._max_aside)
         return {
-            "id": video.id,
-            "label": video.label,
-            "frames": [encode_jpeg(frame) for frame in frames],
-            "fps": frame_rate(video.path),
+            split: [BeamShard(shard, notes) for shard in parts]
+            for split, parts in splits.items()
         }
 
+    def _check_beam(self) -> None:
+        """Gather what Beam's workers set aside, and see that it is not too much."""
+        notes = self.data_path / "aside"
+        aside = [
+            shards.Aside(*fields)
+            for note in sorted(notes.glob("*.json"))
+            for fields in json.loads(note.read_text())
+        ]
+        for split, info in self.info.splits.items():
+            own = [video for video in aside if video.split == split]
+            shards.check(own, info.num_examples + len(own), split, self._max_aside)
+        write_aside(aside, self.data_path / ASIDE_FILE)
+        notes.rmtree()
 
-def encode_jpeg(frame) -> bytes:
-    """Encode a uint8 frame `(height, width, 3)`."""
-    return tf.io.encode_jpeg(frame, format="rgb", quality=JPEG_QUALITY).numpy()
+
+@dataclasses.dataclass(frozen=True)
+class BeamShard:
+    """A shard that a worker of Beam encodes by itself when it is called."""
+
+    shard: shards.Shard
+    notes: epath.Path
+
+    def __call__(self) -> Iterator[tuple]:
+        """Yield the examples, and then note what was set aside."""
+        aside = []
+        results = (
+            clip.encoded(video.path, self.shard.short_side)
+            for video in self.shard.videos
+        )
+        yield from self.shard.encode(results, aside)
+        note = json.dumps([dataclasses.astuple(video) for video in aside])
+        (self.notes / f"{self.shard.name}.json").write_text(note)
 
 
-def _ordered_map(function: Callable, items: Iterable) -> Iterator:
-    """Map on threads, a few items ahead of the consumer, in the items' order.
+def write_aside(aside: Sequence[shards.Aside], path: epath.Path) -> None:
+    """Write the list of the videos set aside, a header alone if there are none."""
+    with path.open("w") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(field.name for field in dataclasses.fields(shards.Aside))
+        rows.writerows(dataclasses.astuple(video) for video in aside)
 
-    FFmpeg and the JPEG encoder let other threads run, so threads keep every core busy.
-    """
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = collections.deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+def read_aside(path: epath.Path) -> list[shards.Aside]:
+    """Read what `write_aside` wrote."""
+    with path.open("r") as file:
+        return [shards.Aside(**row) for row in csv.DictReader(file)]
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # a file system without links
+        os.replace(old, new)

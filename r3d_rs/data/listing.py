@@ -1,12 +1,22 @@
-"""Kinetics' CSV files: which videos a split has, and what each shows."""
+"""Kinetics' CSV files and folders: which videos a split has, and where they are."""
 
 import csv
 import dataclasses
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-#: The columns of Kinetics' CSV files.
-COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
+#: The names under which the CSV file of a split, and its folder, are found.
+SPLITS = {
+    "train": ("train",),
+    "validation": ("validate", "validation", "val"),
+    "test": ("test",),
+}
+#: Columns that Kinetics' CSV files have; others ("split", "is_cc") are passed over.
+COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+#: Endings of video files.
+ENDINGS = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,78 +24,158 @@ class Video:
     """One line of a CSV file.
 
     Attributes:
-        id: `<youtube_id>_<start>_<end>`, the name of its file without the ending.
+        id: `<youtube_id>_<start>_<end>`, seconds with six digits: the name of its file
+            in Kinetics' own layout, without the ending.
         label: name of its class.
-        path: of its file.
-        line: number of the line, for messages.
+        path: of its file, None where none was found.
     """
 
     id: str
     label: str
-    path: Path
-    line: int
+    path: Path | None = None
+
+
+def find_csv(folder: Path, split: str) -> Path | None:
+    """Return a split's CSV file in a folder, None where there is none."""
+    paths = (folder / f"{name}.csv" for name in SPLITS[split])
+    return next((path for path in paths if path.is_file()), None)
 
 
 def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     """Read a split's CSV file.
 
-    The video of a line is looked for in `<split>/<label>/<id>.mp4` beside the CSV
-    file, and then in `<split>/<id>.mp4`, the two layouts in which Kinetics is kept.
-
     Args:
-        path: of `<split>.csv`.
+        path: of the file.
         classes: names of the classes allowed; None for any.
 
     Raises:
-        FileNotFoundError: naming a CSV file or a video that is not there.
+        FileNotFoundError: when there is no such file.
         ValueError: naming the file and line of a malformed header or line, an unknown
             label or a repeated video.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such CSV file")
+    known = None if classes is None else frozenset(classes)
     videos, lines = [], {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
-        header = next(rows, [])
-        if tuple(header) != COLUMNS:
+        try:
+            header = next(rows, [])
+            if not set(COLUMNS) <= set(header):
+                raise ValueError(
+                    f"{path}, line 1: the header is {','.join(header)!r},"
+                    f" expected the columns {','.join(COLUMNS)}"
+                )
+            for row in rows:
+                if row:
+                    where = f"{path}, line {rows.line_num}"
+                    if len(row) != len(header):
+                        raise ValueError(
+                            f"{where}: found {len(row)} fields, expected"
+                            f" {len(header)}: {','.join(header)}"
+                        )
+                    video = _video(dict(zip(header, row, strict=True)), where)
+                    if known is not None and video.label not in known:
+                        raise ValueError(
+                            f"{where}: unknown label {video.label!r}, expected a class"
+                            f" of the training split, such as {classes[0]!r}"
+                        )
+                    if video.id in lines:
+                        raise ValueError(
+                            f"{where}: video {video.id} is already in line"
+                            f" {lines[video.id]}"
+                        )
+                    lines[video.id] = rows.line_num
+                    videos.append(video)
+        except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(
-                f"{path}, line 1: the header is {','.join(header)!r},"
-                f" expected {','.join(COLUMNS)!r}"
-            )
-        for row in rows:
-            if not row:
-                continue
-            where = f"{path}, line {rows.line_num}"
-            if len(row) != len(COLUMNS):
-                raise ValueError(
-                    f"{where}: found {len(row)} fields, expected {len(COLUMNS)}:"
-                    f" {','.join(COLUMNS)}"
-                )
-            label, youtube_id, start, end, _ = row
-            if not (start.isdecimal() and end.isdecimal()):
-                raise ValueError(
-                    f"{where}: time_start and time_end are {start!r} and {end!r},"
-                    " expected whole seconds"
-                )
-            if not label or (classes is not None and label not in classes):
-                known = "" if classes is None else f", such as {classes[0]!r}"
-                raise ValueError(
-                    f"{where}: unknown label {label!r}, expected a class of the"
-                    f" training split{known}"
-                )
-            name = f"{youtube_id}_{int(start):06d}_{int(end):06d}"
-            if name in lines:
-                raise ValueError(
-                    f"{where}: video {name} is already in line {lines[name]}"
-                )
-            lines[name] = rows.line_num
-            folder = path.parent / path.stem
-            places = (folder / label / f"{name}.mp4", folder / f"{name}.mp4")
-            found = next((place for place in places if place.is_file()), None)
-            if found is None:
-                raise FileNotFoundError(
-                    f"{where}: the video is not there; looked for {places[0]}"
-                    f" and {places[1]}"
-                )
-            videos.append(Video(name, label, found, rows.line_num))
+                f"{path}, line {rows.line_num + 1}: not CSV in UTF-8: {error}"
+            ) from error
     return videos
+
+
+def _video(fields: dict[str, str], where: str) -> Video:
+    empty = [name for name in COLUMNS if not fields[name]]
+    if empty:
+        raise ValueError(f"{where}: {', '.join(empty)} is empty")
+    start, end = fields["time_start"], fields["time_end"]
+    if not (start.isdecimal() and end.isdecimal()):
+        raise ValueError(
+            f"{where}: time_start and time_end are {start!r} and {end!r},"
+            " expected whole seconds"
+        )
+    ident = fields["youtube_id"]
+    if os.sep in ident:
+        raise ValueError(f"{where}: youtube_id is {ident!r}, which is no file's name")
+    return Video(f"{ident}_{int(start):06d}_{int(end):06d}", fields["label"])
+
+
+def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
+    """Look for the files of a split's videos in a tree of folders.
+
+    A file is a video's if its name without the ending is the video's id, the id with
+    plain numbers (`<youtube_id>_3_13`) or, where the split takes only one stretch of
+    that source, the `youtube_id` alone. Folders may be named and nested in any way. Of
+    several files the one is taken that lies in a folder of the split and in one of the
+    class (punctuation and spaces do not matter), and of those the first by name.
+
+    Args:
+        videos: of the split.
+        folder: to search, with all below it.
+        split: name of the split.
+
+    Returns:
+        The videos with their paths.
+    """
+    videos = list(videos)
+    files = _files(folder)
+    sources = {}
+    for video in videos:
+        source = _source(video)
+        sources[source] = sources.get(source, 0) + 1
+    return [
+        dataclasses.replace(video, path=_pick(video, folder, split, files, sources))
+        for video in videos
+    ]
+
+
+def _source(video: Video) -> str:
+    return video.id.rsplit("_", 2)[0]
+
+
+def _files(folder: Path) -> dict[str, list[Path]]:
+    """Return the video files of a tree by their name without the ending."""
+    files, seen = {}, set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads up again
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)
+            if ending.lower() in ENDINGS and not name.startswith("."):
+                files.setdefault(stem, []).append(Path(place, name))
+    return files
+
+
+def _pick(video, folder, split, files, sources) -> Path | None:
+    source, start, end = video.id.rsplit("_", 2)
+    names = [video.id, f"{source}_{int(start)}_{int(end)}"]
+    if sources[source] == 1:
+        names.append(source)
+    found = next((files[name] for name in names if name in files), [])
+    wanted = {_plain(name) for name in SPLITS[split]}
+
+    def misfit(path: Path) -> tuple[bool, bool]:
+        above = [_plain(part) for part in path.relative_to(folder).parent.parts]
+        in_split = any(name in part.split("_") for part in above for name in wanted)
+        return not in_split, _plain(video.label) not in above
+
+    return min(found, key=misfit, default=None)
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters, with runs of anything else as underscores."""
+    return re.sub(r"[\W_]+", "_", name.lower()).strip("_")

@@ -9,23 +9,27 @@ official implementation truncates them to
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from r3d_rs.data import augment, sampling, views
-from r3d_rs.data.datasets import Dataset
+from r3d_rs.data import augment, records, sampling, views
+from r3d_rs.data.datasets import Dataset, Split
+from r3d_rs.data.randaugment import rand_augment
 
 if TYPE_CHECKING:
     from r3d_rs.training.recipe import Recipe
 
-#: A split of up to this many bytes is kept in memory, frames still encoded.
+#: A split of up to this many bytes is kept in memory, frames still encoded. Of a larger
+#: one so many bytes of videos are held, to shuffle them; its files are shuffled too,
+#: and the videos are in the files in random order.
 CACHE_BYTES = 2**30
 
-#: How many videos of a larger split are held to shuffle them. Its files are shuffled
-#: too, and TFDS has written the videos to the files in random order.
-SHUFFLE_VIDEOS = 512
+#: What the message of a broken frame begins with.
+BROKEN = "not a whole JPEG among the frames of"
 
 
 def training_clips(
@@ -52,44 +56,53 @@ def training_clips(
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1]
         and int32 `(batch,)`.
     """
-    parse = _parser(dataset)
+    part = dataset.split(split)
     may_flip = tf.constant(augment.may_flip(dataset.classes))
-    videos = dataset.num_videos(split)
-    used = videos - videos % recipe.batch_size
+    used = part.num_videos - part.num_videos % recipe.batch_size
 
-    def clip(epoch, record):
-        video = parse(record)
-        draws = tf.random.split(clip_seed(seed, epoch, video["id"]), 3)
+    def clip(epoch, record, place):
+        video = dataset.parse(record, place)
+        length = tf.size(video["frames"])
+        draws = tf.random.split(clip_seed(seed, epoch, video["id"]), 4)
         start = sampling.random_start(
-            tf.size(video["frames"]), recipe.frames, recipe.temporal_stride, draws[0]
+            length, recipe.frames, recipe.temporal_stride, draws[0]
         )
         indices = sampling.clip_indices(
-            start, tf.size(video["frames"]), recipe.frames, recipe.temporal_stride
+            start, length, recipe.frames, recipe.temporal_stride
         )
-        jpegs = tf.gather(video["frames"], indices)
+        jpegs = _checked(tf.gather(video["frames"], indices), video["id"])
         shape = tf.io.extract_jpeg_shape(jpegs[0])
         box = augment.random_crop_box(
             shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[1]
         )
-        frames = augment.resize(_decode(jpegs, box), recipe.size, recipe.size) / 255
+        frames = augment.resize(_decode(jpegs, box), recipe.size, recipe.size)
         label = tf.cast(video["label"], tf.int32)
         if recipe.flip:
             frames = augment.random_flip(frames, may_flip[label], draws[2])
+        if recipe.randaugment_layers:
+            grey_levels = tf.cast(tf.round(frames), tf.uint8)
+            frames = rand_augment(
+                grey_levels,
+                recipe.randaugment_layers,
+                recipe.randaugment_magnitude,
+                draws[3],
+            )
+        frames = tf.cast(frames, tf.float32) / 255
         if recipe.standardize:
             frames = augment.standardize(frames)
         frames.set_shape([recipe.frames, recipe.size, recipe.size, 3])
         return frames, label
 
-    epochs = _epochs(dataset.files(split), dataset.num_bytes(split), videos, seed)
+    epochs = _epochs(part, seed)
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(
-            lambda epoch: epochs(epoch).take(used).map(lambda record: (epoch, record))
+            lambda epoch: epochs(epoch).take(used).map(lambda *video: (epoch, *video))
         )
         .map(clip, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(recipe.batch_size, drop_remainder=True)
         .with_options(_options())
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(2)
     )
 
 
@@ -109,11 +122,9 @@ def evaluation_views(
         `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)` in [0, 1],
         all clips of the first crop before those of the second.
     """
-    parse = _parser(dataset)
     size, clips = recipe.eval_size, recipe.temporal_views
 
-    def cut(record):
-        video = parse(record)
+    def cut(video):
         length = tf.size(video["frames"])
         starts = sampling.even_starts(
             length, recipe.frames, recipe.temporal_stride, clips
@@ -123,7 +134,8 @@ def evaluation_views(
         )
         # Every frame that some clip takes is decoded and resized once.
         used, indices = tf.unique(tf.reshape(indices, [-1]))
-        frames = _decode(tf.gather(video["frames"], used))
+        jpegs = _checked(tf.gather(video["frames"], used), video["id"])
+        frames = _decode(jpegs)
         frames = views.resize_short_side(frames, size) / 255
         crops = views.spatial_crops(frames, size, recipe.spatial_views)
         shape = [recipe.spatial_views * clips, recipe.frames, size, size, 3]
@@ -136,9 +148,9 @@ def evaluation_views(
             "views": clip_views,
         }
 
-    records = tf.data.TFRecordDataset(dataset.files(split))
     return (
-        records.take(-1 if limit is None else limit)
+        videos(dataset, split)
+        .take(-1 if limit is None else limit)
         .map(cut, num_parallel_calls=tf.data.AUTOTUNE)
         .with_options(_options())
         .prefetch(2)
@@ -151,26 +163,58 @@ def clip_seed(seed: int, epoch, video_id):
     return tf.random.fold_in(key, tf.strings.to_hash_bucket_fast(video_id, 2**62))
 
 
-def _epochs(files: list[str], num_bytes: int, videos: int, seed: int):
+def videos(dataset: Dataset, split: str) -> tf.data.Dataset:
+    """Return every video of a split exactly once, its frames still encoded.
+
+    Returns:
+        Elements `{"id", "label", "fps", "frames"}`, one a video.
+    """
+    files = list(dataset.split(split).files)
+    return tf.data.Dataset.from_tensor_slices(files).flat_map(_read).map(dataset.parse)
+
+
+@contextlib.contextmanager
+def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
+    """Turn TensorFlow's error about a broken record into one that names the record.
+
+    Raises:
+        ValueError: naming the dataset, the file and the record.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        where = records.broken_record(dataset.split(split).files)
+        raise ValueError(f"{dataset.name}, split {split}: {where}") from error
+    except tf.errors.InvalidArgumentError as error:
+        broken = re.search(rf"\[{BROKEN}\] \[([^]]*)\]", error.message)
+        if broken is None:
+            raise
+        raise ValueError(
+            f"{dataset.name}, split {split}: {BROKEN} {broken[1]}"
+        ) from error
+
+
+def _epochs(split: Split, seed: int):
     """Return a function from an epoch to its records in the epoch's order."""
+    num_bytes, files = split.num_bytes(), list(split.files)
 
     def epoch_seed(epoch):
         return tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
 
     if num_bytes <= CACHE_BYTES:
         # One record is more than there are, so that the cache sees the end and closes.
-        held = videos + 1
-        cached = tf.data.TFRecordDataset(files).cache()
+        held = split.num_videos + 1
+        cached = tf.data.Dataset.from_tensor_slices(files).flat_map(_read).cache()
 
         def read(epoch):
             return cached
     else:
-        held = SHUFFLE_VIDEOS
+        held = max(1, CACHE_BYTES * split.num_videos // num_bytes)
 
         def read(epoch):
             order = tf.random.experimental.stateless_shuffle(files, epoch_seed(epoch))
             return tf.data.Dataset.from_tensor_slices(order).interleave(
-                tf.data.TFRecordDataset,
+                _read,
                 cycle_length=8,
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
@@ -188,16 +232,26 @@ def _epochs(files: list[str], num_bytes: int, videos: int, seed: int):
     return epoch_records
 
 
-def _parser(dataset: Dataset):
-    """Return a function from a record to its features, frames still encoded."""
-    features = dataset.builder.info.features
+def _read(path) -> tf.data.Dataset:
+    """Return a file's records, each with its place, `<file>__<number>`."""
+    name = tf.strings.split(path, "/")[-1]
 
-    def parse(record):
-        return features.deserialize_example(
-            record, decoders={"frames": tfds.decode.SkipDecoding()}
-        )
+    def placed(number, record):
+        return record, tf.strings.join([name, "__", tf.strings.as_string(number)])
 
-    return parse
+    return tf.data.TFRecordDataset(path).enumerate().map(placed)
+
+
+def _checked(jpegs, video_id):
+    """Return JPEGs `(time,)`, seeing that each begins and ends as one.
+
+    A frame that does not decode would be an error that does not tell of which video.
+    """
+    begins = tf.strings.substr(tf.strings.join([jpegs, "--"]), 0, 2) == b"\xff\xd8"
+    ends = tf.strings.substr(tf.strings.join(["--", jpegs]), -2, 2) == b"\xff\xd9"
+    whole = tf.reduce_all(begins & ends)
+    with tf.control_dependencies([tf.debugging.Assert(whole, [BROKEN, video_id])]):
+        return tf.identity(jpegs)
 
 
 def _decode(jpegs, box=None):

@@ -1,7 +1,6 @@
 """Multi-view evaluation: each view's softmax, averaged over a video (§4.1)."""
 
 import dataclasses
-import hashlib
 import math
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.training.fit import build_model, jit_compile
 from r3d_rs.training.recipe import Recipe
@@ -49,8 +49,7 @@ class Evaluation:
 
     def ids_sha256(self) -> str:
         """Return the SHA-256 of the sorted ids, one a line."""
-        lines = "".join(f"{name}\n" for name in sorted(self.ids.tolist()))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return ids_sha256(self.ids.tolist())
 
 
 def evaluate(
@@ -58,7 +57,7 @@ def evaluate(
     dataset: Dataset,
     recipe: Recipe,
     *,
-    split: str = "test",
+    split: str | None = None,
     batch_clips: int = 96,
     transform=None,
 ) -> Evaluation:
@@ -71,11 +70,16 @@ def evaluate(
         model: trained weights.
         dataset: a prepared dataset.
         recipe: gives the views and their size.
-        split: of the dataset.
+        split: of the dataset; None for the one whose accuracy is reported.
         batch_clips: about how many views are predicted at once.
         transform: applied to a video's views `(view, time, height, width, channel)`
             first, for probes such as reversed clips.
+
+    Raises:
+        ValueError: when the split has no videos or a broken record, naming it, or when
+            predictions are not finite.
     """
+    split = split or dataset.evaluated
     network = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
     network.set_weights(model.get_weights())
     network.compile(jit_compile=jit_compile())
@@ -93,16 +97,16 @@ def evaluate(
         probabilities.extend(softmax.reshape(len(batch), views, -1))
 
     batch = []
-    for video in pipeline.evaluation_views(
-        dataset, recipe, split=split
-    ).as_numpy_iterator():
-        ids.append(video["id"].decode())
-        labels.append(int(video["label"]))
-        clips = video["views"]
-        batch.append(clips if transform is None else transform(clips))
-        if len(batch) == videos:
-            predict(batch)
-            batch = []
+    stream = pipeline.evaluation_views(dataset, recipe, split=split)
+    with pipeline.naming_broken_records(dataset, split):
+        for video in stream.as_numpy_iterator():
+            ids.append(video["id"].decode())
+            labels.append(int(video["label"]))
+            clips = video["views"]
+            batch.append(clips if transform is None else transform(clips))
+            if len(batch) == videos:
+                predict(batch)
+                batch = []
     if batch:
         predict(batch)
     probabilities, labels = np.stack(probabilities), np.array(labels)

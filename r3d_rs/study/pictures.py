@@ -2,38 +2,19 @@
 
 import itertools
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.inspect import film_strips
 from r3d_rs.training.recipe import Recipe
-
-
-def _film_strips(clips, titles, colors=None) -> Figure:
-    """Draw each clip `(time, height, width, 3)` as a row of its frames."""
-    figure = Figure(figsize=(8, 0.95 * len(clips)), layout="constrained")
-    for row, (clip, title) in enumerate(zip(clips, titles, strict=True)):
-        axes = figure.add_subplot(len(clips), 1, row + 1)
-        low, high = clip.min(), clip.max()
-        strip = np.concatenate([*(clip - low) / max(high - low, 1e-6)], axis=1)
-        axes.imshow(strip, interpolation="nearest", aspect="equal")
-        axes.set(xticks=[], yticks=[])
-        axes.set_ylabel(
-            title,
-            rotation=0,
-            ha="right",
-            va="center",
-            color=colors[row] if colors else "black",
-        )
-    return figure
 
 
 def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) -> Figure:
     """Draw the first training clips of a run, cropped and mirrored as trained on."""
     clips, labels = next(iter(pipeline.training_clips(dataset, recipe, seed=seed)))
     titles = [dataset.classes[label] for label in labels[:count].numpy()]
-    return _film_strips(clips[:count].numpy(), titles)
+    return film_strips(clips[:count].numpy(), titles)
 
 
 def learning_curves(history) -> Figure:
@@ -55,7 +36,8 @@ def example_predictions(
 
     A wrong prediction is marked with a cross and set in red.
     """
-    views = pipeline.evaluation_views(dataset, recipe, split="test")
+    split = dataset.evaluated
+    views = pipeline.evaluation_views(dataset, recipe, split=split)
     clips, titles, colors = [], [], []
     for i, video in enumerate(itertools.islice(views.as_numpy_iterator(), count)):
         best = int(evaluation.probabilities[i].argmax())
@@ -66,4 +48,4 @@ def example_predictions(
             f" {dataset.classes[best]} {evaluation.probabilities[i, best]:.0%}"
         )
         colors.append("black" if right else "firebrick")
-    return _film_strips(clips, titles, colors)
+    return film_strips(clips, titles, colors)

@@ -74,7 +74,7 @@ def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> fl
     x, targets = scaled(x), np.eye(len(dataset.classes))[y]
     gram = x.T @ x + penalty * len(x) * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ targets)
-    x, y = features("test")
+    x, y = features(dataset.evaluated)
     return float(((scaled(x) @ weights).argmax(1) == y).mean())
 
 

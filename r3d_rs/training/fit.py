@@ -82,7 +82,8 @@ def fit(
 
     Raises:
         NotFiniteError: when the loss of an epoch is not finite.
-        ValueError: when the split has fewer videos than a batch.
+        ValueError: when the split has fewer videos than a batch, or a broken record,
+            naming it.
     """
     videos = dataset.num_videos("train")
     steps = videos // recipe.batch_size
@@ -108,14 +109,15 @@ def fit(
     clips = pipeline.training_clips(dataset, recipe, seed=seed).map(
         lambda clip, label: (transform(clip), tf.one_hot(label, len(dataset.classes)))
     )
-    history = model.fit(
-        clips,
-        epochs=recipe.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the pipeline shuffles
-        verbose=verbose,
-        callbacks=[_StopUnlessFinite(), _LogLearningRate()],
-    )
+    with pipeline.naming_broken_records(dataset, "train"):
+        history = model.fit(
+            clips,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the pipeline shuffles
+            verbose=verbose,
+            callbacks=[_StopUnlessFinite(), _LogLearningRate()],
+        )
     return model, {
         "epoch": list(range(1, recipe.epochs + 1)),
         **{k: [float(v) for v in values] for k, values in history.history.items()},

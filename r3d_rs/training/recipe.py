@@ -33,12 +33,18 @@ class Recipe:
     size: int = 224
     """Height and width of a training crop, pixels (§3.3)."""
     area_range: tuple[float, float] = (0.08, 1.0)
-    """Share of a frame's area that a training crop covers; from 0.08 it is the code's
-    scale jittering, from 0.49 the baseline's cropping."""
+    """Share of a frame's area that a training crop covers: (0.08, 1) is scale jittering
+    (§4.3, code), (0.49, 1) the baseline's cropping without it (code)."""
     aspect_range: tuple[float, float] = (0.5, 2.0)
     """Width over height of a training crop before resizing (code)."""
     flip: bool = True
     """Mirror half of the training clips (code)."""
+    randaugment_layers: int = 0
+    """Operations of RandAugment a clip, 0 for none (§3.2, which does not say how many;
+    the code's default is 2)."""
+    randaugment_magnitude: float = 10.0
+    """Strength of the operations, from 0 to 30 (code's default; the paper does not
+    say)."""
     standardize: bool = False
     """Subtract each clip's mean and divide by its deviation (not in the paper)."""
 

@@ -8,6 +8,7 @@ for byte, on every machine (see `exact`).
 
 from r3d_rs.data.pantomime.actions import CLASSES_20, CLASSES_30, FLIP_CHANGES
 from r3d_rs.data.pantomime.make import make
+from r3d_rs.data.pantomime.sets import SETS
 from r3d_rs.data.pantomime.video import video
 
-__all__ = ["CLASSES_20", "CLASSES_30", "FLIP_CHANGES", "make", "video"]
+__all__ = ["CLASSES_20", "CLASSES_30", "FLIP_CHANGES", "SETS", "make", "video"]

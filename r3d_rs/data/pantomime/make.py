@@ -1,11 +1,13 @@
 """Rendering the whole dataset into files laid out like Kinetics."""
 
 import csv
+import dataclasses
 import io
 import json
 import multiprocessing
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -13,13 +15,13 @@ import av
 import numpy as np
 from tqdm import tqdm
 
+from r3d_rs.data import listing
 from r3d_rs.data.pantomime.scene import FRAMES, RATE
-from r3d_rs.data.pantomime.video import SPLITS, class_names, label, video
+from r3d_rs.data.pantomime.sets import SETS
+from r3d_rs.data.pantomime.video import SPLITS, video
 
 #: Raised whenever the frames of a seed change.
 VERSION = 1
-#: Videos of a class in each split.
-PER_CLASS = {"train": 100, "validate": 20, "test": 50}
 #: Start and end in the videos' names and lists, whole seconds.
 TIME = (0, -(-FRAMES // RATE))
 
@@ -28,15 +30,15 @@ _X264 = "qp=18:aq-mode=0:mbtree=0:psy=0:threads=1:keyint=20:scenecut=0"
 _BT601 = 6
 
 
-def video_id(classes: int, split: str, index: int) -> str:
-    """Return a video's id, 11 characters like YouTube's: pm20-tr0001."""
-    return f"pm{classes}-{split[:2]}{index:04d}"
+def video_id(name: str, split: str, index: int) -> str:
+    """Return a video's id, like YouTube's: pm20-tr0001."""
+    return f"pm{name.removeprefix('pantomime-')[:2]}-{split[:2]}{index:04d}"
 
 
 def make(
     directory: str | os.PathLike,
     *,
-    classes: int = 20,
+    name: str = "pantomime-20",
     seed: int = 0,
     workers: int | None = None,
     progress: bool = True,
@@ -49,30 +51,35 @@ def make(
 
     Args:
         directory: to make, in a directory that may be written to.
-        classes: 20 or 30.
+        name: of the set of videos, one of `SETS`.
         seed: of all that is random; the same seed gives the same frames everywhere.
         workers: processes to render in; all processors by default.
         progress: show a bar.
 
     Raises:
-        ValueError: the number of classes is neither 20 nor 30.
+        ValueError: there is no set of this name.
         FileExistsError: the directory holds something else.
         OSError: the directory cannot be written, the disk being full for example.
     """
     directory = Path(directory).absolute()
-    about = {"version": VERSION, "classes": list(class_names(classes)), "seed": seed}
+    if name not in SETS:
+        raise ValueError(f"name: {name!r}; allowed are {', '.join(SETS)}")
+    videos = SETS[name]
+    about = {"version": VERSION, "seed": seed}
+    about |= json.loads(json.dumps(dataclasses.asdict(videos)))
     if _finished(directory, about):
         return directory
     incomplete = directory.with_name(f"{directory.name}.incomplete-{os.getpid()}")
     try:
+        jobs = []
         for split in SPLITS:
-            for name in class_names(classes):
-                (incomplete / split / name).mkdir(parents=True, exist_ok=True)
-        _write_videos(
-            incomplete, classes, seed, workers or os.cpu_count() or 1, progress
-        )
-        for split in SPLITS:
-            _write_list(incomplete, split, classes)
+            if not videos.count(split):
+                continue
+            for label in videos.classes:
+                (incomplete / split / label).mkdir(parents=True, exist_ok=True)
+            _write_list(incomplete, name, split)
+            jobs += _jobs(incomplete, name, seed, split)
+        _write_videos(jobs, workers or os.cpu_count() or 1, name, progress)
         (incomplete / "pantomime.json").write_text(json.dumps(about, indent=1) + "\n")
         incomplete.rename(directory)
     except OSError as error:
@@ -81,8 +88,7 @@ def make(
             return directory
         raise OSError(
             error.errno,
-            f"cannot write Pantomime-{classes} to {directory}: "
-            f"{error.strerror or error}",
+            f"cannot write {name} to {directory}: {error.strerror or error}",
         ) from error
     finally:
         shutil.rmtree(incomplete, ignore_errors=True)
@@ -109,17 +115,23 @@ def _finished(directory: Path, about: dict) -> bool:
     return True
 
 
-def _write_videos(
-    directory: Path, classes: int, seed: int, workers: int, progress: bool
-) -> None:
-    jobs = [
-        (directory, classes, seed, split, index)
-        for split in SPLITS
-        for index in range(PER_CLASS[split] * classes)
-    ]
-    bar = tqdm(
-        total=len(jobs), desc=f"Pantomime-{classes}", unit="video", disable=not progress
-    )
+#: A file to write and the arguments of `video` for its frames.
+Job = tuple[Path, tuple[str, int, str, int, int]]
+
+
+def _jobs(directory: Path, name: str, seed: int, split: str) -> Iterator[Job]:
+    videos = SETS[name]
+    for index in range(videos.count(split)):
+        file = f"{video_id(name, split, index)}_{TIME[0]:06d}_{TIME[1]:06d}.mp4"
+        shown = videos.shown(seed, split, index)
+        yield (
+            directory / split / videos.label(index) / file,
+            (shown, seed, split, index, videos.stream),
+        )
+
+
+def _write_videos(jobs: list[Job], workers: int, name: str, progress: bool) -> None:
+    bar = tqdm(total=len(jobs), desc=name, unit="video", disable=not progress)
     with bar:
         if workers == 1:
             for job in jobs:
@@ -136,24 +148,19 @@ def _write_videos(
                 raise
 
 
-def _write_video(job: tuple[Path, int, int, str, int]) -> None:
-    directory, classes, seed, split, index = job
-    name = label(index, classes)
-    path = directory / split / name / _file_name(classes, split, index)
-    path.write_bytes(encode(video(name, seed, split, index)))
+def _write_video(job: Job) -> None:
+    path, arguments = job
+    path.write_bytes(encode(video(*arguments)))
 
 
-def _file_name(classes: int, split: str, index: int) -> str:
-    return f"{video_id(classes, split, index)}_{TIME[0]:06d}_{TIME[1]:06d}.mp4"
-
-
-def _write_list(directory: Path, split: str, classes: int) -> None:
+def _write_list(directory: Path, name: str, split: str) -> None:
+    videos = SETS[name]
     with open(directory / f"{split}.csv", "w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
-        for index in range(PER_CLASS[split] * classes):
-            ident = video_id(classes, split, index)
-            rows.writerow((label(index, classes), ident, *TIME, split))
+        rows.writerow((*listing.COLUMNS, "split"))
+        for index in range(videos.count(split)):
+            ident = video_id(name, split, index)
+            rows.writerow((videos.label(index), ident, *TIME, split))
 
 
 def to_yuv(frames: np.ndarray) -> np.ndarray:

@@ -4,8 +4,6 @@ import numpy as np
 
 from r3d_rs.data.pantomime.actions import (
     ACTIONS,
-    CLASSES_20,
-    CLASSES_30,
     STANDING,
     Action,
     Pose,
@@ -27,20 +25,7 @@ from r3d_rs.data.pantomime.scene import (
 SPLITS = ("train", "validate", "test")
 
 
-def class_names(classes: int) -> tuple[str, ...]:
-    """Return the names of Pantomime-20's or Pantomime-30's classes."""
-    names = {20: CLASSES_20, 30: CLASSES_30}
-    if classes not in names:
-        raise ValueError(f"classes: {classes!r}; allowed are 20 and 30")
-    return names[classes]
-
-
-def label(index: int, classes: int) -> str:
-    """Return the class of a split's video number `index`."""
-    return class_names(classes)[index % classes]
-
-
-def video(name: str, seed: int, split: str, index: int) -> np.ndarray:
+def video(name: str, seed: int, split: str, index: int, stream: int = 0) -> np.ndarray:
     """Return the frames of a video, uint8 `(time, height, width, 3)`.
 
     Args:
@@ -48,8 +33,9 @@ def video(name: str, seed: int, split: str, index: int) -> np.ndarray:
         seed: the dataset's.
         split: "train", "validate" or "test".
         index: the video's number in the split.
+        stream: of random draws; videos of different streams have nothing in common.
     """
-    draws = Draws(seed, SPLITS.index(split), index)
+    draws = Draws(seed, SPLITS.index(split) + len(SPLITS) * stream, index)
     action = ACTIONS[name]
     height = draws.between(*VARIATION.height)
     girth = draws.between(*VARIATION.girth)

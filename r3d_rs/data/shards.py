@@ -1,0 +1,270 @@
+"""Videos encoded on many processes and written shard by shard.
+
+A shard is some of a split's videos in one TFRecord file. One that is written stays: a
+preparation that was stopped goes on with the next. Each video is decoded in a process
+that may crash or hang without taking the others along.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import TimeoutError
+from pathlib import Path
+
+import pebble
+import tensorflow as tf
+from tqdm import tqdm
+
+from r3d_rs.data import clip
+from r3d_rs.data.listing import Video
+
+#: Videos in a shard. Kinetics' take some 7 MB each.
+SHARD_VIDEOS = 32
+#: A video that takes longer to decode is set aside.
+TIMEOUT_SECONDS = 300
+
+
+class TooManyAsideError(ValueError):
+    """More videos had to be set aside than is allowed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Aside:
+    """A video that could not be used.
+
+    Attributes:
+        split: of the dataset.
+        id: of the video.
+        label: name of its class.
+        reason: what is wrong with it.
+    """
+
+    split: str
+    id: str
+    label: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Some videos of a split, in the order in which they are written.
+
+    Attributes:
+        split: of the dataset.
+        index: number of the shard.
+        videos: what it holds.
+        short_side: of the stored frames, pixels; None for the videos' own.
+    """
+
+    split: str
+    index: int
+    videos: tuple[Video, ...]
+    short_side: int | None
+
+    @property
+    def name(self) -> str:
+        """Name of the shard's files without the ending."""
+        return f"{self.split}-{self.index:05d}"
+
+    def encode(self, results: Iterable, aside: list[Aside]) -> Iterator[tuple]:
+        """Pair videos with what `clip.encoded` gave for them.
+
+        Args:
+            results: what `clip.encoded` returns for each video.
+            aside: gets the videos that failed.
+
+        Yields:
+            The id and the features of the others.
+        """
+        for video, result in zip(self.videos, results, strict=True):
+            if isinstance(result, str):
+                aside.append(Aside(self.split, video.id, video.label, result))
+            else:
+                jpegs, rate = result
+                features = {"id": video.id, "label": video.label}
+                yield video.id, features | {"frames": jpegs, "fps": rate}
+
+    def fingerprint(self) -> str:
+        """Return a hash of the videos' names and files and of all settings."""
+        files = [
+            (video.id, video.label, str(video.path), _size(video.path))
+            for video in self.videos
+        ]
+        settings = [self.short_side, clip.JPEG_QUALITY, clip.MAX_FRAMES]
+        return hashlib.sha256(json.dumps([files, settings]).encode()).hexdigest()
+
+
+def cut(videos: Sequence[Video], split: str, short_side: int | None) -> list[Shard]:
+    """Divide a split's videos among shards, in an order that only their ids decide."""
+    ordered = sorted(
+        videos, key=lambda video: hashlib.sha256(video.id.encode()).digest()
+    )
+    return [
+        Shard(split, index, tuple(ordered[start : start + SHARD_VIDEOS]), short_side)
+        for index, start in enumerate(range(0, len(ordered), SHARD_VIDEOS))
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A shard that is on disk.
+
+    Attributes:
+        path: of its TFRecord file.
+        num_videos: that it holds.
+        aside: those that it does not hold.
+    """
+
+    path: Path
+    num_videos: int
+    aside: tuple[Aside, ...]
+
+
+def write(
+    shards: Sequence[Shard],
+    folder: Path,
+    serialize: Callable[[dict], bytes],
+    *,
+    max_aside: float,
+    workers: int | None = None,
+    progress: bool = True,
+) -> list[Written]:
+    """Write a split's shards, but for those that are there already.
+
+    Args:
+        shards: of one split.
+        folder: to write to.
+        serialize: from an example to its bytes.
+        max_aside: share of the videos that may be set aside.
+        workers: processes to decode in; all processors by default.
+        progress: show a bar.
+
+    Raises:
+        TooManyAsideError: naming some of the videos and why; the shards written stay.
+        OSError: naming the file that could not be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    videos = [video for shard in shards for video in shard.videos]
+    split = shards[0].split
+    done = {shard.name: _finished(shard, folder) for shard in shards}
+    todo = [shard for shard in shards if done[shard.name] is None]
+    aside = [video for old in done.values() if old for video in old.aside]
+    # Files that are not there are known before the first is decoded.
+    check(aside + absent(todo), len(videos), split, max_aside)
+    bar = tqdm(
+        total=len(videos),
+        initial=sum(old.num_videos + len(old.aside) for old in done.values() if old),
+        desc=f"Reading videos: {split}",
+        unit="video",
+        disable=not progress,
+    )
+    tasks = ((video.path, shard.short_side) for shard in todo for video in shard.videos)
+    calls = isolated_map(clip.encoded, tasks, workers)
+    with bar, contextlib.closing(calls) as results:
+        ticking = _tick(results, bar)
+        for shard in todo:
+            done[shard.name] = _write_shard(shard, folder, ticking, serialize)
+            aside += done[shard.name].aside
+            bar.set_postfix({"set aside": len(aside)}, refresh=False)
+            check(aside, len(videos), split, max_aside)
+    return [done[shard.name] for shard in shards]
+
+
+def check(aside: Sequence[Aside], total: int, split: str, max_aside: float) -> None:
+    """Raise `TooManyAsideError` if more than a share of a split is set aside."""
+    if len(aside) > max_aside * total:
+        some = "; ".join(f"{video.id}: {video.reason}" for video in aside[:5])
+        raise TooManyAsideError(
+            f"split {split}: {len(aside)} of {total} videos cannot be used, allowed are"
+            f" {max_aside:.1%} (max_aside); the first of them are {some}"
+        )
+
+
+def absent(shards: Iterable[Shard]) -> list[Aside]:
+    """Return the videos of which there is no file."""
+    return [
+        Aside(shard.split, video.id, video.label, clip.encoded(None))
+        for shard in shards
+        for video in shard.videos
+        if video.path is None
+    ]
+
+
+def _tick(results: Iterable, bar: tqdm) -> Iterator:
+    for result in results:
+        bar.update()
+        yield result
+
+
+def _write_shard(shard, folder, results, serialize) -> Written:
+    """Write a shard and then, what makes it count, the note beside it."""
+    path = folder / f"{shard.name}.tfrecord"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    aside, count = [], 0
+    own = (next(results) for _ in shard.videos)
+    try:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for _, example in shard.encode(own, aside):
+                writer.write(serialize(example))
+                count += 1
+        os.replace(temporary, path)
+        note = {"fingerprint": shard.fingerprint(), "num_videos": count}
+        note["aside"] = [dataclasses.astuple(video) for video in aside]
+        temporary.write_text(json.dumps(note), encoding="utf-8")
+        os.replace(temporary, path.with_suffix(".json"))
+    except (tf.errors.OpError, OSError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error}") from error
+    return Written(path, count, tuple(aside))
+
+
+def _finished(shard: Shard, folder: Path) -> Written | None:
+    """Return a shard that is there already, None if it is not or is another's."""
+    path = folder / f"{shard.name}.tfrecord"
+    try:
+        note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if note["fingerprint"] != shard.fingerprint() or not path.is_file():
+        return None
+    aside = tuple(Aside(*fields) for fields in note["aside"])
+    return Written(path, note["num_videos"], aside)
+
+
+def _size(path: Path | None) -> int | None:
+    return None if path is None else path.stat().st_size
+
+
+def isolated_map(function, tasks: Iterable[tuple], workers: int | None) -> Iterator:
+    """Call a function on processes of its own; yield the results in order.
+
+    A few tasks are taken ahead of the consumer. A call that crashes its process or
+    takes longer than `TIMEOUT_SECONDS` gives a text that says so instead of a result.
+    """
+    workers = workers or os.cpu_count() or 1
+    spawn = multiprocessing.get_context("spawn")
+    with pebble.ProcessPool(workers, context=spawn) as pool:
+        waiting = deque()
+        try:
+            for task in tasks:
+                waiting.append(pool.schedule(function, task, timeout=TIMEOUT_SECONDS))
+                if len(waiting) > 2 * workers:
+                    yield _result(waiting.popleft())
+            while waiting:
+                yield _result(waiting.popleft())
+        finally:
+            pool.stop()
+
+
+def _result(future):
+    try:
+        return future.result()
+    except TimeoutError:
+        return f"decoding took longer than {TIMEOUT_SECONDS} seconds"
+    except pebble.ProcessExpired as error:
+        return f"decoding crashed its process (exit code {error.exitcode})"
