@@ -1,0 +1,44 @@
+"""Our training pipeline, for `worker.serve`."""
+
+import tempfile
+from importlib.metadata import version
+
+import worker
+
+from r3d_rs.data import datasets, pipeline
+from r3d_rs.training.recipe import Recipe
+
+
+def batches(settings: dict):
+    """Return an endless iterator of `(batch, frames, size, size, 3)` arrays.
+
+    Unless `settings["cache"]` leaves the pipeline its memory for small splits, records
+    are read from their files in every epoch, and half of them are held for shuffling.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = datasets.use_records(
+            "kinetics-400", settings["records"], folder, progress=False
+        )
+    if not settings["cache"]:
+        pipeline.CACHE_BYTES = dataset.split("train").num_bytes() // 2
+    recipe = Recipe(
+        batch_size=settings["batch_size"],
+        span=settings["frames"] * settings["temporal_stride"],
+        temporal_stride=settings["temporal_stride"],
+        size=settings["size"],
+        area_range=(0.08, 1.0),
+        flip=True,
+    )
+    return (clips for clips, _ in pipeline.training_clips(dataset, recipe, seed=0))
+
+
+def versions() -> dict:
+    """Return the versions of the package and of TensorFlow."""
+    return {
+        "package": f"r3d-rs {version('r3d-rs')}",
+        "tensorflow": version("tensorflow-cpu"),
+    }
+
+
+if __name__ == "__main__":
+    worker.serve(batches, versions)
