@@ -20,6 +20,8 @@ from r3d_rs.data.pantomime.actions import ACTIONS
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 from r3d_rs.training.recipe import BASELINE, Recipe
 
+#: Operations that RandAugment makes of a clip, the official code's default.
+LAYERS = 2
 #: Frames up to this many pixels high are shown without loss and enlarged as squares.
 SMALL = 96
 
@@ -27,10 +29,10 @@ SMALL = 96
 _STYLE = """<style>
 .clips { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1rem 0.75rem; }
 @media (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
-.clips figure { margin: 0; min-width: 0; }
-.clips img { max-width: 100%; height: auto; }
+.clips figure { margin: 0; padding: 0; min-width: 0; }
+.clips img { display: block; max-width: 100%; height: auto; }
 .clips img.small { image-rendering: pixelated; }
-.clips figcaption { line-height: 1.3; overflow-wrap: anywhere; text-align: left; }
+.clips figcaption { padding: 0; text-align: left; line-height: 1.3; }
 .clips small { display: block; }
 </style>"""
 
@@ -159,13 +161,12 @@ def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
         shown += [_crop(frames, area_range, draw) for draw in draws]
     shown.append(("flip", frames[:, :, ::-1]))
     for name, operation in OPERATIONS.items():
-        what = operation.__doc__.splitlines()[0].split("; see")[0].replace("`", "")
+        what = operation.__doc__.splitlines()[0].split("; see")[0].rstrip(".")
         changed = operation(frames, magnitude, draws[0]).numpy()
-        shown.append((f"{name}\n{what}", changed))
-    layers = 2
+        shown.append((f"{name}\n{what.replace('`', '')}", changed))
     for draw in draws:
-        changed = rand_augment(frames, layers, magnitude, draw).numpy()
-        shown.append((f"RandAugment\n{layers} layers, all of the above", changed))
+        changed = rand_augment(frames, LAYERS, magnitude, draw).numpy()
+        shown.append((f"RandAugment\n{LAYERS} operations, drawn at random", changed))
     return animations(shown)
 
 
@@ -180,7 +181,7 @@ def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarra
     pixels = augment.resize(cropped, height, height).numpy()
     share = rows * columns / (height * width)
     least, most = area_range
-    caption = f"crop of {share:.0%}\narea drawn from {least:g} to {most:g}"
+    caption = f"crop, {100 * share:.0f} % of the area\ndrawn from {least:g} to {most:g}"
     return caption, np.round(pixels).astype(np.uint8)
 
 
@@ -208,7 +209,7 @@ def views_figure(
     """
     starts = sampling.even_starts(length, frames, stride, temporal_views)
     clips = sampling.clip_indices(starts, length, frames, stride).numpy()
-    figure = Figure(figsize=(8, 1.6 + 0.16 * temporal_views + 1.4), layout="tight")
+    figure = Figure(figsize=(6.4, 3 + 0.14 * temporal_views), layout="tight")
     grid = figure.add_gridspec(2, spatial_views, height_ratios=(3, 2))
     time = figure.add_subplot(grid[0, :])
     for number, indices in enumerate(clips, start=1):
