@@ -5,9 +5,10 @@
 
 import argparse
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from r3d_rs.whole import whole_file
 
 #: The baseline with squeeze-excitation and the old stem (Table 2, row 7).
 BASELINE_WITH_SE = "r3d-50+se"
@@ -72,13 +73,13 @@ def write(results: Path) -> Path:
     """
     path = Path(results) / "exact" / "complexity.csv"
     rows = [count(*network) for network in networks()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        whole_file(path) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
     return path
 
 

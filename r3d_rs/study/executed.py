@@ -5,6 +5,8 @@ import logging
 import os
 from pathlib import Path
 
+from r3d_rs.whole import whole_file
+
 
 def quiet() -> None:
     """Leave TensorFlow's notes about itself out of a notebook's outputs."""
@@ -38,10 +40,8 @@ def keep(executed: Path, kept: Path) -> Path:
             cell.outputs = [
                 output for output in cell.outputs if output.get("name") != "stderr"
             ]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, kept)
+    with whole_file(kept) as part:
+        nbformat.write(notebook, part)
     return kept
 
 

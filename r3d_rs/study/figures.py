@@ -1,6 +1,5 @@
 """Figure 2: the paper's accuracies and ours against multiply-adds."""
 
-import os
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -9,6 +8,7 @@ from matplotlib.figure import Figure
 
 from r3d_rs import paper
 from r3d_rs.study import exact, record
+from r3d_rs.whole import whole_file
 
 #: Shape and place of the label (points right and up) by what is scaled. Shapes, not
 #: colours, so that the figure reads in grey.
@@ -85,14 +85,11 @@ def build(results: Path) -> list[Path]:
     """
     figure = figure2(results)
     folder = Path(results) / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         path = folder / f"figure2.{kind}"
-        temporary = folder / f".figure2.{os.getpid()}.{kind}"
-        with rc_context(STYLE):
-            figure.savefig(temporary, format=kind, dpi=200, metadata=metadata)
-        os.replace(temporary, path)
+        with whole_file(path) as part, rc_context(STYLE):
+            figure.savefig(part, format=kind, dpi=200, metadata=metadata)
         paths.append(path)
     return paths
 

@@ -17,6 +17,7 @@ from r3d_rs.data.datasets import Dataset
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import fit
+from r3d_rs.whole import whole_file
 
 
 def reverse(views):
@@ -104,6 +105,7 @@ def measure(dataset: Dataset, recipe: recipes.Recipe, *, seed: int = 0) -> dict:
 def write(dataset: Dataset, recipe: recipes.Recipe, results: Path) -> Path:
     """Measure and write `<results>/<dataset>/probes.json`."""
     path = results / dataset.name / "probes.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(measure(dataset, recipe), indent=1) + "\n")
+    text = json.dumps(measure(dataset, recipe), indent=1) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text)
     return path

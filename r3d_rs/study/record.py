@@ -7,11 +7,9 @@ one that exists is a finished run.
 import functools
 import json
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import jsonschema
 import numpy as np
@@ -19,6 +17,7 @@ from jsonschema.protocols import Validator
 from scipy import stats
 
 from r3d_rs.evaluation.interval import wilson_interval
+from r3d_rs.whole import whole_file
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
@@ -92,14 +91,14 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
             f"{target}: the scores have {len(checked.ids)} videos, "
             f"metrics.num_videos is {expected}"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
     # An old record must never stand beside new scores, so it goes first.
     target.unlink(missing_ok=True)
     if checked is None:
         scores_path(target).unlink(missing_ok=True)
     else:
         save_scores(scores_path(target), **vars(checked))
-    _write_whole(target, lambda file: file.write(text.encode()))
+    with whole_file(target) as part:
+        part.write_text(text, encoding="utf-8")
     return target
 
 
@@ -151,7 +150,9 @@ def save_scores(path: Path, ids, labels, probabilities) -> None:
             or a probability is not in [0, 1].
     """
     scores = _checked_scores(path, ids, labels, probabilities)
-    _write_whole(path, lambda file: np.savez_compressed(file, **vars(scores)))
+    # By name NumPy would add an ending of its own.
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **vars(scores))
 
 
 def load_scores(path: Path) -> Scores:
@@ -263,16 +264,3 @@ def _checked_scores(file, ids, labels, probabilities) -> Scores:
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError(f"{file}: probabilities are not all in [0, 1]")
     return Scores(ids, labels, probabilities)
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under another name in its folder, then give it its own."""
-    temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

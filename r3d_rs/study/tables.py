@@ -4,13 +4,13 @@ Columns that begin with `paper_` are published, those with `exact_` are counted 
 networks, those with a dataset's name are measured in its runs. Accuracies are per cent.
 """
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from r3d_rs import paper
 from r3d_rs.study import exact, record
+from r3d_rs.whole import whole_file
 
 NOT_RUN = "not run"
 
@@ -76,15 +76,12 @@ def build(results: Path) -> list[Path]:
         ValueError: naming a record that is not valid, or recipes that differ.
     """
     folder = Path(results) / "tables"
-    folder.mkdir(parents=True, exist_ok=True)
     tables = {"table2.csv": table2(results), "table3.csv": table3(results)}
     paths = []
     for name, table in tables.items():
-        path = folder / name
-        temporary = folder / f".{name}.{os.getpid()}.tmp"
-        table.to_csv(temporary, index=False, lineterminator="\n")
-        os.replace(temporary, path)
-        paths.append(path)
+        with whole_file(folder / name) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+        paths.append(folder / name)
     return paths
 
 
