@@ -1,6 +1,10 @@
 """What a prepared dataset looks like, in numbers and as a contact sheet."""
 
+from __future__ import annotations
+
+import dataclasses
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,6 +13,9 @@ from matplotlib.figure import Figure
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+
+if TYPE_CHECKING:
+    from r3d_rs.training.recipe import Recipe
 
 #: Videos of a split that are looked at. The records are in random order.
 SAMPLE = 256
@@ -61,6 +68,21 @@ def videos(dataset: Dataset, split: str):
     stream = pipeline.videos(dataset, split)
     with pipeline.naming_broken_records(dataset, split):
         yield from stream.as_numpy_iterator()
+
+
+def first_clips(
+    dataset: Dataset, recipe: Recipe, *, seed: int, split: str = "train", count: int
+) -> tuple[np.ndarray, list[str]]:
+    """Return the first training clips of a run and their classes.
+
+    The batch is of `count`, so that a large one is not made to show a few of it.
+    """
+    # An epoch has no batch of more videos than there are.
+    few = dataclasses.replace(recipe, batch_size=min(count, dataset.num_videos(split)))
+    stream = pipeline.training_clips(dataset, few, seed=seed, split=split)
+    with pipeline.naming_broken_records(dataset, split):
+        clips, labels = next(stream.as_numpy_iterator())
+    return clips, [dataset.classes[label] for label in labels]
 
 
 def film_strips(clips, titles, colors=None) -> Figure:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from r3d_rs.data import augment, clip, inspect, pipeline, sampling, views
+from r3d_rs.data import augment, clip, inspect, sampling, views
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.pantomime.actions import ACTIONS
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
@@ -116,17 +116,11 @@ def training_clips(
     dataset: Dataset, recipe: Recipe, *, split: str, seed: int, count: int = 8
 ) -> HTML:
     """Show the first training clips of a run, before they are standardized."""
-    few = dataclasses.replace(
-        recipe,
-        # An epoch has no batch of more videos than there are.
-        batch_size=min(count, dataset.num_videos(split)),
-        standardize=False,
+    raw = dataclasses.replace(recipe, standardize=False)
+    clips, names = inspect.first_clips(
+        dataset, raw, seed=seed, split=split, count=count
     )
-    stream = pipeline.training_clips(dataset, few, seed=seed, split=split)
-    with pipeline.naming_broken_records(dataset, split):
-        clips, labels = next(stream.as_numpy_iterator())
     pixels = np.round(255 * clips).astype(np.uint8)
-    names = [dataset.classes[label] for label in labels]
     return animations(zip(names, pixels, strict=True))
 
 

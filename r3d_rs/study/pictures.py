@@ -6,15 +6,13 @@ from matplotlib.figure import Figure
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.inspect import film_strips
+from r3d_rs.data.inspect import film_strips, first_clips
 from r3d_rs.training.recipe import Recipe
 
 
 def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) -> Figure:
     """Draw the first training clips of a run, cropped and mirrored as trained on."""
-    clips, labels = next(iter(pipeline.training_clips(dataset, recipe, seed=seed)))
-    titles = [dataset.classes[label] for label in labels[:count].numpy()]
-    return film_strips(clips[:count].numpy(), titles)
+    return film_strips(*first_clips(dataset, recipe, seed=seed, count=count))
 
 
 def learning_curves(history) -> Figure:
