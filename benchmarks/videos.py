@@ -7,7 +7,6 @@ A record is a `tf.train.SequenceExample` with one JPEG a frame in the feature li
 """
 
 import dataclasses
-import io
 import os
 import shutil
 import tempfile
@@ -16,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+from r3d_rs.data.clip import encode_jpeg
 
 #: Side of the square texture that a camera pans over; it repeats at its edges.
 TEXTURE = 512
@@ -34,7 +34,6 @@ class Videos:
     height: int = 256
     width: int = 340
     files: int = 16
-    quality: int = 95
     classes: int = 400
 
     def folder(self, data: Path) -> Path:
@@ -89,11 +88,7 @@ def _record(settings: Videos, video: int):
     context["clip/media_id"].bytes_list.value.append(f"video-{video:05d}".encode())
     jpegs = example.feature_lists.feature_list["image/encoded"].feature
     for frame in render(settings, random):
-        file = io.BytesIO()
-        Image.fromarray(frame).save(
-            file, "JPEG", quality=settings.quality, subsampling="4:2:0"
-        )
-        jpegs.add().bytes_list.value.append(file.getvalue())
+        jpegs.add().bytes_list.value.append(encode_jpeg(frame))
     return example
 
 

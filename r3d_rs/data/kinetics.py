@@ -44,10 +44,6 @@ class Kinetics(tfds.core.ShardBasedBuilder):
 
     VERSION = tfds.core.Version("1.1.0")
 
-    # TFDS looks for checksums beside the builder's code, by a package that it does not
-    # install. There are none: nothing is downloaded.
-    code_path = None
-
     def __init__(
         self,
         *,
@@ -71,7 +67,7 @@ class Kinetics(tfds.core.ShardBasedBuilder):
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        train = listing.read(self._csv("train"))
+        train = listing.read(self._csvs().get("train", self._annotations / "train.csv"))
         classes = sorted({video.label for video in train})
         image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
         return tfds.core.DatasetInfo(
@@ -87,9 +83,13 @@ class Kinetics(tfds.core.ShardBasedBuilder):
             ),
         )
 
-    def _csv(self, split: str) -> Path:
-        path = listing.find_csv(self._annotations, split)
-        return path or self._annotations / f"{listing.SPLITS[split][0]}.csv"
+    def _csvs(self) -> dict[str, Path]:
+        """Return the CSV files of the splits that there are."""
+        paths = {
+            split: listing.find_csv(self._annotations, split)
+            for split in listing.SPLITS
+        }
+        return {split: path for split, path in paths.items() if path is not None}
 
     def _shards(self) -> dict[str, list[shards.Shard]]:
         """Return every split's shards."""
@@ -97,9 +97,7 @@ class Kinetics(tfds.core.ShardBasedBuilder):
         # All CSV files are read before the first video is decoded, so that a mistake
         # in the last of them is not found an hour later.
         videos = {
-            split: listing.read(self._csv(split), classes)
-            for split in listing.SPLITS
-            if self._csv(split).exists()
+            split: listing.read(path, classes) for split, path in self._csvs().items()
         }
         return {
             split: shards.cut(
@@ -112,9 +110,8 @@ class Kinetics(tfds.core.ShardBasedBuilder):
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         kept = self.data_path / ANNOTATIONS
         kept.mkdir(parents=True, exist_ok=True)
-        for split in listing.SPLITS:
-            if self._csv(split).exists():
-                (kept / f"{split}.csv").write_bytes(self._csv(split).read_bytes())
+        for split, path in self._csvs().items():
+            (kept / f"{split}.csv").write_bytes(path.read_bytes())
         if download_config is not None and download_config.beam_runner is not None:
             super()._download_and_prepare(dl_manager, download_config)
             self._check_beam()

@@ -9,15 +9,15 @@ features, which MediaSequence writes, are used where they are there: `clip/media
 
 import dataclasses
 import json
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from r3d_rs.data.listing import SPLITS
+from r3d_rs.whole import whole_file
 
 FRAMES, LABEL, NAME, IDENT = (
     "image/encoded",
@@ -50,9 +50,7 @@ def parse(record, place):
 
     A video without `clip/media_id` is named after its place, `<file>__<number>`.
     """
-    context, lists = tf.io.parse_single_sequence_example(
-        record, _CONTEXT, {FRAMES: tf.io.FixedLenSequenceFeature([], tf.string)}
-    )
+    context, lists = _parts(record, tf.io.FixedLenSequenceFeature([], tf.string))
     ident = context[IDENT]
     return {
         "id": tf.where(ident == "", place, ident),
@@ -109,7 +107,6 @@ def find(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".txt", ".csv") or not path.is_file():
             continue
-        # The longest name first: "val" begins "validation".
         for split, names in SPLITS.items():
             if path.name.startswith(names):
                 found.setdefault(split, []).append(path)
@@ -119,33 +116,32 @@ def find(folder: Path) -> dict[str, list[Path]]:
 def _count(path: Path, num_classes: int, names: dict[int, str]) -> int:
     """Return how many records a file has, all of them being well-formed."""
     count = 0
-    try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            context, lists = tf.io.parse_single_sequence_example(
-                record, _CONTEXT, {FRAMES: tf.io.VarLenFeature(tf.string)}
+    # Here, and only here, a record may lack frames, so that the message can say so.
+    frames = tf.io.VarLenFeature(tf.string)
+    for context, lists in examples(path, lambda record, place: _parts(record, frames)):
+        label = context[LABEL].values.numpy()
+        if len(label) != 1 or not 0 <= label[0] < num_classes:
+            raise ValueError(
+                f"{path}, record {count}: {LABEL} is {label.tolist()}, expected one"
+                f" number from 0 to {num_classes - 1}"
             )
-            label = context[LABEL].values.numpy()
-            if len(label) != 1 or not 0 <= label[0] < num_classes:
-                raise ValueError(
-                    f"{path}, record {count}: {LABEL} is {label.tolist()}, expected one"
-                    f" number from 0 to {num_classes - 1}"
-                )
-            if not len(lists[FRAMES].values):
-                raise ValueError(f"{path}, record {count}: no frames in {FRAMES}")
-            for name in context[NAME].values.numpy()[:1]:
-                names.setdefault(int(label[0]), name.decode())
-            count += 1
-    except tf.errors.OpError as error:
-        raise ValueError(describe(path, count, error)) from error
+        if not len(lists[FRAMES].values):
+            raise ValueError(f"{path}, record {count}: no frames in {FRAMES}")
+        for name in context[NAME].values.numpy()[:1]:
+            names.setdefault(int(label[0]), name.decode())
+        count += 1
     return count
+
+
+def _parts(record, frames):
+    """Return a record's context and feature lists, its frames as a feature says."""
+    return tf.io.parse_single_sequence_example(record, _CONTEXT, {FRAMES: frames})
 
 
 def write_index(index: Index, path: Path) -> None:
     """Write an index as JSON, in one piece."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(dataclasses.asdict(index), indent=1) + "\n")
-    os.replace(temporary, path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(dataclasses.asdict(index), indent=1) + "\n")
 
 
 def read_index(path: Path) -> Index:
@@ -162,19 +158,32 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def describe(path: str | Path, number: int, error: tf.errors.OpError) -> str:
-    """Say which record of a file is broken, and how."""
-    reason = re.sub(r"\{\{.*?\}\} |\[Op:.*", "", error.message).strip()
-    return f"{path}, record {number}: {reason}"
+def examples(path: str | Path, parse: Callable) -> Iterator:
+    """Yield what `parse` makes of each record of a file and its place.
+
+    Args:
+        path: of a TFRecord file.
+        parse: from a record and its place, `<file>__<number>`, to anything.
+
+    Raises:
+        ValueError: naming the file and the first record that cannot be read or parsed.
+    """
+    number = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield parse(record, f"{Path(path).name}__{number}")
+            number += 1
+    except tf.errors.OpError as error:
+        reason = re.sub(r"\{\{.*?\}\} |\[Op:.*", "", error.message).strip()
+        raise ValueError(f"{path}, record {number}: {reason}") from error
 
 
 def broken_record(files: Sequence[str]) -> str:
     """Look for the first record that cannot be read whole, and say which it is."""
-    for path in files:
-        number = 0
-        try:
-            for _ in tf.data.TFRecordDataset(path).as_numpy_iterator():
-                number += 1
-        except tf.errors.OpError as error:
-            return describe(path, number, error)
+    try:
+        for path in files:
+            for _ in examples(path, lambda record, place: None):
+                pass
+    except ValueError as error:
+        return str(error)
     return "none of the split's files is broken any more"

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from r3d_rs.data import clip
 from r3d_rs.data.listing import Video
+from r3d_rs.whole import whole_file
 
 #: Videos in a shard. Kinetics' take some 7 MB each.
 SHARD_VIDEOS = 32
@@ -148,7 +149,6 @@ def write(
         TooManyAsideError: naming some of the videos and why; the shards written stay.
         OSError: naming the file that could not be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     videos = [video for shard in shards for video in shard.videos]
     split = shards[0].split
     done = {shard.name: _finished(shard, folder) for shard in shards}
@@ -204,21 +204,21 @@ def _tick(results: Iterable, bar: tqdm) -> Iterator:
 def _write_shard(shard, folder, results, serialize) -> Written:
     """Write a shard and then, what makes it count, the note beside it."""
     path = folder / f"{shard.name}.tfrecord"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     aside, count = [], 0
     own = (next(results) for _ in shard.videos)
     try:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
+        with (
+            whole_file(path) as part,
+            tf.io.TFRecordWriter(str(part)) as writer,
+        ):
             for _, example in shard.encode(own, aside):
                 writer.write(serialize(example))
                 count += 1
-        os.replace(temporary, path)
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
-        temporary.write_text(json.dumps(note), encoding="utf-8")
-        os.replace(temporary, path.with_suffix(".json"))
+        with whole_file(path.with_suffix(".json")) as part:
+            part.write_text(json.dumps(note), encoding="utf-8")
     except (tf.errors.OpError, OSError) as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(f"cannot write {path}: {error}") from error
     return Written(path, count, tuple(aside))
 

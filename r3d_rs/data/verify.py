@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import tensorflow as tf
 from tqdm import tqdm
 
 from r3d_rs.data import clip, listing, records
@@ -121,14 +120,12 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
 def _videos(dataset: Dataset, split: str, broken: list[str]) -> Iterator:
     """Yield the place and features of every record that can be read."""
     for path in dataset.split(split).files:
-        number = 0
         try:
-            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-                place = f"{Path(path).name}__{number}"
-                yield place, dataset.parse(record, place)
-                number += 1
-        except tf.errors.OpError as error:
-            broken.append(records.describe(path, number, error))
+            yield from records.examples(
+                path, lambda record, place: (place, dataset.parse(record, place))
+            )
+        except ValueError as error:
+            broken.append(str(error))
 
 
 def _missing(dataset, split, listed, found) -> tuple[Aside, ...]:
