@@ -10,17 +10,11 @@ from r3d_rs.training.recipe import Recipe
 
 
 def batches(settings: dict):
-    """Return an endless iterator of `(batch, frames, size, size, 3)` arrays.
-
-    Unless `settings["cache"]` leaves the pipeline its memory for small splits, records
-    are read from their files in every epoch, and half of them are held for shuffling.
-    """
+    """Return an endless iterator of `(batch, frames, size, size, 3)` arrays."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = datasets.use_records(
             "kinetics-400", settings["records"], folder, progress=False
         )
-    if not settings["cache"]:
-        pipeline.CACHE_BYTES = dataset.split("train").num_bytes() // 2
     recipe = Recipe(
         batch_size=settings["batch_size"],
         span=settings["frames"] * settings["temporal_stride"],

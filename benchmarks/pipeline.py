@@ -20,8 +20,9 @@ import tempfile
 import venv
 from pathlib import Path
 
-import numpy as np
 import videos
+
+from r3d_rs.study import speed
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "official-requirements.txt"
@@ -30,16 +31,11 @@ REQUIREMENTS = HERE / "official-requirements.txt"
 SETTINGS = {"batch_size": 32, "frames": 16, "temporal_stride": 2, "size": 224}
 
 #: Epochs after which the memory is looked at.
-EPOCHS = (1, 2, 4, 8, 16)
+EPOCHS = (1, 2, 4, 8, 16, 32, 64)
 
 OFFICIAL, OURS = "official", "r3d_rs"
-#: The sides: name, data type of the clips, whether small splits stay in memory.
-SIDES = (
-    (OFFICIAL, "float32", False),
-    (OURS, "float32", False),
-    (OFFICIAL, "bfloat16", False),
-    (OURS, "float32", True),
-)
+#: The sides: name, and data type of the clips. Ratios are to the first.
+SIDES = ((OFFICIAL, "float32"), (OURS, "float32"), (OFFICIAL, "bfloat16"))
 
 
 class Worker:
@@ -101,8 +97,8 @@ def official_python(data: Path) -> Path:
 
 def start(side: tuple, records: Path, data: Path) -> Worker:
     """Start the worker of a side."""
-    name, dtype, cache = side
-    settings = SETTINGS | {"records": str(records), "dtype": dtype, "cache": cache}
+    name, dtype = side
+    settings = SETTINGS | {"records": str(records), "dtype": dtype}
     if name == OFFICIAL:
         return Worker(official_python(data), "official_side.py", settings)
     return Worker(Path(sys.executable), "our_side.py", settings)
@@ -117,12 +113,12 @@ def measure(sides: dict[tuple, Worker], repetitions: int, seconds: float) -> lis
         order = list(sides)[:: -1 if repetition % 2 else 1]
         drawn = {side: sides[side].ask(seconds=seconds) for side in order}
         rates = {side: one["clips"] / one["seconds"] for side, one in drawn.items()}
-        for side, (name, dtype, cache) in zip(sides, sides, strict=True):
+        for side in sides:
+            name, dtype = side
             rows.append(
                 {
                     "side": name,
                     "dtype": dtype,
-                    "cache": cache,
                     "repetition": repetition,
                     "clips": drawn[side]["clips"],
                     "seconds": round(drawn[side]["seconds"], 4),
@@ -150,39 +146,7 @@ def memory(worker: Worker, videos_an_epoch: int) -> list[dict]:
 
 def describe(side: tuple) -> str:
     """Return a side's name for people."""
-    name, dtype, cache = side
-    return f"{name} {dtype}{' in memory' if cache else ''}"
-
-
-def summarize(rows: list[dict]) -> None:
-    """Print medians with quartiles, and ratios of medians with intervals."""
-    rates = {
-        side: np.array(
-            [
-                row["clips_per_second"]
-                for row in rows
-                if (row["side"], row["dtype"], row["cache"]) == side
-            ]
-        )
-        for side in SIDES
-    }
-    print("\nclips per second: median [quartiles]")
-    for side, values in rates.items():
-        low, median, high = np.percentile(values, [25, 50, 75])
-        print(f"  {describe(side):26} {median:6.1f} [{low:.1f}, {high:.1f}]")
-    print("\nratio of medians [95 % bootstrap interval over the repetitions]")
-    random = np.random.default_rng(0)
-    for ours in (side for side in SIDES if side[0] == OURS):
-        for official in (side for side in SIDES if side[0] == OFFICIAL):
-            a, b = rates[ours], rates[official]
-            # A repetition is drawn as a whole: both sides saw the same machine.
-            drawn = random.integers(len(a), size=(10_000, len(a)))
-            ratios = np.median(a[drawn], 1) / np.median(b[drawn], 1)
-            low, high = np.percentile(ratios, [2.5, 97.5])
-            print(
-                f"  {describe(ours)} / {describe(official)}:"
-                f" {np.median(a) / np.median(b):.2f} [{low:.2f}, {high:.2f}]"
-            )
+    return " ".join(side)
 
 
 def processor() -> str:
@@ -212,11 +176,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     cache = Path("~", ".cache", "r3d_rs", "benchmarks").expanduser()
-    results = HERE.parent / "results" / "benchmarks"
+    results = HERE.parent / "results"
     parser.add_argument(
         "--data", type=Path, default=cache, help="for what is made once"
     )
-    parser.add_argument("--output", type=Path, default=results, help="for the tables")
+    parser.add_argument(
+        "--output", type=Path, default=results, help="folder of the results"
+    )
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument(
         "--seconds", type=float, default=8.0, help="a repetition a side"
@@ -241,28 +207,22 @@ def main() -> None:
             workers[side] = start(side, records, data)
         rows = measure(workers, arguments.repetitions, arguments.seconds)
         for row in rows:
-            side = (row["side"], row["dtype"], row["cache"])
+            side = (row["side"], row["dtype"])
             about = workers[side].about
             row |= {key: about[key] for key in ("package", "tensorflow")} | machine
     finally:
         for worker in workers.values():
             worker.close()
-    write(arguments.output / "pipeline.csv", rows)
-    summarize(rows)
+    write(arguments.output / "benchmarks" / "pipeline.csv", rows)
+    print(f"\n{speed.pipeline_table(arguments.output)}")
 
-    rows = []
-    for side in SIDES:
-        if side[0] == OURS:
-            worker = start(side, records, data)
-            try:
-                growth = memory(worker, made.videos)
-            finally:
-                worker.close()
-            rows += [{"cache": side[2], **row, **machine} for row in growth]
-    write(arguments.output / "pipeline-memory.csv", rows)
-    print("\nour resident memory, MB, after epochs of", made.videos, "videos")
-    for row in rows:
-        print(f"  cache {row['cache']!s:5}  {row['epochs']:3} {row['resident_mb']:6}")
+    worker = start(SIDES[1], records, data)
+    try:
+        rows = [row | machine for row in memory(worker, made.videos)]
+    finally:
+        worker.close()
+    write(arguments.output / "benchmarks" / "pipeline-memory.csv", rows)
+    print(f"\n{speed.memory_table(arguments.output)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from r3d_rs.data.pantomime import CLASSES_30
+from r3d_rs.data.randaugment import OPERATIONS
+
 HTML = Path(__file__).parents[1] / "book" / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -72,6 +75,20 @@ def test_the_model_page_has_table_1_and_the_parameters():
     assert "48,183,088" in text
     assert "8×56²" in text
     assert html.find(class_="formula")
+
+
+def test_the_data_page_has_every_class_moving_and_its_tables():
+    html = page("data")
+    clips = [clip["alt"] for clip in html.select(".clips img")]
+    shown = {alt.removeprefix("Animated clip: ").partition(" (")[0] for alt in clips}
+    assert all(alt.startswith("Animated clip: ") for alt in clips)
+    assert set(CLASSES_30) <= shown
+    assert {name for name in OPERATIONS if name != "Identity"} <= shown
+    captions = " ".join(table.get_text() for table in html.find_all("table"))
+    for text in ("pantomime-web", "area_range", "ridge regression", "clips/s"):
+        assert text in captions
+    # A phone has to load it.
+    assert (HTML / "data.html").stat().st_size < 4e6
 
 
 def test_the_scaling_page_has_figure_2_the_steps_and_table_3():

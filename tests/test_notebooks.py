@@ -48,13 +48,18 @@ def test_tagged_parameters_are_literals(path):
 
 @pytest.fixture
 def first_cells(tmp_path):
-    """The scaling notebook up to the cell that checks the parameters."""
-    notebook = read(ROOT / "notebooks" / "scaling.ipynb")
-    notebook.cells = notebook.cells[: tagged_cell(notebook) + 2]
-    assert "reject_unknown" in notebook.cells[-1].source
-    path = tmp_path / "first-cells.ipynb"
-    nbformat.write(notebook, path)
-    return path
+    """A function that cuts a notebook off below the cell that checks parameters."""
+
+    def cut(name, more=0):
+        notebook = read(ROOT / "notebooks" / f"{name}.ipynb")
+        last = tagged_cell(notebook) + 1
+        assert "reject_unknown" in notebook.cells[last].source
+        notebook.cells = notebook.cells[: last + 1 + more]
+        path = tmp_path / "first-cells.ipynb"
+        nbformat.write(notebook, path)
+        return path
+
+    return cut
 
 
 def papermill(notebook, *options):
@@ -71,26 +76,42 @@ def papermill(notebook, *options):
 
 
 def test_the_scaling_notebook_accepts_its_own_parameters(first_cells):
-    done = papermill(first_cells, "-p", "point", "RS-101", "-p", "seed", "3")
+    scaling = first_cells("scaling")
+    done = papermill(scaling, "-p", "point", "RS-101", "-p", "seed", "3")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "received", "allowed"),
+    ("notebook", "name", "value", "received", "allowed"),
     [
-        ("point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
-        ("dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
-        ("seed", "-1", "-1", ["0 or more"]),
-        ("seed", "abc", "'abc' (str)", ["expected an int"]),
-        ("epochs", "2.5", "2.5 (float)", ["expected an int"]),
-        ("epcohs", "3", "epcohs = 3", ["epochs", "threads", "data_dir"]),
+        ("scaling", "point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
+        ("scaling", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
+        ("scaling", "seed", "-1", "-1", ["0 or more"]),
+        ("scaling", "seed", "abc", "'abc' (str)", ["expected an int"]),
+        ("scaling", "epochs", "2.5", "2.5 (float)", ["expected an int"]),
+        ("scaling", "epcohs", "3", "epcohs = 3", ["epochs", "threads", "data_dir"]),
+        ("data", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
+        ("data", "split", "val", "'val'", ["train", "validation", "test"]),
+        ("data", "seed", "-1", "-1", ["0 or more"]),
+        ("data", "splt", "test", "splt = 'test'", ["dataset", "split", "seed"]),
     ],
 )
 def test_a_wrong_parameter_ends_the_notebook(
-    first_cells, name, value, received, allowed
+    first_cells, notebook, name, value, received, allowed
 ):
-    done = papermill(first_cells, "-p", name, value)
+    done = papermill(first_cells(notebook), "-p", name, value)
     assert done.returncode != 0
     message = done.stderr.strip().splitlines()[-1]
     assert message.startswith("ValueError")
     assert all(text in message for text in [name, received, *allowed]), message
+
+
+def test_a_dataset_that_is_not_prepared_ends_the_notebook(first_cells, tmp_path):
+    notebook = first_cells("data", more=2)
+    done = papermill(
+        notebook, "-p", "dataset", "kinetics-400", "-p", "data_dir", str(tmp_path)
+    )
+    assert done.returncode != 0
+    message = done.stderr.strip().splitlines()[-1]
+    assert message.startswith("FileNotFoundError: dataset kinetics-400 is not prepared")
+    assert "python -m r3d_rs data prepare kinetics-400" in message

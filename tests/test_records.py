@@ -170,20 +170,58 @@ def run(dataset, what):
         evaluate(model, dataset, RECIPE, split="train")
 
 
-@pytest.mark.parametrize("what", ["training", "evaluation"])
-def test_a_record_that_breaks_is_named_by_the_run(prepared, tmp_path, what):
+@pytest.fixture
+def copied(prepared, tmp_path):
+    """A copy of the dataset of ours, and the file of its training records."""
     data_dir = Path(prepared.splits["train"].files[0]).parents[4]
     shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
     dataset = datasets.load("kinetics-400", tmp_path)
-    path = Path(dataset.splits["train"].files[0])
+    return dataset, Path(dataset.splits["train"].files[0])
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("training", "not the whole JPEG that was indexed, a frame of train-[0-9]+_.*"),
+        ("evaluation", ""),
+    ],
+)
+def test_a_record_that_breaks_is_named_by_the_run(copied, what, message):
+    dataset, path = copied
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    for place in range(len(content) // 3, len(content) // 2, 50):
+        content[place] ^= 1
     path.write_bytes(content)
+    record = ", record [3-5]: corrupted record" if what == "evaluation" else "$"
     with pytest.raises(
         ValueError,
-        match=rf"kinetics-400, split train: .*{path.name}, record [56]: corr",
+        match=rf"kinetics-400, split train: {message}.*{path.name}{record}",
     ):
         run(dataset, what)
+
+
+@pytest.mark.parametrize("what", ["training", "evaluation"])
+def test_a_file_that_is_cut_off_is_named_by_the_run(copied, what):
+    dataset, path = copied
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=rf"{path.name}, record 11: truncated record"):
+        run(dataset, what)
+
+
+def test_an_index_is_made_where_there_is_none(prepared, copied):
+    dataset, _ = copied
+    index = dataset.splits["train"].index
+    made = index.read_bytes()
+    index.unlink()
+    clips = [
+        [
+            clips.numpy()
+            for clips, _ in pipeline.training_clips(d, RECIPE, seed=0).take(2)
+        ]
+        for d in (prepared, dataset)
+    ]
+    assert np.array_equal(*clips)
+    assert index.read_bytes() == made
 
 
 @pytest.mark.parametrize("bad", [JPEG[:-9], b"", b"no JPEG", JPEG[1:]])
@@ -192,15 +230,18 @@ def test_a_frame_that_is_no_jpeg_is_named(tmp_path, bad):
     rows[2] = sequence_example([bad] * 4, 0, b"video-2")
     write_records(tmp_path / "train.tfrecord", rows)
     dataset = datasets.use_records("kinetics-400", tmp_path, tmp_path, progress=False)
-    for stream in (
-        pipeline.training_clips(dataset, RECIPE, seed=0),
-        pipeline.evaluation_views(dataset, RECIPE, split="train"),
+    for stream, message in (
+        (
+            pipeline.training_clips(dataset, RECIPE, seed=0),
+            "not the whole JPEG that was indexed, a frame of video-2 in .*train.tfr",
+        ),
+        (
+            pipeline.evaluation_views(dataset, RECIPE, split="train"),
+            "not a whole JPEG among the frames of video-2$",
+        ),
     ):
         with (
-            pytest.raises(
-                ValueError,
-                match="split train: not a whole JPEG among the frames of video-2",
-            ),
+            pytest.raises(ValueError, match=f"split train: {message}"),
             pipeline.naming_broken_records(dataset, "train"),
         ):
             list(stream)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from r3d_rs.data import records
+from r3d_rs.data import frame_index, records
 from r3d_rs.data.directory import data_directory
 from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
 from r3d_rs.data.listing import SPLITS
@@ -61,10 +61,12 @@ class Split:
     Attributes:
         files: paths of its TFRecord files.
         num_videos: in them.
+        index: file of its `frame_index.FrameIndex`.
     """
 
     files: tuple[str, ...]
     num_videos: int
+    index: Path
 
     def num_bytes(self) -> int:
         """Return the size of the files."""
@@ -167,7 +169,14 @@ def prepare(
             build(name, directory, progress=progress, videos=videos, max_aside=0.0)
         else:
             build(name, directory, progress=progress, **options)
-    return load(name, data_dir)
+    return _indexed(load(name, data_dir), progress)
+
+
+def _indexed(dataset: Dataset, progress: bool) -> Dataset:
+    """Return a dataset once its frames are indexed, which a run would do otherwise."""
+    for split in dataset.splits.values():
+        frame_index.of(split, dataset.parse, progress)
+    return dataset
 
 
 def build(
@@ -257,8 +266,10 @@ def use_records(
         None if labels is None else Path(labels),
         progress,
     )
+    for split in index.files:
+        _frames_file(name, directory, split).unlink(missing_ok=True)
     records.write_index(index, _index_file(name, directory))
-    return load(name, data_dir)
+    return _indexed(load(name, data_dir), progress)
 
 
 def is_prepared(name: str, data_dir: str | None = None) -> bool:
@@ -283,7 +294,11 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
     if _index_file(name, directory).exists():
         index = records.read_index(_index_file(name, directory))
         splits = {
-            split: Split(tuple(files), sum(files.values()))
+            split: Split(
+                tuple(files),
+                sum(files.values()),
+                _frames_file(name, directory, split),
+            )
             for split, files in index.files.items()
         }
         return Dataset(name, index.classes, splits, records.parse)
@@ -298,7 +313,11 @@ def _load_tfds(name: str, folder: Path) -> Dataset:
     builder = tfds.builder_from_directory(folder)
     features = builder.info.features
     splits = {
-        split: Split(tuple(str(path) for path in info.filepaths), info.num_examples)
+        split: Split(
+            tuple(str(path) for path in info.filepaths),
+            info.num_examples,
+            folder / f"frames-{split}.npz",
+        )
         for split, info in builder.info.splits.items()
     }
     aside, annotations = folder / ASIDE_FILE, folder / ANNOTATIONS
@@ -357,3 +376,8 @@ def _tfds_folder(name: str, directory: Path) -> Path:
 def _index_file(name: str, directory: Path) -> Path:
     """Return the file that says where a dataset's Model Garden records are."""
     return directory / "model-garden" / f"{name}.json"
+
+
+def _frames_file(name: str, directory: Path, split: str) -> Path:
+    """Return the file of the frame index of such records."""
+    return directory / "model-garden" / f"{name}-frames-{split}.npz"

@@ -2,9 +2,10 @@
 
 Everything random is a stateless function of the seed, the epoch and, but for the order
 of the videos, the video's id: a run gives the same clips again, whatever the number of
-threads. Pixels are float32 in [0, 1], or standardized where the recipe says so; the
-official implementation truncates them to
-256 grey levels after resizing.
+threads. Training reads the bytes of a clip's frames alone, and holds no videos to
+shuffle them; memory holds the index of the frames and some batches. Pixels are float32
+in [0, 1], or standardized where the recipe says so; the official implementation
+truncates them to 256 grey levels after resizing.
 """
 
 from __future__ import annotations
@@ -16,19 +17,14 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from r3d_rs.data import augment, records, sampling, views
-from r3d_rs.data.datasets import Dataset, Split
+from r3d_rs.data import augment, frame_index, records, sampling, views
+from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import rand_augment
 
 if TYPE_CHECKING:
     from r3d_rs.training.recipe import Recipe
 
-#: A split of up to this many bytes is kept in memory, frames still encoded. Of a larger
-#: one so many bytes of videos are held, to shuffle them; its files are shuffled too,
-#: and the videos are in the files in random order.
-CACHE_BYTES = 2**30
-
-#: What the message of a broken frame begins with.
+#: What the message of a frame that cannot be decoded begins with.
 BROKEN = "not a whole JPEG among the frames of"
 
 
@@ -56,29 +52,34 @@ def training_clips(
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1]
         and int32 `(batch,)`.
     """
-    part = dataset.split(split)
+    index = frame_index.of(dataset.split(split), dataset.parse)
+    labels = index.tensors["labels"]
+    ids = index.tensors["ids"]
     may_flip = tf.constant(augment.may_flip(dataset.classes))
-    used = part.num_videos - part.num_videos % recipe.batch_size
+    total = len(index.ids)
+    used = total - total % recipe.batch_size
 
-    def clip(epoch, record, place):
-        video = dataset.parse(record, place)
-        length = tf.size(video["frames"])
-        draws = tf.random.split(clip_seed(seed, epoch, video["id"]), 4)
+    def clip(number):
+        epoch = number // used
+        order = tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
+        video = tf.random.experimental.index_shuffle(number % used, order, total - 1)
+        draws = tf.random.split(clip_seed(seed, epoch, ids[video]), 4)
+        length = index.length(video)
         start = sampling.random_start(
             length, recipe.frames, recipe.temporal_stride, draws[0]
         )
         indices = sampling.clip_indices(
             start, length, recipe.frames, recipe.temporal_stride
         )
-        jpegs = _checked(tf.gather(video["frames"], indices), video["id"])
+        jpegs = index.read(video, indices)
         shape = tf.io.extract_jpeg_shape(jpegs[0])
         box = augment.random_crop_box(
             shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[1]
         )
-        frames = augment.resize(_decode(jpegs, box), recipe.size, recipe.size)
-        label = tf.cast(video["label"], tf.int32)
+        frames, label = _decode(jpegs, box), labels[video]
         if recipe.flip:
             frames = augment.random_flip(frames, may_flip[label], draws[2])
+        frames = augment.resize(frames, recipe.size, recipe.size)
         if recipe.randaugment_layers:
             grey_levels = tf.cast(tf.round(frames), tf.uint8)
             frames = rand_augment(
@@ -93,12 +94,8 @@ def training_clips(
         frames.set_shape([recipe.frames, recipe.size, recipe.size, 3])
         return frames, label
 
-    epochs = _epochs(part, seed)
     return (
-        tf.data.Dataset.range(first_epoch, tf.int64.max)
-        .flat_map(
-            lambda epoch: epochs(epoch).take(used).map(lambda *video: (epoch, *video))
-        )
+        tf.data.Dataset.range(first_epoch * used, tf.int64.max)
         .map(clip, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(recipe.batch_size, drop_remainder=True)
         .with_options(_options())
@@ -186,50 +183,16 @@ def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
         where = records.broken_record(dataset.split(split).files)
         raise ValueError(f"{dataset.name}, split {split}: {where}") from error
     except tf.errors.InvalidArgumentError as error:
-        broken = re.search(rf"\[{BROKEN}\] \[([^]]*)\]", error.message)
+        broken = re.search(
+            rf"\[({BROKEN}|{frame_index.BROKEN})\] \[(.*?)\](?: \[(.*?)\])?\n",
+            error.message,
+        )
         if broken is None:
             raise
+        where = f"{broken[2]} in {broken[3]}" if broken[3] else broken[2]
         raise ValueError(
-            f"{dataset.name}, split {split}: {BROKEN} {broken[1]}"
+            f"{dataset.name}, split {split}: {broken[1]} {where}"
         ) from error
-
-
-def _epochs(split: Split, seed: int):
-    """Return a function from an epoch to its records in the epoch's order."""
-    num_bytes, files = split.num_bytes(), list(split.files)
-
-    def epoch_seed(epoch):
-        return tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
-
-    if num_bytes <= CACHE_BYTES:
-        # One record is more than there are, so that the cache sees the end and closes.
-        held = split.num_videos + 1
-        cached = tf.data.Dataset.from_tensor_slices(files).flat_map(_read).cache()
-
-        def read(epoch):
-            return cached
-    else:
-        held = max(1, CACHE_BYTES * split.num_videos // num_bytes)
-
-        def read(epoch):
-            order = tf.random.experimental.stateless_shuffle(files, epoch_seed(epoch))
-            return tf.data.Dataset.from_tensor_slices(order).interleave(
-                _read,
-                cycle_length=8,
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
-            )
-
-    def epoch_records(epoch):
-        # `shuffle` mixes the global seed of TensorFlow into its own. Within tf.data's
-        # graph this sets the graph's only, so the order depends on nothing else.
-        tf.random.set_seed(1)
-        draw = tf.random.stateless_uniform(
-            [], epoch_seed(epoch), 0, 2**31 - 1, tf.int64
-        )
-        return read(epoch).shuffle(held, seed=draw, reshuffle_each_iteration=False)
-
-    return epoch_records
 
 
 def _read(path) -> tf.data.Dataset:

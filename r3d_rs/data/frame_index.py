@@ -1,0 +1,186 @@
+"""Where each frame of a split lies in its record files.
+
+A training clip takes 16 of a video's 250 frames or so. With an index a clip's bytes are
+read by themselves, from the first of its frames to the last, and videos can be taken in
+any order without holding some to shuffle them. An index takes 12 bytes a frame, in a
+file and in memory: for Kinetics-400 some 0.8 GB.
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from r3d_rs.data import clip, records
+from r3d_rs.whole import whole_file
+
+#: What the message of a broken frame begins with.
+BROKEN = "not the whole JPEG that was indexed, a frame of"
+
+_HASHES = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameIndex:
+    """Every video of a split, in the order of its files.
+
+    Attributes:
+        files: `(file,)` record files.
+        sizes: `(file,)` bytes that each has.
+        ids: `(video,)` their names.
+        labels: `(video,)` int32.
+        shard: `(video,)` int32 number of the video's file.
+        first: `(video,)` int64 place in the file of the video's first frame.
+        row: `(video + 1,)` int64 row below where each video's frames begin.
+        begin: `(row,)` int32 place of a frame, counted from `first`.
+        size: `(row,)` int32 bytes of a frame.
+        hash: `(row,)` int32 of its bytes; -1 if they are not those of a whole JPEG.
+    """
+
+    files: np.ndarray
+    sizes: np.ndarray
+    ids: np.ndarray
+    labels: np.ndarray
+    shard: np.ndarray
+    first: np.ndarray
+    row: np.ndarray
+    begin: np.ndarray
+    size: np.ndarray
+    hash: np.ndarray
+
+    @functools.cached_property
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """The arrays as tensors."""
+        with tf.init_scope():  # not as parts of a graph that is being made
+            return {name: tf.constant(array) for name, array in vars(self).items()}
+
+    def length(self, video) -> tf.Tensor:
+        """Return how many frames a video has."""
+        row = self.tensors["row"]
+        return tf.cast(row[video + 1] - row[video], tf.int32)
+
+    def read(self, video, frames) -> tf.Tensor:
+        """Read frames of a video, still encoded, within tf.data.
+
+        Args:
+            video: its number.
+            frames: `(time,)` numbers of frames.
+        """
+        stored = self.tensors
+        rows = stored["row"][video] + tf.cast(frames, tf.int64)
+        begin, size, hashes = (
+            tf.gather(stored[name], rows) for name in ("begin", "size", "hash")
+        )
+        path = stored["files"][stored["shard"][video]]
+        begin = stored["first"][video] + tf.cast(begin, tf.int64)
+        # TensorFlow reads a part of a file through a buffer that costs more than that.
+        jpegs = tf.numpy_function(_pread, [path, begin, size], tf.string)
+        jpegs = tf.ensure_shape(jpegs, frames.shape)
+        same = tf.cast(tf.strings.to_hash_bucket_fast(jpegs, _HASHES), tf.int32)
+        whole = tf.reduce_all(same == hashes)
+        check = tf.debugging.Assert(whole, [BROKEN, stored["ids"][video], path])
+        with tf.control_dependencies([check]):
+            return tf.identity(jpegs)
+
+
+def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
+    """Return a split's index, from its file or, where there is none, made and kept.
+
+    Args:
+        split: a `datasets.Split`.
+        parse: of the dataset.
+        progress: show a bar while it is made.
+
+    Raises:
+        ValueError: naming a record that cannot be read, or a record file that is not as
+            long as it was.
+    """
+    if not split.index.exists():
+        arrays = dataclasses.asdict(make(split.files, parse, progress))
+        # Records and index may be moved together.
+        del arrays["files"]
+        with whole_file(split.index) as part, part.open("wb") as file:
+            np.savez(file, **arrays)
+        del arrays
+    with np.load(split.index, allow_pickle=False) as arrays:
+        index = FrameIndex(np.array(split.files), **arrays)
+    for path, size in zip(split.files, index.sizes, strict=True):
+        found = Path(path).stat().st_size
+        if found != size:
+            where = records.broken_record(split.files)
+            raise ValueError(
+                f"{path}: has {found} bytes, {size} when {split.index} was made:"
+                f" {where}; if that is meant, remove {split.index}"
+            )
+    return index
+
+
+def make(files: tuple[str, ...], parse: Callable, progress: bool = False) -> FrameIndex:
+    """Read all records once, and note where their frames are.
+
+    Raises:
+        ValueError: naming a record that cannot be read.
+    """
+    videos, frames = [], []
+    bar = tqdm(files, desc="Indexing frames", unit="file", disable=not progress)
+    for number, path in enumerate(bar):
+        end = 0
+        for record, video in records.examples(
+            path, lambda record, place: (record, parse(record, place))
+        ):
+            start = end + 12  # after the record's length and its checksum
+            end = start + len(record) + 4  # and before another checksum
+            jpegs = video["frames"].numpy()
+            begin = np.array(_find(record, jpegs), np.int32)
+            first = begin[0] if len(begin) else 0
+            videos.append(
+                (video["id"].numpy().decode(), video["label"], number, start + first)
+            )
+            size = np.array([len(jpeg) for jpeg in jpegs], np.int32)
+            frames.append(np.stack([begin - first, size, _hashes(jpegs)]))
+    ids, labels, shard, first = zip(*videos, strict=True)
+    begin, size, hashes = np.concatenate(frames, 1)
+    return FrameIndex(
+        files=np.array(files),
+        sizes=np.array([Path(path).stat().st_size for path in files]),
+        ids=np.array(ids),
+        labels=np.array(labels, np.int32),
+        shard=np.array(shard, np.int32),
+        first=np.array(first, np.int64),
+        row=np.cumsum([0] + [video.shape[1] for video in frames]),
+        begin=begin,
+        size=size,
+        hash=hashes,
+    )
+
+
+def _pread(path: bytes, begin: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return parts of a file."""
+    with open(path, "rb", buffering=0) as file:
+        parts = zip(size.tolist(), begin.tolist(), strict=True)
+        return np.array([os.pread(file.fileno(), *part) for part in parts], object)
+
+
+def _find(record: bytes, frames) -> list[int]:
+    """Return where in a record each of its frames begins, one after another."""
+    places, at = [], 0
+    for frame in frames:
+        at = record.index(frame[:32], at)
+        while not record.startswith(frame, at):
+            at = record.index(frame[:32], at + 1)
+        places.append(at)
+        at += len(frame)
+    return places
+
+
+def _hashes(frames) -> np.ndarray:
+    whole = np.array([clip.is_whole_jpeg(frame) for frame in frames], bool)
+    hashes = tf.strings.to_hash_bucket_fast(
+        tf.constant(frames, tf.string), _HASHES
+    ).numpy()
+    return np.where(whole, hashes, -1).astype(np.int32)
