@@ -153,7 +153,9 @@ def test_gray_keeps_its_value_in_yuv():
 def few(monkeypatch):
     """Make the sets small."""
     for name, videos in SETS.items():
-        small = dataclasses.replace(videos, train=2, validate=1, test=videos.test // 50)
+        small = dataclasses.replace(
+            videos, train=2, validate=1, test=videos.test // 100
+        )
         monkeypatch.setitem(SETS, name, small)
 
 
@@ -241,8 +243,8 @@ def test_the_sets_have_stated_sizes():
         name: [videos.count(split) for split in SPLITS] for name, videos in SETS.items()
     }
     assert counts == {
-        "pantomime-20": [2000, 400, 1000],
-        "pantomime-30": [3000, 600, 1500],
+        "pantomime-20": [2000, 400, 2000],
+        "pantomime-30": [3000, 600, 3000],
         "pantomime-web": [12000, 600, 0],
     }
 

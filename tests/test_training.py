@@ -72,7 +72,7 @@ def test_the_pantomime_scale_changes_only_what_it_states():
     assert recipes.at_pantomime_scale(paper).frames == 8
     assert changed["size"] == (224, 32)
     assert changed["eval_size"] == (256, 32)
-    assert changed["epochs"] == (350, 28)
+    assert changed["epochs"] == (350, 50)
 
 
 def test_a_hash_names_a_recipe():

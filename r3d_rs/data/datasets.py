@@ -169,7 +169,25 @@ def prepare(
             build(name, directory, progress=progress, videos=videos, max_aside=0.0)
         else:
             build(name, directory, progress=progress, **options)
-    return _indexed(load(name, data_dir), progress)
+    dataset = load(name, data_dir)
+    if name.startswith("pantomime"):
+        _check_pantomime(dataset)
+    return _indexed(dataset, progress)
+
+
+def _check_pantomime(dataset: Dataset) -> None:
+    """See that a dataset was not prepared by a version that made fewer videos."""
+    from r3d_rs.data.pantomime import SETS
+
+    for split, part in dataset.splits.items():
+        listed = "validate" if split == "validation" else split
+        expected = SETS[dataset.name].count(listed)
+        if part.num_videos != expected:
+            raise ValueError(
+                f"{dataset.name}, split {split}: has {part.num_videos} videos, expected"
+                f" {expected}; another version prepared it: remove {part.index.parent}"
+                f" and the folder {dataset.name}-videos"
+            )
 
 
 def _indexed(dataset: Dataset, progress: bool) -> Dataset:

@@ -35,6 +35,7 @@ def training_clips(
     seed: int,
     first_epoch: int = 0,
     split: str = "train",
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Return batches of random clips, epoch after epoch without end.
 
@@ -47,6 +48,7 @@ def training_clips(
         seed: of the order and of every draw.
         first_epoch: to start with; epochs count from 0.
         split: to read.
+        part: of each batch that is wanted, (which, of how many equal ones).
 
     Returns:
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1]
@@ -94,10 +96,17 @@ def training_clips(
         frames.set_shape([recipe.frames, recipe.size, recipe.size, 3])
         return frames, label
 
+    which, parts = part
+    size = recipe.batch_size // parts
+
+    def own(number):
+        """Return the clip of a number that counts the clips of this part alone."""
+        return clip(number // size * recipe.batch_size + which * size + number % size)
+
     return (
-        tf.data.Dataset.range(first_epoch * used, tf.int64.max)
-        .map(clip, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(recipe.batch_size, drop_remainder=True)
+        tf.data.Dataset.range(first_epoch * used // parts, tf.int64.max)
+        .map(own, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(size, drop_remainder=True)
         .with_options(_options())
         .prefetch(2)
     )

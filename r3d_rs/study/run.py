@@ -30,14 +30,12 @@ PACKAGES = (
 
 def recipe_of(point: experiments.Point, dataset: str) -> recipes.Recipe:
     """Return the recipe of a point of Fig. 2 at the dataset's scale."""
-    recipe = recipes.Recipe(
-        model=point.model,
+    recipe = dataclasses.replace(
+        recipes.of_model(point.model),
         span=point.span,
         size=point.size,
         eval_size=point.eval_size,
     )
-    if point.model == recipes.BASELINE["model"]:
-        recipe = dataclasses.replace(recipe, **recipes.BASELINE)
     if dataset.startswith("pantomime"):
         recipe = recipes.at_pantomime_scale(recipe)
     return recipe

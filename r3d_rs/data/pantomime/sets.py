@@ -24,7 +24,7 @@ class VideoSet:
     classes: tuple[str, ...]
     train: int = 100
     validate: int = 20
-    test: int = 50
+    test: int = 100
     noise: float = 0.0
     stream: int = 0
 

@@ -1,0 +1,161 @@
+"""The state of a run after its last epochs, from which it can go on."""
+
+import dataclasses
+import fcntl
+import json
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from r3d_rs.whole import whole_file
+
+#: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
+KEPT = 2
+
+
+#: What reading a damaged file may raise.
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+class RunningError(RuntimeError):
+    """Another process has the run's folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Where a run was after an epoch.
+
+    Attributes:
+        epoch: epochs that are done.
+        history: of each of them, by the metric's name.
+        arrays: values of all variables, in a fixed order.
+    """
+
+    epoch: int
+    history: dict[str, list[float]]
+    arrays: list[np.ndarray]
+
+
+class Checkpoints:
+    """The folder of one run: `run.json`, `log.csv` and `epoch-<n>.npz`.
+
+    Used as a context, it keeps other runs out of the folder.
+
+    Args:
+        folder: of this run alone.
+        run: what the run is, as JSON values; kept in `run.json`.
+        writes: whether this process writes; of several that train one model, one does.
+
+    Raises:
+        ValueError: when the folder holds another run's checkpoints, naming the
+            differences.
+        RunningError: when another process is at it.
+    """
+
+    def __init__(self, folder: str | Path, run: dict, writes: bool = True):
+        """Keep the folder and what the run is."""
+        self.folder = Path(folder)
+        self._writes = writes
+        self._run = json.loads(json.dumps(run))
+
+    def __enter__(self):
+        """Take the folder, and see that it is this run's."""
+        if not self._writes:
+            return self
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise RunningError(
+                f"{self.folder}: another process is training this run; wait for it, or"
+                " give this one another folder"
+            ) from error
+        for path in self.folder.glob(".*.tmp"):  # of a process that was killed
+            path.unlink()
+        try:
+            self._check_run()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        """Let others have the folder."""
+        if self._writes:
+            self._lock.close()
+
+    def _check_run(self) -> None:
+        path = self.folder / "run.json"
+        if self._files() and path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            different = _differences(found, self._run)
+            if different:
+                raise ValueError(
+                    f"{self.folder} holds checkpoints of another run:"
+                    f" {'; '.join(different)}; remove the folder to start anew"
+                )
+        with whole_file(path) as part:
+            part.write_text(json.dumps(self._run, indent=1) + "\n", encoding="utf-8")
+
+    def _files(self) -> list[Path]:
+        """Return the checkpoints, the last first."""
+        found = {
+            int(name[1]): path
+            for path in self.folder.glob("epoch-*.npz")
+            if (name := re.fullmatch(r"epoch-(\d+)\.npz", path.name))
+        }
+        return [found[epoch] for epoch in sorted(found, reverse=True)]
+
+    def last(self) -> State | None:
+        """Return the last state that can be read, and warn of one that cannot."""
+        for path in self._files():
+            try:
+                return _read(path)
+            except _DAMAGE as error:
+                warnings.warn(
+                    f"{path}: damaged, so the one before it is used: {error}",
+                    stacklevel=2,
+                )
+        return None
+
+    def save(self, state: State) -> None:
+        """Write a state and the log, and remove the states before the last two.
+
+        The log is written whole, so that it never has more epochs than the state.
+        """
+        if not self._writes:
+            return
+        arrays = {f"value_{i}": value for i, value in enumerate(state.arrays)}
+        about = json.dumps({"epoch": state.epoch, "history": state.history})
+        target = self.folder / f"epoch-{state.epoch:04d}.npz"
+        with whole_file(target) as part, part.open("wb") as file:
+            np.savez(file, about=np.array(about), **arrays)
+        with whole_file(self.folder / "log.csv") as part:
+            pd.DataFrame(state.history).to_csv(part, index=False)
+        for path in self._files()[KEPT:]:
+            path.unlink()
+
+
+def _read(path: Path) -> State:
+    # NumPy's files are ZIP files, whose checksums are compared as they are read.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        about = json.loads(str(arrays["about"]))
+        values = [arrays[f"value_{i}"] for i in range(len(arrays.files) - 1)]
+    return State(about["epoch"], about["history"], values)
+
+
+def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*old, *new}):
+        one, other = old.get(key), new.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            found.append(f"{prefix}{key} was {one!r} and is {other!r}")
+    return found

@@ -1,0 +1,93 @@
+"""What a run computes on: one device, or all there are."""
+
+import contextlib
+import dataclasses
+import os
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """The devices of a run.
+
+    Attributes:
+        kind: "cpu", "gpu" or "tpu".
+        count: of all processes together; each takes an equal part of every batch.
+        process: number of this process.
+        processes: how many there are; more than one on JAX alone.
+        strategy: TensorFlow's, where it has several devices.
+    """
+
+    kind: str
+    count: int
+    process: int = 0
+    processes: int = 1
+    strategy: object = None
+
+    def scope(self):
+        """Return the context in which a model has to be made."""
+        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
+
+    def check(self, batch_size: int) -> None:
+        """See that a batch can be divided.
+
+        Raises:
+            ValueError: naming the batch size and the devices.
+        """
+        if batch_size % self.count:
+            raise ValueError(
+                f"batch_size is {batch_size}, but there are {self}: allowed are"
+                f" multiples of {self.count}"
+            )
+
+    def __str__(self) -> str:
+        """Say what there is."""
+        several = f" in {self.processes} processes" if self.processes > 1 else ""
+        backend = keras.backend.backend()
+        plural = "" if self.count == 1 else "s"
+        return f"{self.count} {self.kind} device{plural}{several}, on {backend}"
+
+
+def connect() -> None:
+    """Join the processes of a JAX run, before anything is computed.
+
+    The variables `KERAS_DISTRIBUTION_JOB_ADDRESSES` (host and port of the first),
+    `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID` say which
+    they are. On a TPU pod, which knows the others, the number is enough; without any of
+    them there is one process.
+    """
+    if any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ):
+        keras.distribution.initialize()
+
+
+def find() -> Devices:
+    """Return all devices there are, and make Keras use them for data in parallel.
+
+    On JAX normalization then takes the statistics of the whole batch, on TensorFlow
+    those of each device's part.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices = jax.devices()
+        if len(devices) > 1:
+            keras.distribution.set_distribution(
+                keras.distribution.DataParallel(
+                    devices=keras.distribution.list_devices(), auto_shard_dataset=False
+                )
+            )
+        return Devices(
+            devices[0].platform,
+            len(devices),
+            jax.process_index(),
+            jax.process_count(),
+        )
+    import tensorflow as tf
+
+    kind = "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
+    devices = tf.config.list_logical_devices(kind.upper())
+    strategy = None
+    if len(devices) > 1:
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    return Devices(kind, len(devices), strategy=strategy)

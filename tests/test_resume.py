@@ -1,0 +1,144 @@
+"""A run that is stopped goes on where it was; checkpoints that are not its own."""
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from r3d_rs.data import datasets
+from r3d_rs.training.checkpoints import Checkpoints, RunningError, State
+from r3d_rs.training.fit import fit
+from r3d_rs.training.recipe import Recipe
+from tests.tiny import write_videos
+
+RECIPE = Recipe(
+    width=0.125,
+    span=4,
+    size=16,
+    batch_size=4,
+    epochs=4,
+    warmup_epochs=1,
+    learning_rate=0.01,
+    ema_decay=0.9,
+    precision="float32",
+)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_videos(folder / "kinetics-400", {"train": 8})
+    datasets.prepare("kinetics-400", folder, progress=False)
+    return folder
+
+
+def train(data_dir, folder):
+    dataset = datasets.load("kinetics-400", data_dir)
+    return fit(dataset, RECIPE, seed=1, folder=folder, verbose=0)
+
+
+def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
+    folder = tmp_path / "killed"
+    child = multiprocessing.get_context("spawn").Process(
+        target=train, args=(data_dir, folder)
+    )
+    child.start()
+    while not (folder / "epoch-0002.npz").exists() and child.is_alive():
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert not (folder / "epoch-0004.npz").exists(), "it was not killed in time"
+
+    model, history = train(data_dir, folder)
+    expected, expected_history = train(data_dir, tmp_path / "whole")
+    assert history == expected_history
+    assert history["epoch"] == [1, 2, 3, 4]
+    for one, other in zip(model.weights, expected.weights, strict=True):
+        assert (one.numpy() == other.numpy()).all(), one.path
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [".lock", "epoch-0003.npz", "epoch-0004.npz", "log.csv", "run.json"]
+    log = pd.read_csv(folder / "log.csv", float_precision="round_trip")
+    assert log.to_dict("list") == history
+
+    # A run that is complete is read, not trained again.
+    again, _ = train(data_dir, folder)
+    assert (again.weights[0].numpy() == model.weights[0].numpy()).all()
+
+
+# The folder.
+
+RUN = {"seed": 0, "recipe": {"epochs": 4}}
+
+
+def state(epoch):
+    values = [np.arange(6.0).reshape(2, 3) * epoch, np.array(epoch)]
+    return State(epoch, {"epoch": list(range(1, epoch + 1))}, values)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        assert checkpoints.last() is None
+        for epoch in (1, 2, 3):
+            checkpoints.save(state(epoch))
+        assert checkpoints.last().epoch == 3
+        path = tmp_path / "epoch-0003.npz"
+        content = bytearray(path.read_bytes())
+        content[content.index(b"NUMPY") + 140] ^= 1
+        damaged = {"cut": content[:-30], "flip": content, "empty": b""}[damage]
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match=r"epoch-0003\.npz: damaged, so the one"):
+            found = checkpoints.last()
+        assert found.epoch == 2
+        assert (found.arrays[0] == state(2).arrays[0]).all()
+
+
+def test_checkpoints_of_another_recipe_are_refused(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+    other = {"seed": 0, "recipe": {"epochs": 5}}
+    with (
+        pytest.raises(ValueError, match=r"another run: recipe\.epochs was 4 and is 5;"),
+        Checkpoints(tmp_path, other),
+    ):
+        pass
+    with Checkpoints(tmp_path, RUN) as checkpoints:  # the lock was given back
+        assert checkpoints.last().epoch == 1
+
+
+def test_two_runs_do_not_have_one_folder(tmp_path):
+    with (
+        Checkpoints(tmp_path, RUN),
+        pytest.raises(RunningError, match="another process is training this run"),
+        Checkpoints(tmp_path, RUN),
+    ):
+        pass
+
+
+def test_a_full_disk_leaves_the_states_that_there_are(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+
+        def full(*arguments, **values):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            checkpoints.save(state(2))
+        assert checkpoints.last().epoch == 1
+        assert not list(tmp_path.glob(".epoch*"))
+
+
+def test_the_folder_says_what_the_run_was(data_dir, tmp_path):
+    dataset = datasets.load("kinetics-400", data_dir)
+    recipe = dataclasses.replace(RECIPE, batch_size=9)
+    with pytest.raises(ValueError, match="batch_size is 9, but the training split"):
+        fit(dataset, recipe, seed=1, folder=tmp_path)
+    assert keras.config.dtype_policy().name == "float32"
+    assert not list(tmp_path.iterdir())
