@@ -1,14 +1,17 @@
 """The recipe, the schedule and the loss against their formulas."""
 
 import dataclasses
+import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
 
+from r3d_rs import paper
 from r3d_rs.models import build
-from r3d_rs.training import optimizers
+from r3d_rs.models.layers import BatchNorm, StochasticDepth
+from r3d_rs.training import fit, optimizers
 from r3d_rs.training import recipe as recipes
 
 
@@ -80,6 +83,111 @@ def test_a_hash_names_a_recipe():
     other = dataclasses.replace(recipe, label_smoothing=0.0)
     assert recipes.recipe_hash(recipe) == recipes.recipe_hash(recipes.Recipe())
     assert recipes.recipe_hash(recipe) != recipes.recipe_hash(other)
+
+
+def test_fields_that_are_defaults_do_not_change_a_hash():
+    plain = recipes.as_dict(recipes.Recipe())
+    assert recipes.recipe_hash(recipes.Recipe(**plain | {"span": 32})) == (
+        recipes.recipe_hash(recipes.Recipe())
+    )
+
+
+# Table 2.
+
+FIELDS = {
+    "LS": "label_smoothing",
+    "SD": "stochastic_depth",
+    "WD": "weight_decay",
+    "350-EP": "epochs",
+    "SJ": "area_range",
+    "SE": "squeeze_excitation",
+    "D-stem": "stem",
+    "RA": "randaugment_layers",
+}
+ROWS = ["baseline", *recipes.TABLE_2]
+
+
+def test_the_rows_are_those_of_table_2():
+    assert paper.table(2)["row"].to_list() == ROWS
+
+
+@pytest.mark.parametrize(("above", "name"), list(itertools.pairwise(ROWS)))
+def test_a_row_differs_from_the_one_above_in_what_the_paper_names(above, name):
+    changed = recipes.difference(recipes.row(above), recipes.row(name))
+    if name == "RS-200@f48":
+        assert set(changed) == {"model", "span"}
+    else:
+        assert set(changed) == {FIELDS[name]}
+    small = recipes.difference(
+        *(recipes.at_pantomime_scale(recipes.row(row)) for row in (above, name))
+    )
+    assert set(small) == set(changed)
+
+
+def test_the_rows_have_the_papers_values():
+    settings = paper.settings()["scratch"]
+    last = recipes.row("RA")
+    for name in ("label_smoothing", "stochastic_depth", "weight_decay", "epochs"):
+        assert getattr(last, name) == settings[name]["value"]
+    assert last.span == settings["scaled_span"]["value"]
+    assert recipes.row("baseline").epochs == 200
+
+
+def test_the_row_with_the_stem_is_r3d_rs_50():
+    row, named = recipes.row("D-stem"), recipes.of_model("r3d-rs-50")
+    assert set(recipes.difference(row, named)) == {"model"}
+    networks = [fit.build_model(r, 5, size=32) for r in (row, named)]
+    shapes = [[(w.path, w.shape) for w in network.weights] for network in networks]
+    assert shapes[0] == shapes[1]
+
+
+def test_toggles_are_changes_of_the_baseline():
+    some = recipes.toggled("SE", "LS")
+    changed = recipes.difference(recipes.row("baseline"), some)
+    assert set(changed) == {"squeeze_excitation", "label_smoothing"}
+    for function, argument in ((recipes.row, "SX"), (recipes.toggled, "SX")):
+        with pytest.raises(ValueError, match=r"received 'SX', allowed are .*LS, SD"):
+            function(argument)
+
+
+def test_the_published_recipe_feeds_32_frames():
+    published = recipes.Recipe(**recipes.PUBLISHED)
+    assert published.frames == 32 and published.temporal_stride == 2
+    assert (published.stochastic_depth, published.ema_decay) == (0.1, 0.9999)
+
+
+def test_the_rate_of_sgd_goes_with_the_batch():
+    small = recipes.with_batch_size(recipes.Recipe(), 64)
+    assert (small.batch_size, small.learning_rate) == (64, pytest.approx(0.05))
+    adam = recipes.Recipe(optimizer="adam", learning_rate=0.01)
+    assert recipes.with_batch_size(adam, 64).learning_rate == 0.01
+
+
+# The network that is trained.
+
+
+def test_precision_and_momentum_are_the_recipes():
+    recipe = recipes.Recipe(width=0.125, span=4, bn_momentum=0.5)
+    network = fit.build_model(recipe, 5, size=16)
+    layers = list(network._flatten_layers(include_self=False))
+    norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+    assert {norm.momentum for norm in norms} == {0.5}
+    block = network.get_layer("stage2_block1")
+    assert block.spatial_conv.compute_dtype == "bfloat16"
+    assert all(weight.dtype == "float32" for weight in network.weights)
+    assert network.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_stochastic_depth_is_a_mask_a_clip():
+    layer = StochasticDepth(0.25)
+    x = np.random.default_rng(0).normal(size=(4000, 2, 1, 1, 3)).astype("float32")
+    y = keras.ops.convert_to_numpy(layer(x, training=True))
+    kept = (y != 0).all(axis=(1, 2, 3, 4))
+    assert ((y == 0).all(axis=(1, 2, 3, 4)) | kept).all()
+    np.testing.assert_allclose(y[kept], x[kept] / 0.75, rtol=1e-6)
+    assert kept.mean() == pytest.approx(0.75, abs=0.03)
+    assert (keras.ops.convert_to_numpy(layer(x)) == x).all()
 
 
 def test_an_unknown_optimizer_is_named():

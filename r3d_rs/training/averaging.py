@@ -27,7 +27,7 @@ class Averaging(keras.Model):
         self.decay = decay
         self.averages = [
             keras.Variable(
-                weight.value,
+                ops.convert_to_numpy(weight),
                 dtype=weight.dtype,
                 trainable=False,
                 aggregation="only_first_replica",

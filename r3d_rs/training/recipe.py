@@ -239,7 +239,8 @@ def recipe_hash(recipe: Recipe) -> str:
     So a field that is added later, with a default that changes nothing, leaves the
     hashes of older records as they are.
     """
-    changed = {name: new for name, (_, new) in difference(Recipe(), recipe).items()}
+    default = as_dict(Recipe())
+    changed = {k: v for k, v in as_dict(recipe).items() if v != default[k]}
     text = json.dumps(changed, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
