@@ -18,8 +18,10 @@ def __getattr__(name: str):
     """Import a part of the package on its first use."""
     if name in _PARTS:
         return importlib.import_module(f"r3d_rs.{name}")
+    if name == "predict":
+        return importlib.import_module("r3d_rs.evaluation.trained").predict
     raise AttributeError(f"module 'r3d_rs' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PARTS])
+    return sorted([*globals(), *_PARTS, "predict"])

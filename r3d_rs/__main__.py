@@ -152,6 +152,17 @@ def probes(arguments) -> None:
     print(study_probes.write(dataset, recipe, Path(arguments.results)))
 
 
+def predict(arguments) -> None:
+    """Say what a video shows, by a trained network."""
+    from r3d_rs.evaluation import trained
+
+    found = trained.predict(
+        arguments.video, checkpoint=arguments.checkpoint, top_k=arguments.top_k
+    )
+    for name, probability in found:
+        print(f"{probability:6.1%}  {name}")
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the commands."""
     top = argparse.ArgumentParser(prog="python -m r3d_rs", description=__doc__)
@@ -181,6 +192,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
     command.add_argument("--results", default="results")
     command.set_defaults(command=probes)
+
+    command = commands.add_parser("predict", help=predict.__doc__)
+    command.add_argument("video", help="any video file")
+    command.add_argument("--checkpoint", required=True, help="folder of a finished run")
+    command.add_argument("--top-k", type=int, default=5, help="classes to print (5)")
+    command.set_defaults(command=predict)
 
     command = commands.add_parser("tables", help=tables.__doc__)
     command.add_argument("--results", default="results")

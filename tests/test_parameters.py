@@ -7,7 +7,7 @@ import pytest
 from r3d_rs.study import parameters
 
 
-def function(point, seed):
+def function(dataset, *, point, seed, **options):
     """Stand for a function whose parameters a notebook has."""
 
 

@@ -87,9 +87,11 @@ def test_a_hash_names_a_recipe():
 
 def test_fields_that_are_defaults_do_not_change_a_hash():
     plain = recipes.as_dict(recipes.Recipe())
-    assert recipes.recipe_hash(recipes.Recipe(**plain | {"span": 32})) == (
-        recipes.recipe_hash(recipes.Recipe())
-    )
+    again = recipes.from_dict(plain | {"span": 32})
+    assert again == recipes.Recipe()
+    assert recipes.recipe_hash(again) == recipes.recipe_hash(recipes.Recipe())
+    with pytest.raises(TypeError, match="'spam'"):
+        recipes.from_dict({"spam": 1})
 
 
 # Table 2.

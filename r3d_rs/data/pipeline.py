@@ -128,39 +128,47 @@ def evaluation_views(
         `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)` in [0, 1],
         all clips of the first crop before those of the second.
     """
-    size, clips = recipe.eval_size, recipe.temporal_views
-
-    def cut(video):
-        length = tf.size(video["frames"])
-        starts = sampling.even_starts(
-            length, recipe.frames, recipe.temporal_stride, clips
-        )
-        indices = sampling.clip_indices(
-            starts, length, recipe.frames, recipe.temporal_stride
-        )
-        # Every frame that some clip takes is decoded and resized once.
-        used, indices = tf.unique(tf.reshape(indices, [-1]))
-        jpegs = _checked(tf.gather(video["frames"], used), video["id"])
-        frames = _decode(jpegs)
-        frames = views.resize_short_side(frames, size) / 255
-        crops = views.spatial_crops(frames, size, recipe.spatial_views)
-        shape = [recipe.spatial_views * clips, recipe.frames, size, size, 3]
-        clip_views = tf.reshape(tf.gather(crops, indices, axis=1), shape)
-        if recipe.standardize:
-            clip_views = augment.standardize(clip_views)
-        return {
-            "id": video["id"],
-            "label": tf.cast(video["label"], tf.int32),
-            "views": clip_views,
-        }
-
     return (
         videos(dataset, split)
         .take(-1 if limit is None else limit)
-        .map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(
+            lambda video: {
+                "id": video["id"],
+                "label": tf.cast(video["label"], tf.int32),
+                "views": cut(video["frames"], recipe, video["id"]),
+            },
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         .with_options(_options())
         .prefetch(2)
     )
+
+
+def cut(jpegs, recipe: Recipe, video_id=""):
+    """Cut a video into the recipe's views.
+
+    Args:
+        jpegs: `(time,)` its frames, encoded.
+        recipe: gives the clips and the crops.
+        video_id: for the error about a frame that is no JPEG.
+
+    Returns:
+        `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`.
+    """
+    size, clips = recipe.eval_size, recipe.temporal_views
+    length = tf.size(jpegs)
+    starts = sampling.even_starts(length, recipe.frames, recipe.temporal_stride, clips)
+    indices = sampling.clip_indices(
+        starts, length, recipe.frames, recipe.temporal_stride
+    )
+    # Every frame that some clip takes is decoded and resized once.
+    used, indices = tf.unique(tf.reshape(indices, [-1]))
+    frames = _decode(_checked(tf.gather(jpegs, used), video_id))
+    frames = views.resize_short_side(frames, size) / 255
+    crops = views.spatial_crops(frames, size, recipe.spatial_views)
+    shape = [recipe.spatial_views * clips, recipe.frames, size, size, 3]
+    clip_views = tf.reshape(tf.gather(crops, indices, axis=1), shape)
+    return augment.standardize(clip_views) if recipe.standardize else clip_views
 
 
 def clip_seed(seed: int, epoch, video_id):

@@ -5,6 +5,7 @@ import math
 
 import keras
 import numpy as np
+import pandas as pd
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
@@ -52,6 +53,22 @@ class Evaluation:
         return ids_sha256(self.ids.tolist())
 
 
+def for_evaluation(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return a trained network for clips of the recipe's evaluation size."""
+    classes = model.output_shape[-1]
+    network = build_model(recipe, classes, size=recipe.eval_size)
+    network.set_weights(model.get_weights())
+    network.compile(jit_compile=jit_compile())
+    return network
+
+
+def predict_clips(network: keras.Model, clips) -> np.ndarray:
+    """Return the softmax `(clip, class)` of clips `(clip, time, height, width, 3)`."""
+    logits = np.asarray(network.predict_on_batch(clips))
+    softmax = np.exp(logits - logits.max(-1, keepdims=True))
+    return softmax / softmax.sum(-1, keepdims=True)
+
+
 def evaluate(
     model: keras.Model,
     dataset: Dataset,
@@ -80,9 +97,7 @@ def evaluate(
             predictions are not finite.
     """
     split = split or dataset.evaluated
-    network = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
-    network.set_weights(model.get_weights())
-    network.compile(jit_compile=jit_compile())
+    network = for_evaluation(model, recipe)
     views = recipe.temporal_views * recipe.spatial_views
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []
@@ -91,9 +106,7 @@ def evaluate(
         clips = np.concatenate(batch)
         padded = np.zeros((videos * views, *clips.shape[1:]), clips.dtype)
         padded[: len(clips)] = clips
-        logits = network.predict_on_batch(padded)[: len(clips)]
-        softmax = np.exp(logits - logits.max(-1, keepdims=True))
-        softmax /= softmax.sum(-1, keepdims=True)
+        softmax = predict_clips(network, padded)[: len(clips)]
         probabilities.extend(softmax.reshape(len(batch), views, -1))
 
     batch = []
@@ -114,3 +127,27 @@ def evaluate(
     if not math.isfinite(probabilities.sum()):
         raise ValueError("the model's predictions are not all finite")
     return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1)
+
+
+def views_curve(
+    model: keras.Model, dataset: Dataset, recipe: Recipe, *, split: str | None = None
+) -> pd.DataFrame:
+    """Evaluate with more views: one clip, half of the recipe's, all, and all crops.
+
+    On Kinetics these are 1×1, 5×1, 10×1 and 10×3 (clips × crops).
+
+    Returns:
+        A row for each: top-1 and top-5 over videos, and top-1 over single views.
+    """
+    clips = recipe.temporal_views
+    numbers = [(1, 1), (clips // 2, 1), (clips, 1), (clips, recipe.spatial_views)]
+    rows = {}
+    for temporal, spatial in dict.fromkeys((max(1, t), s) for t, s in numbers):
+        fewer = dataclasses.replace(
+            recipe, temporal_views=temporal, spatial_views=spatial
+        )
+        metrics = evaluate(model, dataset, fewer, split=split).metrics()
+        rows[f"{temporal}×{spatial}"] = {
+            name: metrics[name] for name in ("video_top1", "video_top5", "clip_top1")
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips × crops")

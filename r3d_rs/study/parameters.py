@@ -15,9 +15,14 @@ IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 LITERALS = (str, bytes, bool, int, float, complex, list, tuple, dict, set, type(None))
 
 
-def of(function: Callable) -> tuple[str, ...]:
-    """Return the names of a function's parameters, which are the notebook's too."""
-    return tuple(inspect.signature(function).parameters)
+def of(*functions: Callable) -> tuple[str, ...]:
+    """Return the names of functions' keyword parameters, which are a notebook's too."""
+    return tuple(
+        name
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind == parameter.KEYWORD_ONLY
+    )
 
 
 def reject_unknown(namespace: dict, allowed: Iterable[str]) -> None:

@@ -15,7 +15,9 @@ import pandas as pd
 
 from r3d_rs.data import datasets
 from r3d_rs.study import executed, experiments, parameters, record
+from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
+from r3d_rs.whole import whole_file
 
 #: Packages whose versions decide what a run computes.
 PACKAGES = (
@@ -36,56 +38,131 @@ def recipe_of(point: experiments.Point, dataset: str) -> recipes.Recipe:
         size=point.size,
         eval_size=point.eval_size,
     )
+    return at_scale(recipe, dataset)
+
+
+def at_scale(recipe: recipes.Recipe, dataset: str) -> recipes.Recipe:
+    """Return the paper's recipe as it is for Kinetics, or at Pantomime's scale."""
     if dataset.startswith("pantomime"):
-        recipe = recipes.at_pantomime_scale(recipe)
+        return recipes.at_pantomime_scale(recipe)
     return recipe
 
 
-def validate(
-    *,
-    point: str,
-    dataset: str,
-    seed: int,
-    results: str = "results",
-    data_dir: str = "",
-    epochs: int = 0,
-    threads: int = 0,
-) -> "Run":
-    """Check a run's parameters before anything is computed.
+def scaling(*, point: str, dataset: str, seed: int, **options) -> "Run":
+    """Check the parameters of a run of the scaling study (Fig. 2).
 
     Args:
-        point: a point of Fig. 2, a name in `experiments.SCALING`.
+        point: a name in `experiments.SCALING`.
         dataset: a name in `datasets.DATASETS`.
         seed: of everything random, from 0.
-        results: folder of the records.
-        data_dir: folder of the datasets; "" for the environment variable R3D_RS_DATA
-            or, without it, the cache folder of the user.
-        epochs: of training; 0 for the recipe's.
-        threads: of TensorFlow; 0 for one per core.
+        **options: as `checked` has them.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
     """
-    executed.quiet()
     parameters.check("point", point, str)
+    chosen = experiments.point(point)
+    return checked(
+        "scaling",
+        point,
+        dataset,
+        seed,
+        lambda name: recipe_of(chosen, name),
+        **options,
+    )
+
+
+def ablation(
+    *, row: str, dataset: str, seed: int, toggles: str = "", **options
+) -> "Run":
+    """Check the parameters of a run of the ablation study (Table 2).
+
+    Args:
+        row: "baseline" or a name in `recipes.TABLE_2`: the paper's additive rows.
+        dataset: a name in `datasets.DATASETS`.
+        seed: of everything random, from 0.
+        toggles: names of changes to the baseline instead, such as "LS,SE"; "" for the
+            row.
+        **options: as `checked` has them.
+
+    Raises:
+        ValueError: naming the parameter, the value received and the values allowed.
+    """
+    parameters.check("row", row, str)
+    parameters.check("toggles", toggles, str)
+    names = [name.strip() for name in toggles.split(",") if name.strip()]
+    paper = recipes.toggled(*names) if names else recipes.row(row)
+    return checked(
+        "ablation",
+        "+".join(["baseline", *names]) if names else row,
+        dataset,
+        seed,
+        lambda name: at_scale(paper, name),
+        **options,
+    )
+
+
+def checked(
+    study: str,
+    point: str,
+    dataset: str,
+    seed: int,
+    recipe,
+    *,
+    results: str = "results",
+    checkpoints: str = "build/checkpoints",
+    data_dir: str = "",
+    epochs: int = 0,
+    threads: int = 0,
+) -> "Run":
+    """Check what the runs of all studies have in common.
+
+    Args:
+        study: name of the study.
+        point: name of the run's row or point.
+        dataset: a name in `datasets.DATASETS`.
+        seed: of everything random, from 0.
+        recipe: a function from a dataset's name to the recipe.
+        results: folder of the records.
+        checkpoints: folder of the runs' states and trained networks.
+        data_dir: folder of the datasets; "" for the environment variable R3D_RS_DATA
+            or, without it, the cache folder of the user.
+        epochs: of training; 0 for the recipe's.
+        threads: of TensorFlow; 0 for one per core.
+    """
+    executed.quiet()
     parameters.check("dataset", dataset, str)
     for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):
         parameters.check(name, value, int, minimum=0)
-    parameters.check("results", results, str)
-    parameters.check("data_dir", data_dir, str)
-    chosen = experiments.point(point)
+    for name, value in (
+        ("results", results),
+        ("checkpoints", checkpoints),
+        ("data_dir", data_dir),
+    ):
+        parameters.check(name, value, str)
     dataset = datasets.canonical_name(dataset)
-    recipe = recipe_of(chosen, dataset)
+    chosen = recipe(dataset)
     if epochs:
-        recipe = dataclasses.replace(
-            recipe, epochs=epochs, warmup_epochs=min(recipe.warmup_epochs, epochs / 5)
+        chosen = dataclasses.replace(
+            chosen, epochs=epochs, warmup_epochs=min(chosen.warmup_epochs, epochs / 5)
         )
     if threads:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return Run(chosen, dataset, seed, recipe, Path(results), data_dir or None)
+    folder = Path(checkpoints) / dataset / study / point / f"seed-{seed}"
+    return Run(
+        study,
+        point,
+        dataset,
+        seed,
+        recipe("kinetics-400"),
+        chosen,
+        Path(results),
+        folder,
+        data_dir or None,
+    )
 
 
 @dataclasses.dataclass
@@ -93,19 +170,25 @@ class Run:
     """A run in progress; each method is one step of the notebook.
 
     Attributes:
-        point: the experiment.
+        study: "scaling" or "ablation".
+        point: name of the point of Fig. 2 or of the row of Table 2.
         dataset_name: the dataset.
         seed: of everything random.
+        paper: the recipe on Kinetics.
         recipe: every choice of the run.
         results: folder of the records.
+        folder: of the run's checkpoints and its trained network.
         data_dir: folder of the datasets, None for the default.
     """
 
-    point: experiments.Point
+    study: str
+    point: str
     dataset_name: str
     seed: int
+    paper: recipes.Recipe
     recipe: recipes.Recipe
     results: Path
+    folder: Path
     data_dir: str | None = None
 
     def __post_init__(self):
@@ -116,15 +199,14 @@ class Run:
 
     def recipe_table(self) -> pd.DataFrame:
         """Compare the recipe with the paper's for this point."""
-        paper = recipe_of(self.point, "kinetics-400")
-        changed = recipes.difference(paper, self.recipe)
+        changed = recipes.difference(self.paper, self.recipe)
         rows = {
             name: (
                 value,
                 getattr(self.recipe, name),
                 "changed" if name in changed else "",
             )
-            for name, value in dataclasses.asdict(paper).items()
+            for name, value in dataclasses.asdict(self.paper).items()
         }
         return pd.DataFrame.from_dict(
             rows, orient="index", columns=["paper", "this run", ""]
@@ -143,12 +225,21 @@ class Run:
         return pictures.sample_clips(dataset, self.recipe, self.seed)
 
     def train(self, dataset: datasets.Dataset) -> pd.DataFrame:
-        """Train and return the history, one row an epoch."""
+        """Train and return the history, one row an epoch.
+
+        A run that was stopped goes on after its last epoch; the trained network is kept
+        as `model.keras` in the run's folder.
+        """
         from r3d_rs.training.fit import fit
 
         start = time.perf_counter()
-        self._model, self._history = fit(dataset, self.recipe, seed=self.seed)
+        self._model, self._history = fit(
+            dataset, self.recipe, seed=self.seed, folder=self.folder
+        )
         self._seconds["training"] = time.perf_counter() - start
+        with whole_file(self.folder / "model.keras") as part:
+            self._model.save(part.with_suffix(".keras"), include_optimizer=False)
+            part.with_suffix(".keras").replace(part)
         return pd.DataFrame(self._history).set_index("epoch")
 
     def curves(self, history: pd.DataFrame):
@@ -191,7 +282,10 @@ class Run:
         return pictures.example_predictions(dataset, self.recipe, evaluation)
 
     def write_record(self, evaluation) -> Path:
-        """Write the per-video scores and, last, the record."""
+        """Write the per-video scores and, last, the record.
+
+        The checkpoints go then, so that the same run again trains anew.
+        """
         import keras
 
         from r3d_rs.models import complexity
@@ -205,13 +299,13 @@ class Run:
             )
         )
         total = datetime.datetime.now(datetime.UTC) - self._started
-        return record.write(
+        path = record.write(
             {
                 "schema": 1,
                 "experiment": {
                     "dataset": self.dataset_name,
-                    "study": "scaling",
-                    "point": self.point.name,
+                    "study": self.study,
+                    "point": self.point,
                     "seed": self.seed,
                 },
                 "recipe": recipes.as_dict(self.recipe),
@@ -236,6 +330,8 @@ class Run:
                 "probabilities": evaluation.probabilities.astype(np.float16),
             },
         )
+        checkpoints.remove(self.folder)
+        return path
 
 
 def device() -> str:

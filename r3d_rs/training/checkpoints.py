@@ -142,6 +142,12 @@ class Checkpoints:
             path.unlink()
 
 
+def remove(folder: Path) -> None:
+    """Remove a finished run's states; `run.json` and `log.csv` stay."""
+    for path in Path(folder).glob("epoch-*.npz"):
+        path.unlink()
+
+
 def _read(path: Path) -> State:
     # NumPy's files are ZIP files, whose checksums are compared as they are read.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

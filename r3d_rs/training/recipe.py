@@ -233,6 +233,16 @@ def as_dict(recipe: Recipe) -> dict:
     return json.loads(json.dumps(dataclasses.asdict(recipe)))
 
 
+def from_dict(values: dict) -> Recipe:
+    """Return the recipe of JSON values, as `as_dict` gives them.
+
+    Raises:
+        TypeError: naming a field that there is not.
+    """
+    pairs = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Recipe(**pairs)
+
+
 def recipe_hash(recipe: Recipe) -> str:
     """Return the SHA-256 of the fields that are not the defaults, in hexadecimal.
 

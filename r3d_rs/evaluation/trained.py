@@ -1,0 +1,113 @@
+"""A trained network, and what a single video shows to it."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from r3d_rs.data import clip, datasets, pipeline
+from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
+from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.training.fit import build_model
+from r3d_rs.training.recipe import Recipe, from_dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained network and what it was trained for.
+
+    Attributes:
+        model: its weights.
+        recipe: that it was trained by; gives the views of evaluation.
+        classes: names, by label.
+        dataset: name of the dataset.
+    """
+
+    model: keras.Model
+    recipe: Recipe
+    classes: tuple[str, ...]
+    dataset: str
+
+
+def load(checkpoint: str | Path) -> Trained:
+    """Load the network that a run has left.
+
+    Args:
+        checkpoint: the run's folder, or the file `model.keras` in it, with `run.json`
+            beside it.
+
+    Raises:
+        FileNotFoundError: naming the file that is missing.
+        ValueError: naming a file that is damaged.
+    """
+    path = Path(checkpoint)
+    path = path / "model.keras" if path.is_dir() else path
+    about = path.with_name("run.json")
+    for file in (path, about):
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file} is not there; expected is the folder of a finished run, which"
+                " has model.keras and run.json"
+            )
+    try:
+        run = json.loads(about.read_text(encoding="utf-8"))
+        recipe = from_dict(run["recipe"])
+        model = keras.saving.load_model(path, compile=False)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
+    return Trained(model, recipe, tuple(run["classes"]), run["dataset"])
+
+
+def load_official(
+    prefix: str | Path, recipe: Recipe, dataset: datasets.Dataset
+) -> Trained:
+    """Load a checkpoint of the official implementation for a dataset's classes.
+
+    Raises:
+        FileNotFoundError, OSError, CheckpointMismatch: as
+            `models.load_model_garden_checkpoint` does.
+    """
+    model = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
+    load_model_garden_checkpoint(model, prefix)
+    return Trained(model, recipe, dataset.classes, dataset.name)
+
+
+def predict(
+    video: str | Path, *, checkpoint: str | Path, top_k: int = 5
+) -> list[tuple[str, float]]:
+    """Say what a video shows.
+
+    The video is decoded, resized and cut into views as those of the network's dataset
+    are for evaluation, and the softmax is averaged over the views.
+
+    Args:
+        video: any video file.
+        checkpoint: of a run; see `load`.
+        top_k: how many classes to return.
+
+    Returns:
+        The most probable classes and their probabilities, the best first.
+
+    Raises:
+        ValueError: naming a video that cannot be read, or what `load` raises.
+        FileNotFoundError: naming a file that is missing.
+    """
+    trained = load(checkpoint)
+    if not 1 <= top_k <= len(trained.classes):
+        raise ValueError(
+            f"parameter top_k: received {top_k!r}, allowed is 1 to"
+            f" {len(trained.classes)}"
+        )
+    if not Path(video).is_file():
+        raise FileNotFoundError(f"{video}: there is no such file")
+    side = datasets.DATASETS[trained.dataset].short_side
+    frames = clip.encoded(video, side)
+    if isinstance(frames, str):
+        raise ValueError(f"{video}: {frames}")
+    views = pipeline.cut(frames[0], trained.recipe, str(video))
+    network = for_evaluation(trained.model, trained.recipe)
+    probabilities = predict_clips(network, np.asarray(views)).mean(0)
+    best = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [(trained.classes[i], float(probabilities[i])) for i in best]

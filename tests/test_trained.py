@@ -1,0 +1,136 @@
+"""A run from its parameters to its record, and what its network says of a video."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import r3d_rs
+from r3d_rs.data import datasets
+from r3d_rs.evaluation import trained
+from r3d_rs.evaluation.multiview import evaluate, views_curve
+from r3d_rs.study import record, run
+from r3d_rs.training import checkpoints
+from tests.tiny import CLASSES, clock, write_video, write_videos
+
+SMALL = {
+    "width": 0.125,
+    "span": 4,
+    "size": 16,
+    "eval_size": 16,
+    "batch_size": 4,
+    "temporal_views": 2,
+    "learning_rate": 0.01,
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """An ablation run on tiny videos, its evaluation and its record's path."""
+    folder = tmp_path_factory.mktemp("run")
+    write_videos(folder / "kinetics-400", {"train": 8, "validate": 3})
+    datasets.prepare("kinetics-400", folder, progress=False)
+    this = run.ablation(
+        row="SE",
+        dataset="kinetics-400",
+        seed=0,
+        epochs=1,
+        results=str(folder / "results"),
+        checkpoints=str(folder / "checkpoints"),
+        data_dir=str(folder),
+    )
+    this.recipe = dataclasses.replace(this.recipe, **SMALL)
+    data = this.load_data()
+    this.train(data)
+    evaluation = this.evaluate(data)
+    return this, data, evaluation, this.write_record(evaluation)
+
+
+def test_the_record_is_of_the_row(finished):
+    this, _, _, path = finished
+    found = record.read(path)
+    assert path.parts[-4:] == ("kinetics-400", "ablation", "SE", "seed-0.json")
+    assert found["experiment"]["point"] == "SE"
+    assert found["recipe"]["squeeze_excitation"] == 0.25
+    assert found["metrics"]["num_videos"] == 3
+    table = this.recipe_table()
+    assert set(table.index[table[""] == "changed"]) >= {"width", "epochs"}
+    # The run's states go with its record; what describes its network stays.
+    names = sorted(file.name for file in this.folder.iterdir())
+    assert names == [".lock", "log.csv", "model.keras", "run.json"]
+
+
+def test_the_network_that_is_kept_gives_the_evaluation_again(finished):
+    this, data, evaluation, _ = finished
+    kept = trained.load(this.folder)
+    assert kept.classes == data.classes and kept.recipe == this.recipe
+    again = evaluate(kept.model, data, kept.recipe)
+    np.testing.assert_allclose(again.probabilities, evaluation.probabilities, atol=1e-6)
+    curve = views_curve(kept.model, data, kept.recipe)
+    assert curve.index.to_list() == ["1×1", "2×1", "2×3"]
+    assert curve.loc["2×3", "video_top1"] == evaluation.metrics()["video_top1"]
+
+
+def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):
+    this, data, evaluation, _ = finished
+    video = tmp_path / "clip.mkv"
+    write_video(video, clock())
+    found = r3d_rs.predict(video, checkpoint=this.folder, top_k=3)
+    assert {name for name, _ in found} == set(CLASSES)
+    probabilities = dict(found)
+    assert list(probabilities.values()) == sorted(probabilities.values())[::-1]
+    expected = dict(zip(data.classes, evaluation.probabilities[0], strict=True))
+    for name in CLASSES:  # the tiny videos all show the same
+        assert probabilities[name] == pytest.approx(expected[name], abs=1e-3)
+    command = [sys.executable, "-m", "r3d_rs", "predict", video]
+    done = subprocess.run(
+        [*command, "--checkpoint", this.folder / "model.keras", "--top-k", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("%")[1].strip() == found[0][0]
+
+
+def test_what_cannot_be_predicted_is_named(finished, tmp_path):
+    this = finished[0]
+    text = tmp_path / "clip.mp4"
+    text.write_text("no video")
+    cases = [
+        (text, this.folder, 1, ValueError, r"clip\.mp4: "),
+        (tmp_path / "absent.mp4", this.folder, 1, FileNotFoundError, "absent"),
+        (text, tmp_path, 1, FileNotFoundError, r"model\.keras is not there"),
+        (text, this.folder, 9, ValueError, "top_k: received 9, allowed is 1 to 3"),
+    ]
+    for video, checkpoint, top_k, error, message in cases:
+        with pytest.raises(error, match=message):
+            r3d_rs.predict(video, checkpoint=checkpoint, top_k=top_k)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "run.json").write_bytes((this.folder / "run.json").read_bytes())
+    (damaged / "model.keras").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"model\.keras: no checkpoint of a run"):
+        trained.load(damaged)
+
+
+def test_toggles_name_the_run():
+    this = run.ablation(
+        row="SE", toggles="LS, SE", dataset="pantomime", seed=1, checkpoints="there"
+    )
+    assert this.point == "baseline+LS+SE"
+    assert this.folder.parts[-3:] == ("ablation", "baseline+LS+SE", "seed-1")
+    assert this.recipe.label_smoothing == 0.1 and this.recipe.stem == "7x7"
+    with pytest.raises(ValueError, match="parameter toggles: received 'XS'"):
+        run.ablation(row="SE", toggles="XS", dataset="pantomime", seed=1)
+    with pytest.raises(ValueError, match="parameter row: received 'XS'"):
+        run.ablation(row="XS", dataset="pantomime", seed=1)
+
+
+def test_removing_checkpoints_leaves_what_is_not_one(tmp_path):
+    for name in ("epoch-0001.npz", "epoch-0002.npz", "run.json"):
+        (tmp_path / name).touch()
+    checkpoints.remove(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
