@@ -10,8 +10,8 @@ import pytest
 import r3d_rs
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import trained
-from r3d_rs.evaluation.multiview import evaluate, views_curve
-from r3d_rs.study import record, run
+from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.study import record, run, scoring
 from r3d_rs.training import checkpoints
 from tests.tiny import CLASSES, clock, write_video, write_videos
 
@@ -69,9 +69,49 @@ def test_the_network_that_is_kept_gives_the_evaluation_again(finished):
     assert kept.classes == data.classes and kept.recipe == this.recipe
     again = evaluate(kept.model, data, kept.recipe)
     np.testing.assert_allclose(again.probabilities, evaluation.probabilities, atol=1e-6)
-    curve = views_curve(kept.model, data, kept.recipe)
+    assert (again.ids == evaluation.ids).all()
+
+
+def test_an_evaluation_notebooks_steps(finished, tmp_path):
+    this, _, evaluation, _ = finished
+    step = scoring.checked(
+        checkpoint=str(this.folder),
+        data_dir=this.data_dir,
+        scores=str(tmp_path / "scores.npz"),
+    )
+    assert step.describe()["evaluated on"] == "kinetics-400, split validation"
+    curve = step.curve()
     assert curve.index.to_list() == ["1×1", "2×1", "2×3"]
-    assert curve.loc["2×3", "video_top1"] == evaluation.metrics()["video_top1"]
+    top1 = evaluation.metrics()["video_top1"]
+    assert curve.loc["2×3", "video_top1"] == round(100 * top1, 2)
+    found = record.load_scores(step.write_scores())
+    assert found.ids.tolist() == evaluation.ids.tolist()
+    train = scoring.checked(
+        checkpoint=str(this.folder), data_dir=this.data_dir, split="train"
+    )
+    assert train.describe()["videos"] == "8"
+
+
+def test_wrong_parameters_of_an_evaluation_are_named(finished, tmp_path):
+    this = finished[0]
+    options = {"checkpoint": str(this.folder), "data_dir": this.data_dir}
+    for wrong, error, message in (
+        ({"split": "val"}, ValueError, "split: received 'val', allowed are train"),
+        ({"split": "test"}, ValueError, "no videos in its split 'test'"),
+        ({"point": "RS-9"}, ValueError, "point: received 'RS-9', allowed are"),
+        ({"dataset": "ucf"}, ValueError, "dataset: received 'ucf', allowed are"),
+        ({"official": "x"}, ValueError, "an official checkpoint needs one"),
+        ({"checkpoint": str(tmp_path)}, FileNotFoundError, "model.keras is not there"),
+        ({"checkpoint": 3}, ValueError, r"checkpoint: received 3 \(int\)"),
+    ):
+        with pytest.raises(error, match=message):
+            scoring.checked(**options | wrong)
+
+
+def test_an_official_checkpoint_is_loaded_for_a_datasets_classes(finished, tmp_path):
+    this, data, _, _ = finished
+    with pytest.raises(FileNotFoundError, match="absent"):
+        trained.load_official(tmp_path / "absent", this.recipe, data)
 
 
 def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):

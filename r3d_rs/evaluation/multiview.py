@@ -5,7 +5,6 @@ import math
 
 import keras
 import numpy as np
-import pandas as pd
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
@@ -129,25 +128,22 @@ def evaluate(
     return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1)
 
 
-def views_curve(
+def evaluate_over_views(
     model: keras.Model, dataset: Dataset, recipe: Recipe, *, split: str | None = None
-) -> pd.DataFrame:
+) -> dict[str, Evaluation]:
     """Evaluate with more views: one clip, half of the recipe's, all, and all crops.
 
-    On Kinetics these are 1×1, 5×1, 10×1 and 10×3 (clips × crops).
-
     Returns:
-        A row for each: top-1 and top-5 over videos, and top-1 over single views.
+        An evaluation for each "clips×crops", on Kinetics 1×1, 5×1, 10×1 and 10×3.
     """
     clips = recipe.temporal_views
     numbers = [(1, 1), (clips // 2, 1), (clips, 1), (clips, recipe.spatial_views)]
-    rows = {}
-    for temporal, spatial in dict.fromkeys((max(1, t), s) for t, s in numbers):
-        fewer = dataclasses.replace(
-            recipe, temporal_views=temporal, spatial_views=spatial
+    return {
+        f"{temporal}×{spatial}": evaluate(
+            model,
+            dataset,
+            dataclasses.replace(recipe, temporal_views=temporal, spatial_views=spatial),
+            split=split,
         )
-        metrics = evaluate(model, dataset, fewer, split=split).metrics()
-        rows[f"{temporal}×{spatial}"] = {
-            name: metrics[name] for name in ("video_top1", "video_top5", "clip_top1")
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips × crops")
+        for temporal, spatial in dict.fromkeys((max(1, t), s) for t, s in numbers)
+    }

@@ -1,0 +1,61 @@
+"""A process that trains a tiny network on all devices there are: `test_devices.py`.
+
+python -m tests.parallel DATA_DIR OUTPUT BATCH_SIZE [VIRTUAL_DEVICES]
+"""
+
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+
+from r3d_rs.data import datasets
+from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.training import devices
+from r3d_rs.training.fit import fit
+from r3d_rs.training.recipe import Recipe
+
+RECIPE = Recipe(
+    width=0.125,
+    span=4,
+    size=16,
+    eval_size=16,
+    epochs=2,
+    warmup_epochs=1,
+    learning_rate=0.001,
+    clip_norm=1.0,
+    # Every device draws its own masks, so that there are none to draw.
+    stochastic_depth=0.0,
+    dropout=0.0,
+    temporal_views=2,
+    spatial_views=1,
+    precision="float32",
+)
+
+
+def main(data_dir, output, batch_size, virtual="1"):
+    """Train, evaluate, and write what came out."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        [cpu] = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * int(virtual)
+        )
+    devices.connect()
+    recipe = dataclasses.replace(RECIPE, batch_size=int(batch_size))
+    dataset = datasets.load("kinetics-400", data_dir)
+    model, history = fit(dataset, recipe, seed=0, verbose=0)
+    evaluation = evaluate(model, dataset, recipe)
+    np.savez(
+        output,
+        devices=str(devices.find()),
+        loss=history["loss"],
+        weights=np.concatenate([w.numpy().ravel() for w in model.weights]),
+        ids=evaluation.ids,
+        probabilities=evaluation.probabilities,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,104 @@
+"""Several devices give what one gives, and several processes train one network."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from r3d_rs.data import datasets
+from r3d_rs.training.devices import Devices
+from tests.tiny import write_videos
+
+JAX = keras.backend.backend() == "jax"
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    # Neither the batch nor the number of devices divides them.
+    write_videos(folder / "kinetics-400", {"train": 10, "validate": 3})
+    datasets.prepare("kinetics-400", folder, progress=False)
+    return folder
+
+
+def start(data_dir, output, batch_size=8, virtual=1, **variables):
+    flags = f"--xla_force_host_platform_device_count={virtual}"
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.parallel"),
+            *(data_dir, output, str(batch_size), str(virtual)),
+        ],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"XLA_FLAGS": flags} | variables,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(*processes):
+    for process in processes:
+        _, errors = process.communicate(timeout=400)
+        assert process.returncode == 0, errors[-3000:]
+
+
+@pytest.fixture(scope="module")
+def single(data_dir):
+    output = data_dir / "single.npz"
+    finish(start(data_dir, output))
+    return np.load(output)
+
+
+def test_four_devices_give_what_one_gives(data_dir, single):
+    output = data_dir / "four.npz"
+    finish(start(data_dir, output, virtual=4))
+    four = np.load(output)
+    backend = keras.backend.backend()
+    assert str(single["devices"]) == f"1 cpu device, on {backend}"
+    assert str(four["devices"]) == f"4 cpu devices, on {backend}"
+    assert four["ids"].tolist() == single["ids"].tolist()
+    assert len(set(four["ids"])) == 3
+    # TensorFlow normalizes each device's part of a batch by itself, JAX all of it.
+    tolerance = 1e-3 if JAX else 0.5
+    np.testing.assert_allclose(four["loss"], single["loss"], rtol=tolerance)
+    if JAX:
+        np.testing.assert_allclose(four["weights"], single["weights"], atol=1e-3)
+        np.testing.assert_allclose(
+            four["probabilities"], single["probabilities"], atol=1e-3
+        )
+
+
+@pytest.mark.skipif(not JAX, reason="several processes train on JAX alone")
+def test_two_processes_train_one_network(data_dir, single):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    outputs = [data_dir / f"process-{number}.npz" for number in (0, 1)]
+    finish(
+        *(
+            start(
+                data_dir,
+                output,
+                KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
+                KERAS_DISTRIBUTION_NUM_PROCESSES="2",
+                KERAS_DISTRIBUTION_PROCESS_ID=str(number),
+            )
+            for number, output in enumerate(outputs)
+        )
+    )
+    one, other = (np.load(output) for output in outputs)
+    assert str(one["devices"]) == "2 cpu devices in 2 processes, on jax"
+    assert (one["weights"] == other["weights"]).all()
+    np.testing.assert_allclose(one["loss"], single["loss"], rtol=1e-3)
+    np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
+
+
+def test_a_batch_that_devices_do_not_divide_is_refused():
+    with pytest.raises(
+        ValueError, match="batch_size is 9, but there are 4 tpu devices"
+    ):
+        Devices("tpu", 4).check(9)
