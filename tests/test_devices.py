@@ -93,6 +93,11 @@ def test_two_processes_train_one_network(data_dir, single):
     one, other = (np.load(output) for output in outputs)
     assert str(one["devices"]) == "2 cpu devices in 2 processes, on jax"
     assert (one["weights"] == other["weights"]).all()
+    assert one["ids"].tolist() == single["ids"].tolist()
+    for found in (one, other):
+        np.testing.assert_allclose(
+            found["probabilities"], single["probabilities"], atol=1e-3
+        )
     np.testing.assert_allclose(one["loss"], single["loss"], rtol=1e-3)
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
 

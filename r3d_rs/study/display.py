@@ -24,6 +24,24 @@ def _cell(text: str) -> str:
     return text or "-"
 
 
+def table2(path: Path | str) -> pd.DataFrame:
+    """Read Table 2 for display: a row is what is added to the one above it.
+
+    Args:
+        path: `table2.csv` as `tables.build` writes it.
+    """
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    columns = {
+        "FLOPs, B (paper)": rows["paper_flops_b"],
+        "multiply-adds, G (ours)": _rounded(rows["exact_gmacs"]),
+        "top-1, % (paper)": rows["paper_top1"],
+        "step (paper)": rows["paper_delta"],
+        "Pantomime top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
+    }
+    return pd.DataFrame(columns).set_axis(rows["row"]).rename_axis(None).map(_cell)
+
+
 def table3(path: Path | str) -> pd.DataFrame:
     """Read Table 3 for display: the paper's columns beside ours, one cell a number.
 
@@ -31,31 +49,37 @@ def table3(path: Path | str) -> pd.DataFrame:
         path: `table3.csv` as `tables.build` writes it.
     """
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-
-    def accuracy(row, prefix):
-        if not row[f"{prefix}_seeds"]:
-            return row[f"{prefix}_top1"]
-        top1, low, high = (
-            f"{float(row[f'{prefix}_{name}']):.1f}" for name in ("top1", "low", "high")
-        )
-        seeds = row[f"{prefix}_seeds"]
-        plural = "" if seeds == "1" else "s"
-        return f"{top1} ({low} to {high}, {seeds} seed{plural})"
-
-    def rounded(text, digits):
-        return f"{float(text):.{digits}f}" if text else ""
-
     columns = {
         "FLOPs × views, B (paper)": rows["paper_flops_b"] + "×" + rows["views"],
-        "multiply-adds, G (ours)": [rounded(x, 2) for x in rows["exact_gmacs"]],
-        "profiler FLOPs/2, G (ours)": [
-            rounded(x, 2) for x in rows["exact_profiler_gflops"]
-        ],
+        "multiply-adds, G (ours)": _rounded(rows["exact_gmacs"]),
+        "profiler FLOPs/2, G (ours)": _rounded(rows["exact_profiler_gflops"]),
         "parameters, M (paper)": rows["paper_params_m"],
-        "parameters, M (ours)": [rounded(x, 2) for x in rows["exact_params_m"]],
+        "parameters, M (ours)": _rounded(rows["exact_params_m"]),
         "top-1, % (paper)": rows["paper_top1"],
         "top-5, % (paper)": rows["paper_top5"],
-        "Pantomime top-1, % (ours)": rows.apply(accuracy, axis=1, prefix="pantomime"),
-        "Kinetics-400 top-1, % (ours)": rows.apply(accuracy, axis=1, prefix="kinetics"),
+        "Pantomime top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
     return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+
+
+def _rounded(column: pd.Series) -> list[str]:
+    return [f"{float(text):.2f}" if text else "" for text in column]
+
+
+def _accuracies(rows: pd.DataFrame, prefix: str) -> list[str]:
+    """Return a mean with its interval and the number of seeds, or what stands there."""
+
+    def cell(row):
+        if not row["seeds"]:
+            return row["top1"]
+        top1, low, high = (
+            f"{float(row[name]):.1f}" for name in ("top1", "low", "high")
+        )
+        plural = "" if row["seeds"] == "1" else "s"
+        return f"{top1} ({low} to {high}, {row['seeds']} seed{plural})"
+
+    own = rows.filter(regex=f"^{prefix}_").rename(
+        columns=lambda name: name.removeprefix(f"{prefix}_")
+    )
+    return [cell(row) for row in own.to_dict("records")]

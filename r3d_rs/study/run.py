@@ -1,5 +1,6 @@
 """One run: a point of the study trained and evaluated, step by step."""
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -25,6 +26,7 @@ PACKAGES = (
     "jax",
     "keras",
     "numpy",
+    "tensorflow",
     "tensorflow-cpu",
     "tensorflow-datasets",
 )
@@ -317,8 +319,7 @@ class Run:
                 "wall_seconds": {**self._seconds, "total": total.total_seconds()},
                 "device": device(),
                 "backend": keras.backend.backend(),
-                "versions": {name: metadata.version(name) for name in PACKAGES}
-                | {"python": platform.python_version()},
+                "versions": versions(),
                 "commit": commit(),
                 "evaluated_ids_sha256": evaluation.ids_sha256(),
                 "started": self._started.isoformat(timespec="seconds"),
@@ -332,6 +333,15 @@ class Run:
         )
         checkpoints.remove(self.folder)
         return path
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of those of `PACKAGES` that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def device() -> str:

@@ -19,7 +19,10 @@ DATASETS = {"pantomime": "pantomime-20", "kinetics": "kinetics-400"}
 
 
 def table2(results: Path) -> pd.DataFrame:
-    """Return Table 2 with the exact multiply-adds of each row's network."""
+    """Return Table 2 with exact multiply-adds, and the accuracies of our rows.
+
+    Our columns are as in `table3`, from the records of the ablation study.
+    """
     rows = paper.table(2)
     networks = [
         exact.BASELINE_WITH_SE if row.model == "r3d-50" and row.SE else row.model
@@ -32,6 +35,9 @@ def table2(results: Path) -> pd.DataFrame:
         "paper_top1": rows["top1"],
         "paper_delta": rows["delta"],
     }
+    for prefix, dataset in DATASETS.items():
+        cells = [_measured(results, dataset, "ablation", row) for row in rows["row"]]
+        columns |= _cells(prefix, cells)
     return rows[["row", "model", "frames_span", *toggles]].assign(**columns)
 
 
@@ -59,11 +65,10 @@ def table3(results: Path) -> pd.DataFrame:
     }
     for prefix, dataset in DATASETS.items():
         cells = [
-            _measured(results, dataset, row.point) if not row.quoted else {}
+            _measured(results, dataset, "scaling", row.point) if not row.quoted else {}
             for row in rows.itertuples()
         ]
-        for name in ("top1", "low", "high", "seeds", "interval"):
-            columns[f"{prefix}_{name}"] = [cell.get(name) for cell in cells]
+        columns |= _cells(prefix, cells)
     kept = rows.rename(columns={"label": "model", "model": "network"})
     return kept[["model", "quoted", "point"]].assign(**columns)
 
@@ -104,8 +109,13 @@ def _exact(results, networks, spans, *, params: bool = False) -> dict[str, list]
     return {"exact_params_m": column("params", 1e6)} | columns if params else columns
 
 
-def _measured(results: Path, dataset: str, point: str) -> dict:
-    summary = record.summarize(record.find(results, dataset, "scaling", point))
+def _cells(prefix: str, cells: list[dict]) -> dict[str, list]:
+    names = ("top1", "low", "high", "seeds", "interval")
+    return {f"{prefix}_{name}": [cell.get(name) for cell in cells] for name in names}
+
+
+def _measured(results: Path, dataset: str, study: str, point: str) -> dict:
+    summary = record.summarize(record.find(results, dataset, study, point))
     if summary is None:
         return {"top1": NOT_RUN}
     return {

@@ -187,9 +187,9 @@ SIZE_DIVISOR = 7
 EPOCH_DIVISOR = 7
 
 #: What the pantomime scale changes for every point and row alike. The first group makes
-#: the runs small; the second makes training dependable at some hundred thousand clips,
-#: where the paper's optimizer merely scaled down leaves some runs at chance, and where a
-#: network of a quarter of the width learns too little with half of its features dropped.
+#: the runs small; the second makes training dependable at some hundred thousand clips.
+#: There the paper's optimizer, merely scaled down, leaves some runs at chance, and half
+#: of its features dropped is too much for a network of a quarter of the width.
 PANTOMIME = {
     "width": 0.25,
     "temporal_stride": 3,

@@ -1,0 +1,82 @@
+"""The recipe as the book shows it: its fields, the rows of Table 2, the schedule."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from r3d_rs.training import recipe as recipes
+
+
+def table2_changes() -> pd.DataFrame:
+    """Return the field that each row of Table 2 changes, with both values."""
+    names = ["baseline", *recipes.TABLE_2]
+    rows = {}
+    for above, name in itertools.pairwise(names):
+        changed = recipes.difference(recipes.row(above), recipes.row(name))
+        rows[name] = {
+            "field": ", ".join(changed),
+            "from": ", ".join(_text(old) for old, _ in changed.values()),
+            "to": ", ".join(_text(new) for _, new in changed.values()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def fields() -> pd.DataFrame:
+    """Return every field of the recipe, on Kinetics, as published and on Pantomime."""
+    paper = recipes.Recipe()
+    columns = {
+        "published configuration": recipes.Recipe(**recipes.PUBLISHED),
+        "pantomime scale": recipes.at_pantomime_scale(paper),
+    }
+    table = {"paper": {k: _text(v) for k, v in dataclasses.asdict(paper).items()}}
+    for title, recipe in columns.items():
+        changed = recipes.difference(paper, recipe)
+        table[title] = {
+            name: _text(changed[name][1]) if name in changed else "-"
+            for name in table["paper"]
+        }
+    return pd.DataFrame(table)
+
+
+def trials(results: Path) -> pd.DataFrame:
+    """Return what was tried for the pantomime scale: seeds' accuracies by setting."""
+    rows = pd.read_csv(Path(results) / "pantomime-20" / "trials.csv")
+    settings = ["point", "epochs", "learning_rate", "batch_size", "dropout"]
+    table = [
+        dict(zip(settings, setting, strict=True))
+        | {
+            "top-1 of seeds, %": ", ".join(f"{100 * top1:.1f}" for top1 in own["top1"]),
+            "spread": f"{100 * np.ptp(own['top1']):.1f}" if len(own) > 1 else "-",
+        }
+        for setting, own in rows.groupby(settings)
+    ]
+    return pd.DataFrame(table).set_index("point").rename_axis(None)
+
+
+def schedule_figure() -> Figure:
+    """Draw the paper's learning rate over its epochs."""
+    from r3d_rs.training.optimizers import WarmupCosine
+
+    recipe, steps = recipes.Recipe(), 10
+    rate = WarmupCosine(
+        recipe.learning_rate, int(recipe.warmup_epochs * steps), recipe.epochs * steps
+    )
+    epochs = range(recipe.epochs + 1)
+    figure = Figure(figsize=(8, 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(epochs, [float(rate(epoch * steps)) for epoch in epochs], color="black")
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _text(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " to ".join(f"{part:g}" for part in value)
+    return value if isinstance(value, str) else f"{value:g}"
