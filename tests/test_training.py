@@ -161,7 +161,7 @@ def test_the_published_recipe_feeds_32_frames():
 def test_the_rate_of_sgd_goes_with_the_batch():
     small = recipes.with_batch_size(recipes.Recipe(), 64)
     assert (small.batch_size, small.learning_rate) == (64, pytest.approx(0.05))
-    adam = recipes.Recipe(optimizer="adam", learning_rate=0.01)
+    adam = recipes.Recipe(optimizer="adamw", learning_rate=0.01)
     assert recipes.with_batch_size(adam, 64).learning_rate == 0.01
 
 
@@ -192,7 +192,29 @@ def test_stochastic_depth_is_a_mask_a_clip():
     assert (keras.ops.convert_to_numpy(layer(x)) == x).all()
 
 
-def test_an_unknown_optimizer_is_named():
+def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(model):
+    recipe = recipes.Recipe(optimizer="adamw", learning_rate=0.002, warmup_epochs=0)
+    made = optimizers.optimizer(recipe, 10, model)
+    assert not model.losses
+    made.build(model.trainable_variables)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    made.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
+    decayed = {id(variable) for variable in optimizers.decayed_variables(model)}
+    share = recipe.weight_decay * 0.8
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        expected = old * (1 - share) if id(variable) in decayed else old
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
+        variable.assign(old)
+    assert len(decayed) == 88
+
+
+def test_sgd_has_the_decay_in_the_loss(model):
+    optimizers.optimizer(recipes.Recipe(), 10, model)
+    assert len(model.losses) == 88
+    optimizers.add_weight_decay(model, 0.0)
+
+
+def test_an_unknown_optimizer_is_named(model):
     recipe = dataclasses.replace(recipes.Recipe(), optimizer="sdg")
-    with pytest.raises(ValueError, match="'sdg'; allowed are sgd, adam"):
-        optimizers.optimizer(recipe, 10)
+    with pytest.raises(ValueError, match="'sdg'; allowed are sgd, adamw"):
+        optimizers.optimizer(recipe, 10, model)

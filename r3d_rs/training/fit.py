@@ -138,10 +138,9 @@ def fit(
     keras.utils.set_random_seed(seed)
     with computing.scope():
         network = build_model(recipe, len(dataset.classes), size=recipe.size)
-        optimizers.add_weight_decay(network, recipe.weight_decay)
         model = Averaging(network, recipe.ema_decay) if recipe.ema_decay else network
         model.compile(
-            optimizers.optimizer(recipe, steps),
+            optimizers.optimizer(recipe, steps, network),
             keras.losses.CategoricalCrossentropy(
                 from_logits=True, label_smoothing=recipe.label_smoothing
             ),

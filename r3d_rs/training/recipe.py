@@ -55,7 +55,8 @@ class Recipe:
     dropout: float = 0.5
     """Before the head (§4.1)."""
     weight_decay: float = 4e-5
-    """`w`, as `w/2 · Σ‖kernel‖²` in the loss (§4.3, code)."""
+    """`w`, as `w/2 · Σ‖kernel‖²` in the loss (§4.3, code); see `optimizers.optimizer`
+    for AdamW."""
     bn_momentum: float = 0.9
     """Of the moving statistics (code; the published YAML has 0)."""
     ema_decay: float = 0.0
@@ -66,7 +67,7 @@ class Recipe:
     """Policy of the layers, "float32" or "mixed_bfloat16" (code)."""
 
     optimizer: str = "sgd"
-    """"sgd" (§4.1) or "adam"."""
+    """"sgd" (§4.1) or "adamw"."""
     learning_rate: float = 0.8
     """At the start of the cosine decay, for batches of `batch_size` (§4.1); see
     `with_batch_size`."""
@@ -196,8 +197,8 @@ PANTOMIME = {
     "batch_size": 32,
     "warmup_epochs": 1.0,
     "temporal_views": 4,
-    "optimizer": "adam",
-    "learning_rate": 0.006,
+    "optimizer": "adamw",
+    "learning_rate": 0.003,
     "nesterov": False,
     "clip_norm": 1.0,
     "dropout": 0.1,
