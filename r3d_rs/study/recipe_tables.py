@@ -45,7 +45,10 @@ def fields() -> pd.DataFrame:
 def trials(results: Path) -> pd.DataFrame:
     """Return what was tried for the pantomime scale: seeds' accuracies by setting."""
     rows = pd.read_csv(Path(results) / "pantomime-20" / "trials.csv")
-    settings = ["point", "epochs", "learning_rate", "batch_size", "dropout"]
+    settings = [
+        *("point", "epochs", "optimizer", "learning_rate"),
+        *("batch_size", "dropout"),
+    ]
     table = [
         dict(zip(settings, setting, strict=True))
         | {
