@@ -55,6 +55,7 @@ tables: $(READY)
 
 book: tables
 	$(BIN)/python book/collect_runs.py
+	rm -rf book/_build/html/runs  # pages of runs that are gone
 	$(BIN)/jupyter-book build -W -n --keep-going book
 
 serve: $(READY)

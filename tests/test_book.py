@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 
 from r3d_rs.data.pantomime import CLASSES_30
 from r3d_rs.data.randaugment import OPERATIONS
+from r3d_rs.training.recipe import TABLE_2
 
 HTML = Path(__file__).parents[1] / "book" / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -89,6 +90,17 @@ def test_the_data_page_has_every_class_moving_and_its_tables():
         assert text in captions
     # A phone has to load it.
     assert (HTML / "data.html").stat().st_size < 4e6
+
+
+def test_the_recipe_page_has_table_2_the_fields_and_the_schedule():
+    html = page("recipe")
+    assert html.find("article").find("img")
+    table2, changes, fields, trials = (t.get_text() for t in html.find_all("table"))
+    for row in ["baseline", *TABLE_2]:
+        assert row in table2
+        assert row == "baseline" or row in changes
+    assert "ema_decay" in fields
+    assert "adamw" in trials
 
 
 def test_the_scaling_page_has_figure_2_the_steps_and_table_3():

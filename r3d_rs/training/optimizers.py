@@ -54,8 +54,8 @@ def optimizer(
     """Make the recipe's optimizer for a model, and give both its weight decay.
 
     With SGD the decay is the L2 term of the loss, as published. Adam would divide that
-    term by the size of the gradient, and so move kernels whose gradient is small to
-    zero; with AdamW the decay is apart from the gradient, and a step takes the share
+    term by the size of the gradient, and so shrink kernels whose gradient is small much
+    faster; with AdamW the decay is apart from the gradient, and a step takes the share
     from the kernels that SGD would at the paper's rate.
 
     Raises:
