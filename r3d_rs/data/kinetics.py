@@ -11,6 +11,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+# Not in `tfds.core` before 4.9.10, which Colab may have.
+from tensorflow_datasets.core.dataset_builder import ShardBasedBuilder
+
 from r3d_rs.data import clip, listing, shards
 
 #: Where a prepared dataset lists the videos that it had to leave out.
@@ -19,7 +22,7 @@ ASIDE_FILE = "set_aside.csv"
 ANNOTATIONS = "annotations"
 
 
-class Kinetics(tfds.core.ShardBasedBuilder):
+class Kinetics(ShardBasedBuilder):
     """Videos as frames in JPEG, with a label each.
 
     The classes are the labels of the training split in alphabetical order, which is
