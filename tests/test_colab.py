@@ -11,6 +11,7 @@ import pytest
 
 import r3d_rs
 from r3d_rs import colab
+from r3d_rs.study import run
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -53,12 +54,12 @@ def test_what_is_missing_is_named_and_what_is_there_is_kept(monkeypatch):
     monkeypatch.setattr(metadata, "version", without)
     commands = []
 
-    def run(command, **_):
+    def pip(command, **_):
         constraints = Path(command[command.index("--constraint") + 1]).read_text()
         commands.append((command, constraints))
         return subprocess.CompletedProcess(command, 1, "", "no matching version")
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", pip)
     with pytest.raises(RuntimeError, match="beside what is there: no matching version"):
         colab.install_missing()
     [(command, constraints)] = commands
@@ -83,3 +84,18 @@ def test_importing_it_needs_python_alone():
     )
     loaded = set(done.stdout.split()) - {"r3d_rs"}
     assert loaded <= set(sys.stdlib_module_names)
+
+
+def test_a_record_names_the_commit_that_pip_installed(monkeypatch):
+    def no_git(*_, **__):
+        raise FileNotFoundError("git")
+
+    class Installed:
+        def read_text(self, name):
+            assert name == "direct_url.json"
+            return '{"url": "…", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}'
+
+    monkeypatch.setattr(subprocess, "run", no_git)
+    assert run.commit() == "unknown"  # an editable install has a folder only
+    monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
+    assert run.commit() == "0a1b"

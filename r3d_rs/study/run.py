@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 import platform
 import subprocess
@@ -357,7 +358,10 @@ def device() -> str:
 
 
 def commit() -> str:
-    """Return the commit of the code, with "+changes" where files differ from it."""
+    """Return the commit of the code, with "+changes" where files differ from it.
+
+    Without a checkout it is the one that pip installed from, or "unknown".
+    """
     folder = Path(__file__).parent
 
     def git(*arguments):
@@ -372,4 +376,5 @@ def commit() -> str:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        origin = metadata.distribution("r3d-rs").read_text("direct_url.json") or "{}"
+        return json.loads(origin).get("vcs_info", {}).get("commit_id", "unknown")
