@@ -377,3 +377,9 @@ def test_files_that_are_not_there_are_found_without_a_dataset(mixed):
     assert found["validation"] == (5, [])
     with pytest.raises(FileNotFoundError, match="no CSV file of any split"):
         verify.check_folder(mixed, mixed / "train")
+
+
+@pytest.mark.parametrize("name", ["pantomime", "ucf101"])
+def test_options_of_a_dataset_that_takes_none_are_named(tmp_path, name):
+    with pytest.raises(ValueError, match="received short_side, videos, allowed are no"):
+        datasets.prepare(name, tmp_path, videos=tmp_path, short_side=64)

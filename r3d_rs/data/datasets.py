@@ -151,11 +151,18 @@ def prepare(
         **options: of `build`.
 
     Raises:
-        ValueError: for an unknown name, a malformed CSV file (naming file and line) or
-            too many videos that cannot be used (naming some).
+        ValueError: for an unknown name, options of a dataset that takes none, a
+            malformed CSV file (naming file and line) or too many videos that cannot be
+            used (naming some).
         FileNotFoundError: naming a CSV file that is not there.
     """
     name = canonical_name(name)
+    made = name == "ucf101" or name.startswith("pantomime")
+    if made and options:
+        raise ValueError(
+            f"{name} is not made of videos that you have: received"
+            f" {', '.join(sorted(options))}, allowed are none"
+        )
     if not is_prepared(name, data_dir):
         directory = data_directory(data_dir)
         if name == "ucf101":
