@@ -214,7 +214,7 @@ def main() -> None:
         for worker in workers.values():
             worker.close()
     write(arguments.output / "benchmarks" / "pipeline.csv", rows)
-    print(f"\n{speed.pipeline_table(arguments.output)}")
+    print(f"\n{speed.pipeline_table(arguments.output).to_string()}")
 
     worker = start(SIDES[1], records, data)
     try:
@@ -222,7 +222,7 @@ def main() -> None:
     finally:
         worker.close()
     write(arguments.output / "benchmarks" / "pipeline-memory.csv", rows)
-    print(f"\n{speed.memory_table(arguments.output)}")
+    print(f"\n{speed.memory_table(arguments.output).to_string()}")
 
 
 if __name__ == "__main__":
