@@ -198,7 +198,7 @@ def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(model):
     assert not model.losses
     made.build(model.trainable_variables)
     before = [variable.numpy() for variable in model.trainable_variables]
-    made.apply([keras.ops.zeros_like(v) for v in model.trainable_variables])
+    made.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables])
     decayed = {id(variable) for variable in optimizers.decayed_variables(model)}
     share = recipe.weight_decay * 0.8
     for variable, old in zip(model.trainable_variables, before, strict=True):
