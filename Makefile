@@ -56,7 +56,7 @@ tables: $(READY)
 book: tables
 	$(BIN)/python book/collect_runs.py
 	rm -rf book/_build/html/runs  # pages of runs that are gone
-	$(BIN)/jupyter-book build -W -n --keep-going book
+	$(BIN)/jupyter-book build --all -W -n --keep-going book
 
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
