@@ -1,9 +1,9 @@
 """Where each frame of a split lies in its record files.
 
-A training clip takes 16 of a video's 250 frames or so. With an index a clip's bytes are
-read by themselves, from the first of its frames to the last, and videos can be taken in
-any order without holding some to shuffle them. An index takes 12 bytes a frame, in a
-file and in memory: for Kinetics-400 some 0.8 GB.
+A training clip takes 16 of a video's 250 frames or so. With an index the bytes of these
+frames are read by themselves, and videos can be taken in any order without holding some
+to shuffle them. An index takes 12 bytes a frame, in a file and in memory: for
+Kinetics-400 some 0.8 GB.
 """
 
 import dataclasses
@@ -101,9 +101,8 @@ def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
             long as it was.
     """
     if not split.index.exists():
-        arrays = dataclasses.asdict(make(split.files, parse, progress))
-        # Records and index may be moved together.
-        del arrays["files"]
+        arrays = dict(vars(make(split.files, parse, progress)))
+        del arrays["files"]  # records and index may be moved together
         with whole_file(split.index) as part, part.open("wb") as file:
             np.savez(file, **arrays)
         del arrays
