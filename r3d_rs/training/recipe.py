@@ -198,7 +198,7 @@ PANTOMIME = {
     "warmup_epochs": 1.0,
     "temporal_views": 4,
     "optimizer": "adamw",
-    "learning_rate": 0.003,
+    "learning_rate": 0.0015,
     "nesterov": False,
     "clip_norm": 1.0,
     "dropout": 0.1,
