@@ -11,7 +11,7 @@ import pytest
 
 import r3d_rs
 from r3d_rs import colab
-from r3d_rs.study import run
+from r3d_rs.study import provenance
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -96,6 +96,6 @@ def test_a_record_names_the_commit_that_pip_installed(monkeypatch):
             return '{"url": "…", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}'
 
     monkeypatch.setattr(subprocess, "run", no_git)
-    assert run.commit() == "unknown"  # an editable install has a folder only
+    assert provenance.commit() == "unknown"  # an editable install has a folder only
     monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
-    assert run.commit() == "0a1b"
+    assert provenance.commit() == "0a1b"

@@ -27,12 +27,14 @@ def data_dir(tmp_path_factory):
 
 
 def start(data_dir, output, batch_size=8, virtual=1, **variables):
+    arguments = (data_dir, output, str(batch_size), str(virtual))
+    return run("tests.parallel", *arguments, virtual=virtual, **variables)
+
+
+def run(module, *arguments, virtual, **variables):
     flags = f"--xla_force_host_platform_device_count={virtual}"
     return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.parallel"),
-            *(data_dir, output, str(batch_size), str(virtual)),
-        ],
+        [sys.executable, "-m", module, *arguments],
         cwd=Path(__file__).parents[1],
         env=os.environ | {"XLA_FLAGS": flags} | variables,
         stderr=subprocess.PIPE,
@@ -100,6 +102,23 @@ def test_two_processes_train_one_network(data_dir, single):
         )
     np.testing.assert_allclose(one["loss"], single["loss"], rtol=1e-3)
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
+
+
+def test_contrastive_negatives_are_those_of_all_devices(tmp_path):
+    outputs = {count: tmp_path / f"{count}.npz" for count in (1, 4)}
+    finish(
+        *(
+            run("tests.parallel_pairs", output, str(count), virtual=count)
+            for count, output in outputs.items()
+        )
+    )
+    one, four = (np.load(output) for output in outputs.values())
+    assert (int(one["devices"]), int(four["devices"])) == (1, 4)
+    np.testing.assert_allclose(four["loss"], one["loss"], rtol=1e-4)
+    np.testing.assert_allclose(four["accuracy"], one["accuracy"], rtol=1e-6)
+    # So are their gradients.
+    np.testing.assert_allclose(four["kernel"], one["kernel"], atol=1e-5)
+    assert one["loss"][2] < one["loss"][0]
 
 
 def test_a_batch_that_devices_do_not_divide_is_refused():

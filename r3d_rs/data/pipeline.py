@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -56,32 +56,15 @@ def training_clips(
     """
     index = frame_index.of(dataset.split(split), dataset.parse)
     labels = index.tensors["labels"]
-    ids = index.tensors["ids"]
     may_flip = tf.constant(augment.may_flip(dataset.classes))
-    total = len(index.ids)
-    used = total - total % recipe.batch_size
 
-    def clip(number):
-        epoch = number // used
-        order = tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
-        video = tf.random.experimental.index_shuffle(number % used, order, total - 1)
-        draws = tf.random.split(clip_seed(seed, epoch, ids[video]), 4)
-        length = index.length(video)
+    def clip(video, draw):
+        draws = tf.random.split(draw, 4)
         start = sampling.random_start(
-            length, recipe.frames, recipe.temporal_stride, draws[0]
+            index.length(video), recipe.frames, recipe.temporal_stride, draws[0]
         )
-        indices = sampling.clip_indices(
-            start, length, recipe.frames, recipe.temporal_stride
-        )
-        jpegs = index.read(video, indices)
-        shape = tf.io.extract_jpeg_shape(jpegs[0])
-        box = augment.random_crop_box(
-            shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[1]
-        )
-        frames, label = _decode(jpegs, box), labels[video]
-        if recipe.flip:
-            frames = augment.random_flip(frames, may_flip[label], draws[2])
-        frames = augment.resize(frames, recipe.size, recipe.size)
+        label = labels[video]
+        frames = crop(index, video, start, recipe, may_flip[label], draws[1:3])
         if recipe.randaugment_layers:
             grey_levels = tf.cast(tf.round(frames), tf.uint8)
             frames = rand_augment(
@@ -90,18 +73,45 @@ def training_clips(
                 recipe.randaugment_magnitude,
                 draws[3],
             )
-        frames = tf.cast(frames, tf.float32) / 255
-        if recipe.standardize:
-            frames = augment.standardize(frames)
-        frames.set_shape([recipe.frames, recipe.size, recipe.size, 3])
-        return frames, label
+        return finish(tf.cast(frames, tf.float32) / 255, recipe), label
 
+    return shuffled(
+        index, clip, recipe.batch_size, seed=seed, first_epoch=first_epoch, part=part
+    )
+
+
+def shuffled(
+    index: frame_index.FrameIndex,
+    example: Callable,
+    batch_size: int,
+    *,
+    seed: int,
+    first_epoch: int,
+    part: tuple[int, int],
+) -> tf.data.Dataset:
+    """Return batches of one example of every video in random order, without end.
+
+    Args:
+        index: of the videos' frames.
+        example: from a video's number and the seed of its draws in this epoch, two
+            integers, to what is wanted of it.
+        batch_size: of all parts together.
+        seed: of the order and of every draw.
+        first_epoch: to start with; epochs count from 0.
+        part: of each batch that is wanted, (which, of how many equal ones).
+    """
+    total = len(index.ids)
+    used = total - total % batch_size
     which, parts = part
-    size = recipe.batch_size // parts
+    size = batch_size // parts
 
     def own(number):
-        """Return the clip of a number that counts the clips of this part alone."""
-        return clip(number // size * recipe.batch_size + which * size + number % size)
+        """Return the example of a number that counts those of this part alone."""
+        number = number // size * batch_size + which * size + number % size
+        epoch = number // used
+        order = tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
+        video = tf.random.experimental.index_shuffle(number % used, order, total - 1)
+        return example(video, clip_seed(seed, epoch, index.tensors["ids"][video]))
 
     return (
         tf.data.Dataset.range(first_epoch * used // parts, tf.int64.max)
@@ -110,6 +120,41 @@ def training_clips(
         .with_options(_options())
         .prefetch(2)
     )
+
+
+def crop(index: frame_index.FrameIndex, video, start, recipe: Recipe, may_flip, draws):
+    """Read a clip, cropped and flipped at random and resized.
+
+    Args:
+        index: of the videos' frames.
+        video: number of the video.
+        start: the clip's first frame.
+        recipe: gives the clip and the crop.
+        may_flip: whether the clip may be flipped.
+        draws: two seeds of two integers.
+
+    Returns:
+        float32 `(frames, size, size, 3)` from 0 to 255.
+    """
+    indices = sampling.clip_indices(
+        start, index.length(video), recipe.frames, recipe.temporal_stride
+    )
+    jpegs = index.read(video, indices)
+    shape = tf.io.extract_jpeg_shape(jpegs[0])
+    box = augment.random_crop_box(
+        shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[0]
+    )
+    frames = _decode(jpegs, box)
+    if recipe.flip:
+        frames = augment.random_flip(frames, may_flip, draws[1])
+    frames = augment.resize(frames, recipe.size, recipe.size)
+    return tf.ensure_shape(frames, [recipe.frames, recipe.size, recipe.size, 3])
+
+
+def finish(clip, recipe: Recipe):
+    """Standardize a clip in [0, 1] if the recipe says so."""
+    clip = augment.standardize(clip) if recipe.standardize else clip
+    return tf.ensure_shape(clip, [recipe.frames, recipe.size, recipe.size, 3])
 
 
 def evaluation_views(

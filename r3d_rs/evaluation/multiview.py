@@ -10,7 +10,8 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
-from r3d_rs.training.fit import build_model, jit_compile
+from r3d_rs.training.fit import build_model
+from r3d_rs.training.loop import jit_compile
 from r3d_rs.training.recipe import Recipe
 
 

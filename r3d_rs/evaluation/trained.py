@@ -31,8 +31,8 @@ class Trained:
     dataset: str
 
 
-def load(checkpoint: str | Path) -> Trained:
-    """Load the network that a run has left.
+def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
+    """Read the network that a run has left, and what the run was.
 
     Args:
         checkpoint: the run's folder, or the file `model.keras` in it, with `run.json`
@@ -53,11 +53,26 @@ def load(checkpoint: str | Path) -> Trained:
             )
     try:
         run = json.loads(about.read_text(encoding="utf-8"))
-        recipe = from_dict(run["recipe"])
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        return keras.saving.load_model(path, compile=False), run
+    except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
-    return Trained(model, recipe, tuple(run["classes"]), run["dataset"])
+
+
+def load(checkpoint: str | Path) -> Trained:
+    """Load the classifier that a run has left.
+
+    Args:
+        checkpoint: of `read`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read` does.
+    """
+    model, run = read(checkpoint)
+    try:
+        recipe = from_dict(run["recipe"])
+        return Trained(model, recipe, tuple(run["classes"]), run["dataset"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{checkpoint}: no run of a classifier: {error}") from error
 
 
 def load_official(

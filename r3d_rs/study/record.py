@@ -201,9 +201,13 @@ def summarize(records: Sequence[dict]) -> Summary | None:
 
 
 def _check_same_recipe(a: dict, b: dict) -> None:
-    if a["recipe_hash"] == b["recipe_hash"]:
+    parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
+    if a["recipe_hash"] == b["recipe_hash"] and parents[0] == parents[1]:
         return
     one, other = a["recipe"], b["recipe"]
+    one, other = (
+        {**r, "parent": p} for r, p in zip((one, other), parents, strict=True)
+    )
     differences = [
         f"{name} is {one.get(name)!r} and {other.get(name)!r}"
         for name in sorted({*one, *other})

@@ -1,36 +1,19 @@
 """One run: a point of the study trained and evaluated, step by step."""
 
-import contextlib
 import dataclasses
 import datetime
-import json
-import os
-import platform
-import subprocess
-import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from r3d_rs.data import datasets
-from r3d_rs.study import executed, experiments, parameters, record
+from r3d_rs.study import executed, experiments, parameters, provenance, record
+from r3d_rs.study.parents import Parent
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.whole import whole_file
-
-#: Packages whose versions decide what a run computes.
-PACKAGES = (
-    "av",
-    "jax",
-    "keras",
-    "numpy",
-    "tensorflow",
-    "tensorflow-cpu",
-    "tensorflow-datasets",
-)
 
 
 def recipe_of(point: experiments.Point, dataset: str) -> recipes.Recipe:
@@ -147,7 +130,10 @@ def checked(
     chosen = recipe(dataset)
     if epochs:
         chosen = dataclasses.replace(
-            chosen, epochs=epochs, warmup_epochs=min(chosen.warmup_epochs, epochs / 5)
+            chosen,
+            epochs=epochs,
+            steps=0,
+            warmup_epochs=min(chosen.warmup_epochs, epochs / 5),
         )
     if threads:
         import tensorflow as tf
@@ -168,12 +154,33 @@ def checked(
     )
 
 
+def recipe_table(paper: recipes.Recipe, recipe: recipes.Recipe) -> pd.DataFrame:
+    """Compare every field of a run's recipe with the paper's."""
+    changed = recipes.difference(paper, recipe)
+    rows = {
+        name: (value, getattr(recipe, name), "changed" if name in changed else "")
+        for name, value in dataclasses.asdict(paper).items()
+    }
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["paper", "this run", ""]
+    )
+
+
+def keep_network(model, folder: Path) -> Path:
+    """Write a trained network as `model.keras`, in one piece."""
+    path = folder / "model.keras"
+    with whole_file(path) as part:
+        model.save(part.with_suffix(".keras"), include_optimizer=False)
+        part.with_suffix(".keras").replace(part)
+    return path
+
+
 @dataclasses.dataclass
 class Run:
     """A run in progress; each method is one step of the notebook.
 
     Attributes:
-        study: "scaling" or "ablation".
+        study: "scaling", "ablation" or a stage of pre-training.
         point: name of the point of Fig. 2 or of the row of Table 2.
         dataset_name: the dataset.
         seed: of everything random.
@@ -182,6 +189,7 @@ class Run:
         results: folder of the records.
         folder: of the run's checkpoints and its trained network.
         data_dir: folder of the datasets, None for the default.
+        parent: what the run starts from, None for random weights.
     """
 
     study: str
@@ -193,6 +201,7 @@ class Run:
     results: Path
     folder: Path
     data_dir: str | None = None
+    parent: Parent | None = None
 
     def __post_init__(self):
         """Start the clock."""
@@ -202,18 +211,18 @@ class Run:
 
     def recipe_table(self) -> pd.DataFrame:
         """Compare the recipe with the paper's for this point."""
-        changed = recipes.difference(self.paper, self.recipe)
+        return recipe_table(self.paper, self.recipe)
+
+    def transfer_table(self) -> pd.DataFrame:
+        """Say how many variables the run has from its parent, and which are new."""
+        if not self.parent:
+            return pd.DataFrame({"variables": {"new, random": "all"}})
+        about = self.parent.about
         rows = {
-            name: (
-                value,
-                getattr(self.recipe, name),
-                "changed" if name in changed else "",
-            )
-            for name, value in dataclasses.asdict(self.paper).items()
+            f"from {about['name']}": str(about["transferred"]),
+            "new, random": ", ".join(about["new"]),
         }
-        return pd.DataFrame.from_dict(
-            rows, orient="index", columns=["paper", "this run", ""]
-        )
+        return pd.DataFrame({"variables": rows})
 
     def load_data(self) -> datasets.Dataset:
         """Load the dataset, preparing it if it is one that is made here."""
@@ -237,12 +246,14 @@ class Run:
 
         start = time.perf_counter()
         self._model, self._history = fit(
-            dataset, self.recipe, seed=self.seed, folder=self.folder
+            dataset,
+            self.recipe,
+            seed=self.seed,
+            start=self.parent and self.parent.weights,
+            folder=self.folder,
         )
         self._seconds["training"] = time.perf_counter() - start
-        with whole_file(self.folder / "model.keras") as part:
-            self._model.save(part.with_suffix(".keras"), include_optimizer=False)
-            part.with_suffix(".keras").replace(part)
+        keep_network(self._model, self.folder)
         return pd.DataFrame(self._history).set_index("epoch")
 
     def curves(self, history: pd.DataFrame):
@@ -318,13 +329,14 @@ class Run:
                 "metrics": evaluation.metrics(),
                 "history": self._history,
                 "wall_seconds": {**self._seconds, "total": total.total_seconds()},
-                "device": device(),
+                "device": provenance.device(),
                 "backend": keras.backend.backend(),
-                "versions": versions(),
-                "commit": commit(),
+                "versions": provenance.versions(),
+                "commit": provenance.commit(),
                 "evaluated_ids_sha256": evaluation.ids_sha256(),
                 "started": self._started.isoformat(timespec="seconds"),
-            },
+            }
+            | ({"parent": self.parent.about} if self.parent else {}),
             self.results,
             scores={
                 "ids": evaluation.ids,
@@ -334,47 +346,3 @@ class Run:
         )
         checkpoints.remove(self.folder)
         return path
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of those of `PACKAGES` that are installed."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
-def device() -> str:
-    """Name the processor and the cores this run may use."""
-    name = platform.processor() or platform.machine()
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return f"{name}, {cores} cores"
-
-
-def commit() -> str:
-    """Return the commit of the code, with "+changes" where files differ from it.
-
-    Without a checkout it is the one that pip installed from, or "unknown".
-    """
-    folder = Path(__file__).parent
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", "-C", folder, *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        origin = metadata.distribution("r3d-rs").read_text("direct_url.json") or "{}"
-        return json.loads(origin).get("vcs_info", {}).get("commit_id", "unknown")

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from r3d_rs.models.layers import Conv3D, SqueezeExcitation
+from r3d_rs.training.lars import LARS
 from r3d_rs.training.recipe import Recipe
 
 
@@ -49,14 +50,23 @@ PAPERS_RATE = 0.8
 
 
 def optimizer(
-    recipe: Recipe, steps_per_epoch: int, model: keras.Model
+    recipe: Recipe,
+    steps_per_epoch: int,
+    model: keras.Model,
+    decayed: list | None = None,
 ) -> keras.optimizers.Optimizer:
     """Make the recipe's optimizer for a model, and give both its weight decay.
 
-    With SGD the decay is the L2 term of the loss, as published. Adam would divide that
-    term by the size of the gradient, and so shrink kernels whose gradient is small much
-    faster; with AdamW the decay is apart from the gradient, and a step takes the share
-    from the kernels that SGD would at the paper's rate.
+    Args:
+        recipe: every choice of the run.
+        steps_per_epoch: of the run.
+        model: a built model.
+        decayed: variables with weight decay; None for `decayed_variables`.
+
+    With SGD and LARS the decay is the L2 term of the loss, as published. Adam would
+    divide that term by the size of the gradient, and so shrink kernels whose gradient
+    is small much faster; with AdamW the decay is apart from the gradient, and a step
+    takes the share from the kernels that SGD would at the paper's rate.
 
     Raises:
         ValueError: naming the optimizer and those allowed.
@@ -64,26 +74,36 @@ def optimizer(
     schedule = WarmupCosine(
         recipe.learning_rate,
         round(recipe.warmup_epochs * steps_per_epoch),
-        recipe.epochs * steps_per_epoch,
+        recipe.steps or recipe.epochs * steps_per_epoch,
     )
     clip = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
+    if decayed is None:
+        decayed = decayed_variables(model)
     if recipe.optimizer == "sgd":
-        add_weight_decay(model, recipe.weight_decay)
+        add_weight_decay(decayed, recipe.weight_decay)
         return keras.optimizers.SGD(
             schedule, momentum=recipe.momentum, nesterov=recipe.nesterov, **clip
         )
+    if recipe.optimizer == "lars":
+        add_weight_decay(decayed, recipe.weight_decay)
+        made = LARS(schedule, momentum=recipe.momentum, **clip)
+        if recipe.lars_excludes_bias_and_norm:
+            made.exclude_from_adaptation(
+                [v for v in model.trainable_variables if v.name != "kernel"]
+            )
+        return made
     if recipe.optimizer == "adamw":
         made = keras.optimizers.AdamW(
             schedule,
             weight_decay=recipe.weight_decay * PAPERS_RATE / recipe.learning_rate,
             **clip,
         )
-        decayed = {id(variable) for variable in decayed_variables(model)}
+        kept = {id(variable) for variable in decayed}
         made.exclude_from_weight_decay(
-            [v for v in model.trainable_variables if id(v) not in decayed]
+            [v for v in model.trainable_variables if id(v) not in kept]
         )
         return made
-    raise ValueError(f"optimizer is {recipe.optimizer!r}; allowed are sgd, adamw")
+    raise ValueError(f"optimizer is {recipe.optimizer!r}; allowed are sgd, lars, adamw")
 
 
 def decayed_variables(model: keras.Model) -> list:
@@ -99,7 +119,7 @@ def decayed_variables(model: keras.Model) -> list:
     return [*kernels, model.get_layer("head").kernel]
 
 
-def add_weight_decay(model: keras.Model, rate: float) -> None:
-    """Add `rate/2 · Σ‖kernel‖²` over the decayed variables to the model's loss."""
-    for variable in decayed_variables(model):
+def add_weight_decay(variables: list, rate: float) -> None:
+    """Add `rate/2 · Σ‖kernel‖²` over variables to the loss of their model."""
+    for variable in variables:
         variable.regularizer = keras.regularizers.L2(rate / 2) if rate else None

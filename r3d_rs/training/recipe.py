@@ -54,6 +54,9 @@ class Recipe:
     """Initial rate (§4.3; the published YAML has 0.1)."""
     dropout: float = 0.5
     """Before the head (§4.1)."""
+    frozen: bool = False
+    """Train the head alone, on features of length 1 from a network whose weights and
+    statistics stay as they are: linear evaluation (§5)."""
     weight_decay: float = 4e-5
     """`w`, as `w/2 · Σ‖kernel‖²` in the loss (§4.3, code); see `optimizers.optimizer`
     for AdamW."""
@@ -67,7 +70,10 @@ class Recipe:
     """Policy of the layers, "float32" or "mixed_bfloat16" (code)."""
 
     optimizer: str = "sgd"
-    """"sgd" (§4.1) or "adamw"."""
+    """"sgd" (§4.1), "lars" (§5) or "adamw"."""
+    lars_excludes_bias_and_norm: bool = False
+    """Give biases and normalization SGD's steps under LARS (§5 does not say; the code's
+    default is that they are adapted like kernels)."""
     learning_rate: float = 0.8
     """At the start of the cosine decay, for batches of `batch_size` (§4.1); see
     `with_batch_size`."""
@@ -81,6 +87,8 @@ class Recipe:
     """Clips a step (§4.1)."""
     epochs: int = 350
     """§4.3."""
+    steps: int = 0
+    """In all, instead of `epochs`; 0 for those (§4.5 gives fine-tuning in steps)."""
     warmup_epochs: float = 5.0
     """Of linear warm-up (§4.1)."""
 
@@ -142,6 +150,14 @@ PUBLISHED = {
     "bn_momentum": 0.0,
     "ema_decay": 0.9999,
 }
+
+#: What pre-training on web videos has instead (§4.5). Warm-up, regularization and batch
+#: are not given: the warm-up is as many steps as from scratch on Kinetics-400, 1,050 of
+#: the 68,359 an epoch.
+PRETRAINING = {"learning_rate": 1.6, "epochs": 4, "warmup_epochs": 0.0154}
+
+#: What fine-tuning has instead (§4.5). No warm-up is given.
+FINE_TUNING = {"learning_rate": 0.05, "steps": 10_000, "warmup_epochs": 0.0}
 
 
 def row(name: str) -> Recipe:
@@ -207,6 +223,11 @@ PANTOMIME = {
     "precision": "float32",
     "aspect_range": (0.75, 1.333),
 }
+#: Pre-training and fine-tuning there. The paper's 4 epochs are of 70 million videos and
+#: would be few of some thousand; 6 epochs are to 50 what 10,000 steps are to the 73,500
+#: from scratch, and the rates are to Pantomime's what the paper's are to 0.8.
+PANTOMIME_PRETRAINING = {"learning_rate": 0.003, "epochs": 12}
+PANTOMIME_FINE_TUNING = {"learning_rate": 0.0001, "epochs": 6}
 #: Smallest share of a frame that a crop covers there: a figure is few pixels high.
 PANTOMIME_AREA = 0.25
 
@@ -252,8 +273,11 @@ def recipe_hash(recipe: Recipe) -> str:
     So a field that is added later, with a default that changes nothing, leaves the
     hashes of older records as they are.
     """
-    default = as_dict(Recipe())
+    kind = type(recipe)
+    default = as_dict(kind())
     changed = {k: v for k, v in as_dict(recipe).items() if v != default[k]}
+    if kind is not Recipe:
+        changed["kind"] = kind.__name__
     text = json.dumps(changed, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

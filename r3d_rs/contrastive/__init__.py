@@ -1,0 +1,1 @@
+"""Contrastive learning of video representations (CVRL) and its linear evaluation."""

@@ -1,0 +1,105 @@
+"""Color augmentations drawn once a clip, the same for all its frames.
+
+Source: `video_ssl_preprocess_ops.py` of the official implementation, tf-models-official
+2.20.0. Clips are float32 `(time, height, width, 3)` in [0, 1], seeds two integers.
+"""
+
+import tensorflow as tf
+
+
+def augment(
+    clip,
+    *,
+    jitter_strength: float,
+    jitter_probability: float,
+    gray_probability: float,
+    blur_probability: float,
+    solarize_probability: float,
+    seed,
+):
+    """Jitter, gray, blur and solarize a clip, each with a probability of its own.
+
+    Returns:
+        A clip in [0, 1].
+    """
+    draws = tf.random.split(seed, 6)
+
+    def sometimes(change, probability, draw, clip):
+        if not probability:
+            return clip
+        drawn = tf.random.stateless_uniform([], draw) < probability
+        return tf.cond(drawn, lambda: change(clip), lambda: clip)
+
+    clip = sometimes(
+        lambda clip: jitter(clip, jitter_strength, draws[1]),
+        jitter_probability,
+        draws[0],
+        clip,
+    )
+    clip = sometimes(grayscale, gray_probability, draws[2], clip)
+    sigma = tf.random.stateless_uniform([], draws[4], 0.1, 2.0)
+    clip = sometimes(lambda clip: blur(clip, sigma), blur_probability, draws[3], clip)
+    clip = sometimes(solarize, solarize_probability, draws[5], clip)
+    return tf.clip_by_value(clip, 0.0, 1.0)
+
+
+def jitter(clip, strength: float, seed):
+    """Change brightness, contrast, saturation and hue, in random order.
+
+    Brightness, contrast and saturation are multiplied by numbers up to `0.8 * strength`
+    from 1, hue is turned by up to `0.2 * strength`; after each the clip is cut at 0 and
+    1. Contrast is about the mean of each channel over all frames.
+    """
+    draws = tf.random.split(seed, 5)
+
+    def factor(draw):
+        least = max(1 - 0.8 * strength, 0.0)
+        return tf.random.stateless_uniform([], draw, least, 1 + 0.8 * strength)
+
+    def hue(clip):
+        limit = 0.2 * strength
+        turn = tf.random.stateless_uniform([], draws[3], -limit, limit)
+        return tf.image.adjust_hue(clip, turn)
+
+    changes = (
+        lambda clip: clip * factor(draws[0]),
+        lambda clip: contrast(clip, factor(draws[1])),
+        lambda clip: tf.image.adjust_saturation(clip, factor(draws[2])),
+        hue,
+    )
+    order = tf.random.experimental.stateless_shuffle(tf.range(4), draws[4])
+    for place in range(4):
+        branches = [lambda change=change, clip=clip: change(clip) for change in changes]
+        clip = tf.clip_by_value(tf.switch_case(order[place], branches), 0.0, 1.0)
+    return clip
+
+
+def contrast(clip, factor):
+    """Move a clip's pixels away from the mean of their channel, or towards it."""
+    mean = tf.reduce_mean(clip, [0, 1, 2])
+    return (clip - mean) * factor + mean
+
+
+def grayscale(clip):
+    """Return a clip without color, still with three channels."""
+    return tf.repeat(tf.image.rgb_to_grayscale(clip), 3, -1)
+
+
+def blur(clip, sigma):
+    """Blur a clip by a Gaussian of `sigma` pixels, with zeros beyond the edges.
+
+    As published the kernel reaches half of a tenth of the height, 11 pixels of 224.
+    """
+    radius = clip.shape[1] // 10 // 2
+    x = tf.range(-radius, radius + 1, dtype=tf.float32)
+    weights = tf.exp(-(x**2) / (2 * sigma**2))
+    weights /= tf.reduce_sum(weights)
+    for shape in ([1, -1, 1, 1], [-1, 1, 1, 1]):
+        kernel = tf.repeat(tf.reshape(weights, shape), 3, 2)
+        clip = tf.nn.depthwise_conv2d(clip, kernel, [1, 1, 1, 1], "SAME")
+    return clip
+
+
+def solarize(clip):
+    """Invert the pixels from 0.5 up."""
+    return tf.where(clip < 0.5, clip, 1 - clip)

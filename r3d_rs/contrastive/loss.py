@@ -1,0 +1,104 @@
+"""NT-Xent, the contrastive loss, with negatives from all devices.
+
+Source: tf-models-official 2.20.0, `projects/video_ssl/losses`; Chen et al., "A Simple
+Framework for Contrastive Learning of Visual Representations", ICML 2020.
+"""
+
+import keras
+from keras import ops
+
+#: Taken from the logit of a view with itself.
+_NEVER = 1e9
+
+
+def logits_and_targets(projections, temperature: float):
+    """Compare the views of a device with those of all.
+
+    Args:
+        projections: `(batch, 2, size)` of this device's pairs.
+        temperature: that cosine similarities are divided by.
+
+    Returns:
+        Logits `(2, batch, 2 * total)`: of each first view with all second views and all
+        first ones, and of each second view with all first and all second ones; never
+        with itself. And the index `(batch,)` of the right one among them, the other
+        view of the same pair.
+    """
+    projections = ops.cast(projections, "float32")
+    own = projections / ops.sqrt(
+        ops.maximum(ops.sum(projections**2, -1, keepdims=True), 1e-12)
+    )
+    everyones, offset = _of_all_devices(own)
+    first, second = own[:, 0], own[:, 1]
+    firsts, seconds = everyones[:, 0], everyones[:, 1]
+    targets = ops.arange(ops.shape(own)[0]) + offset
+    itself = _NEVER * ops.one_hot(targets, ops.shape(everyones)[0], dtype="float32")
+
+    def similarity(one, others):
+        return ops.matmul(one, ops.transpose(others)) / temperature
+
+    forth = [similarity(first, seconds), similarity(first, firsts) - itself]
+    back = [similarity(second, firsts), similarity(second, seconds) - itself]
+    return ops.stack([ops.concatenate(forth, 1), ops.concatenate(back, 1)]), targets
+
+
+def _of_all_devices(x):
+    """Return all devices' arrays, one after another, and where this one's is.
+
+    On JAX an array is the whole batch's already.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context()
+        if replica and replica.num_replicas_in_sync > 1:
+            rank = replica.replica_id_in_sync_group
+            return replica.all_gather(x, axis=0), rank * tf.shape(x)[0]
+    return x, 0
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class NTXent(keras.losses.Loss):
+    """Cross-entropy of finding the other view of a pair among the views of all pairs.
+
+    Args:
+        temperature: that cosine similarities are divided by.
+        directions: "sum" or "mean" of first to second view and back.
+        scale: factor, such as the number of devices where their losses are summed.
+        name: of the loss.
+    """
+
+    def __init__(self, temperature, directions="sum", scale=1, name="nt_xent"):
+        """Keep the settings."""
+        if directions not in ("sum", "mean"):
+            raise ValueError(f"directions is {directions!r}; allowed are sum, mean")
+        super().__init__(name=name)
+        self.temperature = temperature
+        self.directions = directions
+        self.scale = scale
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each pair, `(batch,)`; `y_true` is not used."""
+        logits, targets = logits_and_targets(y_pred, self.temperature)
+        right = ops.one_hot(targets, ops.shape(logits)[-1], dtype="float32")
+        losses = -ops.sum(right * ops.log_softmax(logits), -1)
+        combine = ops.sum if self.directions == "sum" else ops.mean
+        return self.scale * combine(losses, 0)
+
+    def get_config(self):
+        """Return the arguments."""
+        return {
+            "temperature": self.temperature,
+            "directions": self.directions,
+            "scale": self.scale,
+            "name": self.name,
+        }
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+def accuracy(y_true, y_pred):
+    """Say of each pair whether the second view most like the first is its own."""
+    logits, targets = logits_and_targets(y_pred, 1.0)
+    seconds = logits[0, :, : ops.shape(logits)[-1] // 2]
+    found = ops.cast(ops.argmax(seconds, -1), "int32")
+    return ops.cast(found == ops.cast(targets, "int32"), "float32")

@@ -1,0 +1,107 @@
+"""Training a network to tell the other view of the same video from those of others."""
+
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from r3d_rs.contrastive.loss import NTXent, accuracy
+from r3d_rs.contrastive.recipe import ContrastiveRecipe
+from r3d_rs.contrastive.views import training_pairs
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.training import devices, loop, optimizers
+from r3d_rs.training.fit import build_model, features
+
+
+def build(recipe: ContrastiveRecipe) -> keras.Model:
+    """Build a backbone with a projection head.
+
+    The head is hidden layers with normalization and ReLU, and a linear one.
+
+    Returns:
+        A functional model, `(batch, 2, frames, size, size, 3)` to float32
+        `(batch, 2, projection_size)`. Its layer "backbone" is the network up to the
+        pooled features.
+    """
+    backbone = features(build_model(recipe, 1, size=recipe.size))
+    backbone.name = "backbone"
+    shape = backbone.input_shape[1:]
+    pairs = keras.Input((2, *shape), name="pairs")
+    x = backbone(ops.reshape(pairs, (-1, *shape)))
+    for number in range(1, recipe.projection_layers + 1):
+        width = max(1, int(recipe.projection_width * recipe.width))
+        x = keras.layers.Dense(width, name=f"hidden{number}")(x)
+        x = keras.layers.BatchNormalization(
+            momentum=recipe.projection_bn_momentum,
+            epsilon=1e-5,
+            dtype="float32",
+            name=f"hidden_norm{number}",
+        )(x)
+        x = keras.layers.ReLU(name=f"hidden_relu{number}")(x)
+    x = keras.layers.Dense(recipe.projection_size, dtype="float32", name="projection")(
+        x
+    )
+    return keras.Model(pairs, ops.reshape(x, (-1, 2, recipe.projection_size)))
+
+
+def pretrain(
+    dataset: Dataset,
+    recipe: ContrastiveRecipe,
+    *,
+    seed: int,
+    folder: str | Path | None = None,
+    verbose: int | None = None,
+    tensorboard: str | Path | None = None,
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train the recipe's network on pairs of views, on all devices there are.
+
+    Args:
+        dataset: a prepared dataset; its "train" split is used.
+        recipe: every choice of the run.
+        seed: of everything random.
+        folder: of this run's checkpoints; see `loop.train`.
+        verbose: of `loop.train`.
+        tensorboard: of `loop.train`.
+
+    Returns:
+        The trained backbone, from clips to pooled features, and its history: loss (with
+        the L2 term), accuracy (of finding the other view among those of a batch) and
+        learning rate at the end of each epoch.
+
+    Raises:
+        ValueError, NotFiniteError, RunningError: as `loop.train` does.
+    """
+    computing = devices.find()
+    steps = loop.steps_per_epoch(dataset, recipe, computing)
+    keras.utils.set_random_seed(seed)
+    with computing.scope():
+        model = build(recipe)
+        kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+        model.compile(
+            optimizers.optimizer(recipe, steps, model, kernels),
+            NTXent(
+                recipe.temperature,
+                recipe.directions,
+                scale=1 if recipe.divided_by_replicas else computing.count,
+            ),
+            metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
+            jit_compile=loop.jit_compile(),
+        )
+
+    def batches(first_epoch, part):
+        return training_pairs(
+            dataset, recipe, seed=seed, first_epoch=first_epoch, part=part
+        )
+
+    history = loop.train(
+        model,
+        batches,
+        dataset,
+        recipe,
+        computing,
+        seed=seed,
+        folder=folder,
+        verbose=verbose,
+        tensorboard=tensorboard,
+    )
+    return model.get_layer("backbone"), history

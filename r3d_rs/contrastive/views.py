@@ -1,0 +1,94 @@
+"""Two views of every video: clips apart in time, cropped and colored independently.
+
+Source: tf-models-official 2.20.0, `projects/video_ssl`; Qian et al., "Spatiotemporal
+Contrastive Video Representation Learning", CVPR 2021.
+"""
+
+import tensorflow as tf
+
+from r3d_rs.contrastive.colors import augment
+from r3d_rs.contrastive.recipe import ContrastiveRecipe
+from r3d_rs.data import frame_index, pipeline, sampling
+from r3d_rs.data.datasets import Dataset
+
+
+def pair_starts(length, frames: int, stride: int, seed):
+    """Draw the first frames of two clips, in random order.
+
+    Of the `M` starts from which a clip fits, all pairs (of which the second may be the
+    first) are equally likely, so that the interval between them is `d` with a
+    probability proportional to `M - d`. (The code's is proportional to `M - d - 1/2`.)
+    In a video that is too short for a clip, the two are independent and loop.
+
+    Args:
+        length: frames of the video.
+        frames: of a clip.
+        stride: between a clip's frames.
+        seed: two integers.
+
+    Returns:
+        int32 `(2,)`.
+    """
+    starts = sampling.num_random_starts(length, frames, stride)
+    fits = length > (frames - 1) * stride
+    draws = tf.random.split(seed, 2)
+    # Two different numbers of 0 to M are a pair of starts: the smaller one and the one
+    # below the larger.
+    first = tf.random.stateless_uniform([], draws[0], 0, starts + 1, tf.int32)
+    other = tf.random.stateless_uniform([], draws[1], 0, starts, tf.int32)
+    second = other + tf.cast(other >= first, tf.int32)
+    pair = tf.stack([first, second])
+    pair -= tf.cast(pair > tf.reverse(pair, [0]), tf.int32)
+    independent = tf.random.stateless_uniform([2], draws[0], 0, starts, tf.int32)
+    return tf.where(fits, pair, independent)
+
+
+def training_pairs(
+    dataset: Dataset,
+    recipe: ContrastiveRecipe,
+    *,
+    seed: int,
+    first_epoch: int = 0,
+    part: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Return batches of two views of every training video, epoch after epoch.
+
+    Args:
+        dataset: a prepared dataset; labels are read and not used.
+        recipe: gives clips, crops, colors and the batch size.
+        seed: of the order and of every draw.
+        first_epoch: to start with; epochs count from 0.
+        part: of each batch that is wanted, (which, of how many equal ones).
+
+    Returns:
+        Elements `(pairs, labels)`: float32 `(batch, 2, frames, size, size, 3)` and
+        int32 `(batch,)`.
+    """
+    index = frame_index.of(dataset.split("train"), dataset.parse)
+
+    def pair(video, draw):
+        draws = tf.random.split(draw, 3)
+        starts = pair_starts(
+            index.length(video), recipe.frames, recipe.temporal_stride, draws[0]
+        )
+        views = []
+        for which in (0, 1):
+            own = tf.random.split(draws[1 + which], 3)
+            clip = pipeline.crop(
+                index, video, starts[which], recipe, tf.constant(True), own[:2]
+            )
+            clip = augment(
+                clip / 255,
+                jitter_strength=recipe.jitter_strength,
+                jitter_probability=recipe.jitter_probability,
+                gray_probability=recipe.gray_probability,
+                blur_probability=recipe.blur_probability[which],
+                solarize_probability=recipe.solarize_probability[which],
+                seed=own[2],
+            )
+            views.append(pipeline.finish(clip, recipe))
+        return tf.stack(views), index.tensors["labels"][video]
+
+    return pipeline.shuffled(
+        index, pair, recipe.batch_size, seed=seed, first_epoch=first_epoch, part=part
+    )

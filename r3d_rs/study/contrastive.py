@@ -1,0 +1,205 @@
+"""Contrastive pre-training and linear evaluation (Table 6), step by step."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from r3d_rs.contrastive import recipe as contrastive
+from r3d_rs.data import pipeline
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.inspect import film_strips
+from r3d_rs.study import experiments, parameters, parents, run
+from r3d_rs.training import checkpoints as states
+from r3d_rs.training import recipe as recipes
+
+#: Networks of Table 6, and the plain R3D-50 of CVRL.
+POINTS = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
+
+#: The `backbone` with random weights, to compare with.
+UNTRAINED = "untrained"
+
+
+def checked(
+    *,
+    point: str,
+    dataset: str,
+    seed: int,
+    backbone: str = "",
+    checkpoints: str = "build/checkpoints",
+    epochs: int = 0,
+    linear_epochs: int = 0,
+    **options,
+) -> "Contrastive":
+    """Check the parameters of a run of Table 6.
+
+    Args:
+        point: one of `POINTS`.
+        dataset: a name in `datasets.DATASETS`.
+        seed: of everything random, from 0.
+        backbone: "" to pre-train one; or the folder of a finished run, the prefix of an
+            official checkpoint, or "untrained", to evaluate that.
+        checkpoints: folder of the runs' states and trained networks.
+        epochs: of pre-training; 0 for the recipe's.
+        linear_epochs: of linear evaluation; 0 for the recipe's.
+        **options: as `run.checked` has them.
+
+    Raises:
+        ValueError: naming the parameter, the value received and the values allowed, or
+            listing what of a backbone does not fit.
+        FileNotFoundError: naming a file of the backbone that is not there.
+    """
+    parameters.check("point", point, str, allowed=POINTS)
+    parameters.check("backbone", backbone, str)
+    parameters.check("epochs", epochs, int, minimum=0)
+    parameters.check("linear_epochs", linear_epochs, int, minimum=0)
+    model = experiments.point(point).model
+    name = f"{point}+{Path(backbone).name}" if backbone else point
+    linear = run.checked(
+        "linear-evaluation" if backbone else "contrastive",
+        name,
+        dataset,
+        seed,
+        lambda dataset: contrastive.at_scale(model, dataset)[1],
+        checkpoints=checkpoints,
+        epochs=linear_epochs,
+        **options,
+    )
+    recipe, _ = contrastive.at_scale(model, linear.dataset_name)
+    if epochs:
+        recipe = dataclasses.replace(
+            recipe, epochs=epochs, warmup_epochs=min(recipe.warmup_epochs, epochs / 5)
+        )
+    if backbone == UNTRAINED:
+        linear.parent = parents.untrained(linear.recipe, seed)
+    elif Path(backbone).is_dir() and backbone:
+        linear.parent = parents.of_run(backbone, linear.recipe)
+    elif backbone:
+        linear.parent = parents.of_checkpoint(backbone, linear.recipe)
+    folder = Path(checkpoints) / linear.dataset_name / "contrastive-pretraining"
+    return Contrastive(
+        linear,
+        contrastive.at_scale(model, "kinetics-400")[0],
+        recipe,
+        folder / point / f"seed-{seed}",
+    )
+
+
+@dataclasses.dataclass
+class Contrastive:
+    """A run in progress; each method is one step of the notebook.
+
+    Attributes:
+        linear: the linear evaluation, whose steps follow; its parent is the backbone.
+        paper: the recipe of pre-training on Kinetics.
+        recipe: every choice of pre-training.
+        folder: of the pre-training's checkpoints and the backbone.
+    """
+
+    linear: run.Run
+    paper: contrastive.ContrastiveRecipe
+    recipe: contrastive.ContrastiveRecipe
+    folder: Path
+
+    def recipe_table(self) -> pd.DataFrame:
+        """Compare the recipe of pre-training with the paper's."""
+        return run.recipe_table(self.paper, self.recipe)
+
+    def sample_pairs(self, dataset: Dataset, count: int = 4):
+        """Draw the two views of some training videos, one below the other."""
+        from r3d_rs.contrastive.views import training_pairs
+
+        few = dataclasses.replace(self.recipe, batch_size=count, standardize=False)
+        pairs, labels = next(iter(training_pairs(dataset, few, seed=self.linear.seed)))
+        clips = pairs.numpy().reshape(-1, *pairs.shape[2:])
+        titles = [
+            f"{dataset.classes[label]}, view {view}"
+            for label in labels.numpy()
+            for view in (1, 2)
+        ]
+        return film_strips(list(clips), titles)
+
+    def pretrain(self, dataset: Dataset) -> pd.DataFrame | None:
+        """Pre-train the backbone and return the history, one row an epoch.
+
+        With a backbone that was given there is nothing to do, and no history. A run
+        that was stopped goes on after its last epoch.
+        """
+        from r3d_rs.contrastive.pretrain import pretrain
+
+        if self.linear.parent:
+            return None
+        start = time.perf_counter()
+        backbone, history = pretrain(
+            dataset, self.recipe, seed=self.linear.seed, folder=self.folder
+        )
+        run.keep_network(backbone, self.folder)
+        self.linear.parent = parents.of_model(
+            backbone,
+            "/".join(self.folder.resolve().parts[-4:]),
+            self.linear.recipe,
+            {
+                "dataset": dataset.name,
+                "recipe": recipes.as_dict(self.recipe),
+                "recipe_hash": recipes.recipe_hash(self.recipe),
+                "history": history,
+                "seconds": time.perf_counter() - start,
+            },
+        )
+        return pd.DataFrame(history).set_index("epoch")
+
+    def curves(self, history: pd.DataFrame | None):
+        """Draw loss, accuracy and learning rate over the epochs of pre-training."""
+        return None if history is None else self.linear.curves(history)
+
+    def neighbors(self, dataset: Dataset, queries: int = 4, nearest: int = 3):
+        """Draw some videos, each with those whose features are most like its own.
+
+        The videos are of the evaluated split; a neighbor of another class is set in
+        red.
+        """
+        clips, labels, features = self._features(dataset)
+        similar = features @ features.T
+        np.fill_diagonal(similar, -np.inf)
+        shown, titles, colors = [], [], []
+        for query in range(queries):
+            order = np.argsort(-similar[query], kind="stable")[:nearest]
+            shown += [clips[query], *clips[order]]
+            titles.append(f"query: {dataset.classes[labels[query]]}")
+            titles += [
+                f"{dataset.classes[labels[i]]}, {similar[query, i]:.2f}" for i in order
+            ]
+            colors.append("black")
+            colors += [
+                "black" if labels[i] == labels[query] else "firebrick" for i in order
+            ]
+        return film_strips(shown, titles, colors)
+
+    def _features(self, dataset: Dataset, limit: int = 400):
+        """Return the middle clips of videos, their labels and features of length 1."""
+        import keras
+
+        from r3d_rs.training.fit import build_model
+        from r3d_rs.training.transfer import transfer
+
+        recipe = dataclasses.replace(
+            self.linear.recipe, temporal_views=1, spatial_views=1
+        )
+        network = build_model(recipe, 1, size=recipe.eval_size)
+        transfer(self.linear.parent.weights, network)
+        unit = keras.Model(network.input, network.get_layer("unit").output)
+        videos = pipeline.evaluation_views(
+            dataset, recipe, split=dataset.evaluated, limit=limit
+        )
+        found = [(v["views"][0], v["label"]) for v in videos.as_numpy_iterator()]
+        clips = np.stack([clip for clip, _ in found])
+        features = unit.predict(clips, batch_size=32, verbose=0)
+        return clips, np.array([label for _, label in found]), features
+
+    def write_record(self, evaluation) -> Path:
+        """Write the record of the linear evaluation, with its backbone's."""
+        path = self.linear.write_record(evaluation)
+        states.remove(self.folder)
+        return path

@@ -1,0 +1,65 @@
+"""Where and with what a run computed, for its record."""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+#: Packages whose versions decide what a run computes.
+PACKAGES = (
+    "av",
+    "jax",
+    "keras",
+    "numpy",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-datasets",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of those of `PACKAGES` that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def device() -> str:
+    """Name the processor and the cores this run may use."""
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return f"{name}, {cores} cores"
+
+
+def commit() -> str:
+    """Return the commit of the code, with "+changes" where files differ from it.
+
+    Without a checkout it is the one that pip installed from, or "unknown".
+    """
+    folder = Path(__file__).parent
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", folder, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        origin = metadata.distribution("r3d-rs").read_text("direct_url.json") or "{}"
+        return json.loads(origin).get("vcs_info", {}).get("commit_id", "unknown")

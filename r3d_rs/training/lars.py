@@ -1,0 +1,90 @@
+"""LARS, as the official implementation has it with its default settings.
+
+The rule is that of tf-models-official 2.20.0, `official/modeling/optimization/lars.py`,
+after You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class LARS(keras.optimizers.Optimizer):
+    """Momentum with a rate for each variable, in proportion to `‖w‖ / ‖g‖`.
+
+    A step takes the variable `w`, its gradient `g` and its momentum `v`, at first zero,
+    to `v ← momentum·v + learning_rate·trust·(g + weight_decay·w)` and then `w ← w - v`,
+    where `trust` is `trust_coefficient·‖w‖ / ‖g + weight_decay·w‖`, or 1 where one of
+    the norms is zero. Every variable has decay and is adapted, biases and normalization
+    included, unless it is excluded; as with Keras' own optimizers, exclusions are not
+    part of the configuration.
+
+    Args:
+        learning_rate: a float or a schedule.
+        momentum: share of the last step's momentum that is kept.
+        trust_coefficient: the update's norm over the variable's, at rate 1 and without
+            momentum.
+        weight_decay: share of the variable that is added to its gradient, and so is
+            scaled by `trust`, unlike the decay of Keras' own optimizers.
+        name: the optimizer's name.
+        kwargs: further arguments of `keras.optimizers.Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        momentum: float = 0.9,
+        trust_coefficient: float = 0.001,
+        weight_decay: float = 0.0,
+        name: str = "lars",
+        **kwargs,
+    ):
+        """Keep the numbers; Keras is given no weight decay, to add none of its own."""
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.momentum = momentum
+        self.trust_coefficient = trust_coefficient
+        self.coupled_decay = weight_decay
+        self._not_adapted = set()
+
+    def exclude_from_adaptation(self, variables) -> None:
+        """Give variables `trust` 1, in place of those excluded before.
+
+        Raises:
+            ValueError: if the optimizer is built, as a compiled step would not change.
+        """
+        if self.built:
+            raise ValueError("variables are excluded before the optimizer is built")
+        self._not_adapted = {self._var_key(variable) for variable in variables}
+
+    def build(self, variables) -> None:
+        """Make a momentum for each variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(self, gradient, variable, learning_rate) -> None:
+        """Update a variable and its momentum, in the variable's dtype."""
+        rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        if self.coupled_decay and self._use_weight_decay(variable):
+            gradient = gradient + self.coupled_decay * variable
+        if self._var_key(variable) not in self._not_adapted:
+            rate = rate * self._trust(gradient, variable)
+        momentum = self.momentums[self._get_variable_index(variable)]
+        self.assign(momentum, self.momentum * momentum + rate * gradient)
+        self.assign_sub(variable, momentum)
+
+    def _trust(self, gradient, variable):
+        size, slope = ops.norm(ops.ravel(variable)), ops.norm(ops.ravel(gradient))
+        positive = ops.logical_and(size > 0, slope > 0)
+        ratio = self.trust_coefficient * size / ops.where(positive, slope, 1.0)
+        return ops.where(positive, ratio, 1.0)
+
+    def get_config(self) -> dict:
+        """Return the arguments."""
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "trust_coefficient": self.trust_coefficient,
+            "weight_decay": self.coupled_decay,
+        }

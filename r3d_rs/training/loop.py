@@ -1,0 +1,168 @@
+"""The epochs of a run: what is trained may stop at any moment, and goes on there."""
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from r3d_rs.data import pipeline
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.training.checkpoints import Checkpoints, State
+from r3d_rs.training.devices import Devices
+from r3d_rs.training.recipe import Recipe, as_dict, recipe_hash
+
+
+class NotFiniteError(RuntimeError):
+    """The training loss was not a finite number."""
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Keeps the history, sees that the loss is finite, and saves each epoch's state."""
+
+    def __init__(self, checkpoints: Checkpoints | None):
+        super().__init__()
+        self.history = {"epoch": []}
+        self._checkpoints = checkpoints
+
+    def restore(self, model: keras.Model) -> int:
+        """Put a model where its run was, and return how many epochs are done."""
+        state = self._checkpoints and self._checkpoints.last()
+        if not state:
+            return 0
+        self.history = state.history
+        for variable, value in zip(_variables(model), state.arrays, strict=True):
+            variable.assign(value)
+        return state.epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs["loss"]
+        if not loss - loss == 0:
+            raise NotFiniteError(
+                f"the training loss of epoch {epoch + 1} is {loss}; allowed is a finite"
+                " number: lower the recipe's learning_rate or set clip_norm"
+            )
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.history["epoch"].append(epoch + 1)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        if self._checkpoints:
+            values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
+            self._checkpoints.save(State(epoch + 1, self.history, values))
+
+
+def _variables(model: keras.Model) -> list:
+    """List all that a step changes: weights, statistics, averages, seeds, optimizer."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def jit_compile() -> bool:
+    """Say whether steps are compiled by XLA.
+
+    On TensorFlow they are not: XLA doubles the time to the first step there, and the
+    steps after it are no faster on a CPU.
+    """
+    return keras.backend.backend() == "jax"
+
+
+def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int:
+    """Return how many whole batches the training split has.
+
+    Raises:
+        ValueError: when it has none, or when the devices do not divide a batch.
+    """
+    computing.check(recipe.batch_size)
+    videos = dataset.num_videos("train")
+    if videos < recipe.batch_size:
+        raise ValueError(
+            f"batch_size is {recipe.batch_size}, but the training split of"
+            f" {dataset.name} has {videos} videos; allowed is at most that"
+        )
+    return videos // recipe.batch_size
+
+
+def train(
+    model: keras.Model,
+    batches: Callable[[int, tuple[int, int]], tf.data.Dataset],
+    dataset: Dataset,
+    recipe: Recipe,
+    computing: Devices,
+    *,
+    seed: int,
+    parent: str = "",
+    folder: str | Path | None = None,
+    verbose: int | None = None,
+    tensorboard: str | Path | None = None,
+) -> dict[str, list[float]]:
+    """Train a compiled model on a dataset's training split for the recipe's epochs.
+
+    Args:
+        model: compiled, made in the scope of `computing`.
+        batches: from the first epoch (from 0) and the part of each batch (see
+            `pipeline.training_clips`) to what the model is fitted on, without end.
+        dataset: a prepared dataset.
+        recipe: gives batch size, epochs and steps.
+        computing: the devices.
+        seed: of the run.
+        parent: what names the weights that it starts from, "" for random ones.
+        folder: of this run's checkpoints, one after each epoch, from which it goes on
+            where it was stopped; None for none.
+        verbose: 1 for a progress bar, 2 for a line an epoch; by default a bar on a
+            terminal and lines elsewhere.
+        tensorboard: folder for TensorBoard's logs; None for none.
+
+    Returns:
+        The history: the model's metrics over each epoch, and the learning rate at its
+        end.
+
+    Raises:
+        NotFiniteError: when the loss of an epoch is not finite.
+        ValueError: for a broken record, naming it, or when `folder` has the checkpoints
+            of another run, naming the differences.
+        RunningError: when another process trains in `folder`.
+    """
+    steps = steps_per_epoch(dataset, recipe, computing)
+    epochs = math.ceil(recipe.steps / steps) if recipe.steps else recipe.epochs
+    rest = recipe.steps % steps if recipe.steps else 0
+    if verbose is None:
+        verbose = 1 if sys.stdout.isatty() else 2
+    run = {
+        "dataset": dataset.name,
+        "videos": dataset.num_videos("train"),
+        "classes": list(dataset.classes),
+        "seed": seed,
+        "recipe": as_dict(recipe),
+        "recipe_hash": recipe_hash(recipe),
+        "backend": keras.backend.backend(),
+    }
+    if parent:
+        run["parent"] = parent
+    model.optimizer.build(model.trainable_variables)
+    with contextlib.ExitStack() as stack:
+        checkpoints = folder and stack.enter_context(
+            Checkpoints(folder, run, computing.process == 0)
+        )
+        kept = _Epochs(checkpoints)
+        done = kept.restore(model)
+        callbacks = [kept]
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
+        stack.enter_context(pipeline.naming_broken_records(dataset, "train"))
+        # Keras' epochs are all equally long; a last one that is shorter is apart.
+        whole = epochs - 1 if rest else epochs
+        for last, length in ((whole, steps), (epochs, rest)):
+            if done < last:
+                model.fit(
+                    batches(done, (computing.process, computing.processes)),
+                    initial_epoch=done,
+                    epochs=last,
+                    steps_per_epoch=length,
+                    shuffle=False,  # the pipeline shuffles
+                    verbose=verbose,
+                    callbacks=callbacks,
+                )
+                done = last
+    return kept.history

@@ -1,0 +1,114 @@
+"""LARS, against Optax and a few lines of NumPy."""
+
+import keras
+import numpy as np
+import optax
+import pytest
+
+from r3d_rs.training.lars import LARS
+from r3d_rs.training.optimizers import WarmupCosine
+
+STEPS = 20
+SHAPES = {
+    "kernel": (3, 3, 3, 4, 8),
+    "head": (8, 5),
+    "scale": (8,),
+    "zero": (5,),  # at the start
+    "temperature": (),
+}
+NO_DECAY = {"scale", "temperature"}
+NO_ADAPTATION = {"head", "temperature"}
+
+
+@pytest.fixture
+def schedule():
+    return WarmupCosine(2.0, 4, STEPS)
+
+
+def test_steps_are_those_of_optax(schedule):
+    random = np.random.default_rng(0)
+    start = {
+        name: random.normal(size=s).astype("float32") for name, s in SHAPES.items()
+    }
+    start["zero"] *= 0
+    gradients = [
+        {name: random.normal(size=s).astype("float32") for name, s in SHAPES.items()}
+        for _ in range(STEPS)
+    ]
+    gradients[7]["scale"] *= 0  # has no decay, so that its norm is zero
+
+    variables = {
+        name: keras.Variable(value, name=name) for name, value in start.items()
+    }
+    ours = LARS(schedule, trust_coefficient=0.05, weight_decay=0.02)
+    ours.exclude_from_weight_decay([variables[name] for name in NO_DECAY])
+    ours.exclude_from_adaptation([variables[name] for name in NO_ADAPTATION])
+    theirs = optax.lars(
+        lambda step: float(schedule(int(step))),
+        weight_decay=0.02,
+        weight_decay_mask={name: name not in NO_DECAY for name in SHAPES},
+        trust_coefficient=0.05,
+        trust_ratio_mask={name: name not in NO_ADAPTATION for name in SHAPES},
+        momentum=0.9,
+    )
+    expected, state = start, theirs.init(start)
+    for gradient in gradients:
+        values = [keras.ops.convert_to_tensor(gradient[name]) for name in SHAPES]
+        ours.apply(values, list(variables.values()))
+        updates, state = theirs.update(gradient, state, expected)
+        expected = optax.apply_updates(expected, updates)
+        for name, variable in variables.items():
+            np.testing.assert_allclose(
+                variable.numpy(), expected[name], rtol=1e-6, atol=1e-6, err_msg=name
+            )
+    for name, variable in variables.items():
+        assert np.abs(variable.numpy() - start[name]).max() > 0.1, name
+
+
+@pytest.mark.parametrize("plain_bias", [False, True])
+def test_fit_takes_the_steps_done_by_hand(schedule, plain_bias):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    weights = [weight.numpy().astype("float64") for weight in model.weights]
+    lars = LARS(schedule, momentum=0.8, trust_coefficient=0.1, weight_decay=0.3)
+    if plain_bias:
+        lars.exclude_from_weight_decay(var_names=["bias"])
+        lars.exclude_from_adaptation([model.layers[0].bias])
+    model.compile(lars, "mse")
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(8, 5)), random.normal(size=(8, 3))
+    model.fit(x, y, batch_size=8, epochs=6, verbose=0)
+
+    momentums = [np.zeros_like(weight) for weight in weights]
+    for step in range(6):
+        error = 2 * (x @ weights[0] + weights[1] - y) / y.size
+        for i, gradient in enumerate([x.T @ error, error.sum(axis=0)]):
+            trust = 1.0
+            if i == 0 or not plain_bias:
+                gradient = gradient + 0.3 * weights[i]
+                size, slope = np.linalg.norm(weights[i]), np.linalg.norm(gradient)
+                trust = 0.1 * size / slope if size and slope else 1.0
+            rate = float(schedule(step)) * trust
+            momentums[i] = 0.8 * momentums[i] + rate * gradient
+            weights[i] = weights[i] - momentums[i]
+    for found, expected in zip(model.weights, weights, strict=True):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_configuration_makes_the_optimizer_again(schedule):
+    lars = LARS(schedule, 0.8, 0.01, weight_decay=1e-4, clipvalue=1.0)
+    config = keras.optimizers.serialize(lars)
+    again = keras.optimizers.deserialize(config)
+    assert isinstance(again, LARS)
+    assert again.get_config() == lars.get_config()
+    stated = {"momentum": 0.8, "trust_coefficient": 0.01, "weight_decay": 1e-4}
+    assert config["config"].items() >= stated.items()
+    assert (again.coupled_decay, again.clipvalue, again.name) == (1e-4, 1.0, "lars")
+
+
+def test_exclusion_from_adaptation_is_refused_once_built():
+    variable = keras.Variable(np.ones(2, "float32"))
+    lars = LARS(0.1)
+    lars.build([variable])
+    with pytest.raises(ValueError, match="before"):
+        lars.exclude_from_adaptation([variable])

@@ -1,0 +1,193 @@
+"""Pre-training and fine-tuning: what is transferred, and what the records say."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from r3d_rs.data import datasets
+from r3d_rs.study import pretraining, record
+from r3d_rs.training import recipe as recipes
+from r3d_rs.training import transfer
+from r3d_rs.training.fit import build_model, fit
+from tests.tiny import write_videos
+
+SMALL = {
+    "width": 0.125,
+    "span": 4,
+    "size": 16,
+    "eval_size": 16,
+    "batch_size": 4,
+    "temporal_views": 2,
+    "spatial_views": 1,
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for name, videos in (("web-video-text", 9), ("kinetics-400", 6)):
+        write_videos(folder / name, {"train": videos, "validate": 3})
+        datasets.prepare(name, folder, progress=False)
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Networks, clips and batches that are tiny; rates and steps stay the paper's."""
+    full = recipes.of_model
+    monkeypatch.setattr(
+        recipes, "of_model", lambda model: dataclasses.replace(full(model), **SMALL)
+    )
+    monkeypatch.setattr(
+        pretraining.run,
+        "recipe_of",
+        lambda point, name: recipes.of_model(point.model),
+    )
+
+
+def start(data_dir, stage, dataset, parent="", **options):
+    return pretraining.checked(
+        stage=stage,
+        point="RS-50",
+        dataset=dataset,
+        seed=0,
+        parent=parent,
+        results=str(data_dir / "results"),
+        checkpoints=str(data_dir / "checkpoints"),
+        data_dir=str(data_dir),
+        **options,
+    )
+
+
+def finish(this):
+    this.recipe = dataclasses.replace(this.recipe, learning_rate=0.001)
+    data = this.load_data()
+    this.train(data)
+    return record.read(this.write_record(this.evaluate(data)))
+
+
+# The recipes.
+
+
+def test_the_papers_recipes():
+    web = start(Path("x"), "pre-train", "web-video-text").recipe
+    assert (web.learning_rate, web.epochs, web.steps) == (1.6, 4, 0)
+    paper = start(Path("x"), "scratch", "kinetics-600").recipe
+    assert (paper.learning_rate, paper.steps) == (0.8, 10_000)
+    recipe = dataclasses.replace(recipes.Recipe(), **recipes.FINE_TUNING)
+    assert (recipe.learning_rate, recipe.steps) == (0.05, 10_000)
+
+
+def test_pantomimes_budgets_are_alike():
+    scratch = start(Path("x"), "scratch", "pantomime").recipe
+    tuned = recipes.PANTOMIME_FINE_TUNING
+    assert scratch.epochs == tuned["epochs"]
+    # As 10,000 steps are to those of 350 epochs of Kinetics-400.
+    share = 10_000 / (350 * (215_570 // 1024))
+    assert tuned["epochs"] / 50 == pytest.approx(share, abs=0.02)
+
+
+# Parameters.
+
+
+@pytest.mark.parametrize(
+    ("stage", "parent", "message"),
+    [
+        ("tune", "", "parameter stage: received 'tune', allowed are pre-train, fine-"),
+        ("fine-tune", "", "parameter parent: received '' with stage 'fine-tune'"),
+        ("scratch", "build", "parameter parent: received 'build' with stage 'scratch'"),
+    ],
+)
+def test_wrong_parameters_are_named(stage, parent, message):
+    with pytest.raises(ValueError, match=message):
+        start(Path("x"), stage, "pantomime", parent)
+
+
+def test_a_parent_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"model\.keras is not there"):
+        start(tmp_path, "fine-tune", "pantomime", str(tmp_path))
+
+
+# Transfer.
+
+
+def network(**changes):
+    return build_model(recipes.Recipe(**SMALL | changes), 3, size=16)
+
+
+def test_all_but_the_head_is_transferred():
+    source, target = network(), network(size=20)
+    head = [w.numpy() for w in target.get_layer("head").weights]
+    moved = transfer.transfer(transfer.weights_of(source, "it"), target)
+    assert moved.new == ("head/kernel", "head/bias")
+    assert len(moved.transferred) == len(target.weights) - 2
+    own = {w.path: w for w in source.weights}
+    for path in moved.transferred:
+        target_weight = next(w for w in target.weights if w.path == path)
+        assert (target_weight.numpy() == own[path].numpy()).all()
+    for old, new in zip(head, target.get_layer("head").weights, strict=True):
+        assert (old == new.numpy()).all()
+
+
+def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
+    source, target = network(stem="7x7", squeeze_excitation=0.5), network()
+    before = [w.numpy() for w in target.weights]
+    with pytest.raises(transfer.TransferError) as error:
+        transfer.transfer(transfer.weights_of(source, "the other"), target)
+    message = str(error.value)
+    assert message.startswith("the other does not fit r3d_rs_50: missing: stem_conv2/")
+    assert "of another shape: " in message
+    assert "stem_conv1/kernel is (5, 7, 7, 3, 8) and should be (5, 3, 3, 3, 4)" in (
+        message
+    )
+    for old, new in zip(before, target.weights, strict=True):
+        assert (old == new.numpy()).all()
+
+
+# Runs.
+
+
+def test_steps_need_not_be_whole_epochs(data_dir):
+    recipe = recipes.Recipe(
+        **SMALL | {"steps": 5, "warmup_epochs": 0, "learning_rate": 0.01}
+    )
+    data = datasets.load("web-video-text", data_dir)  # 2 steps an epoch
+    model, history = fit(data, recipe, seed=0, verbose=0)
+    assert history["epoch"] == [1, 2, 3]
+    assert int(model.optimizer.iterations) == 5
+    assert history["learning_rate"][-1] == pytest.approx(0, abs=1e-8)
+
+
+def test_a_fine_tuned_run_names_its_parent(data_dir, small):
+    parent = start(data_dir, "pre-train", "web-video-text", epochs=1)
+    web = finish(parent)
+    assert web["experiment"]["study"] == "pre-training" and "parent" not in web
+    child = start(data_dir, "fine-tune", "kinetics-400", str(parent.folder), epochs=1)
+    table = child.transfer_table()
+    name = "web-video-text/pre-training/RS-50/seed-0"
+    assert f"from {name}" in table.index
+    tuned = finish(child)
+    assert tuned["experiment"]["study"] == "fine-tuning"
+    about = tuned["parent"]
+    assert about["name"] == name and about["dataset"] == "web-video-text"
+    assert about["recipe_hash"] == web["recipe_hash"]
+    assert about["new"] == ["head/kernel", "head/bias"]
+    scratch = finish(start(data_dir, "scratch", "kinetics-400", epochs=1))
+    assert scratch["experiment"]["study"] == "from-scratch"
+    assert "parent" not in scratch
+    with pytest.raises(ValueError, match="recipes differ: parent is"):
+        record.summarize([tuned, {**tuned, "parent": {"name": "untrained"}}])
+    # A run goes on only from the same parent.
+    other = np.zeros_like(child.parent.weights.values["stem_conv1/kernel"])
+    values = child.parent.weights.values | {"stem_conv1/kernel": other}
+    changed = transfer.Weights("other", values)
+    assert changed.sha256 != child.parent.weights.sha256
+    folder = data_dir / "fine"
+    data = child.load_data()
+    recipe = dataclasses.replace(child.recipe, epochs=1)
+    fit(data, recipe, seed=0, start=child.parent.weights, folder=folder, verbose=0)
+    with pytest.raises(ValueError, match="checkpoints of another run: parent was"):
+        fit(data, recipe, seed=0, start=changed, folder=folder, verbose=0)
