@@ -1,4 +1,4 @@
-"""A process that trains on pairs of vectors on all devices there are: `test_devices.py`.
+"""A process that trains on pairs of vectors on all devices: `test_devices.py`.
 
 python -m tests.parallel_pairs OUTPUT VIRTUAL_DEVICES
 """

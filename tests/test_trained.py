@@ -11,8 +11,13 @@ import r3d_rs
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import trained
 from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.study import record, run, scoring
 from r3d_rs.training import checkpoints
+from r3d_rs.training import recipe as recipes
+from r3d_rs.training.fit import build_model, fit
+from tests.test_model_garden import official_values, write_objects
 from tests.tiny import CLASSES, clock, write_video, write_videos
 
 SMALL = {
@@ -108,10 +113,42 @@ def test_wrong_parameters_of_an_evaluation_are_named(finished, tmp_path):
             scoring.checked(**options | wrong)
 
 
-def test_an_official_checkpoint_is_loaded_for_a_datasets_classes(finished, tmp_path):
+def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
     this, data, _, _ = finished
     with pytest.raises(FileNotFoundError, match="absent"):
         trained.load_official(tmp_path / "absent", this.recipe, data)
+    plain = {"squeeze_excitation": 0.0, "self_gating": "none", "spatial_views": 1}
+    small = dataclasses.replace(recipes.row("baseline"), **SMALL | plain)
+    monkeypatch.setattr(run, "recipe_of", lambda point, dataset: small)
+    prefix = write_objects(tmp_path / "ckpt", official_values(classes=3))
+    step = scoring.checked(
+        checkpoint="",
+        official=prefix,
+        point="R3D-50",
+        dataset="kinetics-400",
+        data_dir=this.data_dir,
+        scores=str(tmp_path / "scores.npz"),
+    )
+    assert step.curve().index.to_list() == ["1×1", "2×1"]
+    found = record.load_scores(step.write_scores())
+    model = build_model(small, 3, size=16)
+    load_model_garden_checkpoint(model, prefix)
+    expected = evaluate(model, data, small)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
+    with pytest.raises(CheckpointMismatch, match="layer_with_weights-1/bias"):
+        trained.load_official(
+            prefix, small, dataclasses.replace(data, classes=("one", "two"))
+        )
+
+
+def test_tensorboard_has_the_curves_on_request(finished, tmp_path, monkeypatch):
+    this, data, _, _ = finished
+    logs = tmp_path / "logs"
+    fit(data, this.recipe, seed=0, verbose=0, tensorboard=logs)
+    assert list(logs.glob("train/events.out.tfevents.*"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
+        fit(data, this.recipe, seed=0, verbose=0, tensorboard=logs)
 
 
 def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):

@@ -133,7 +133,11 @@ class Contrastive:
             return None
         start = time.perf_counter()
         backbone, history = pretrain(
-            dataset, self.recipe, seed=self.linear.seed, folder=self.folder
+            dataset,
+            self.recipe,
+            seed=self.linear.seed,
+            folder=self.folder,
+            tensorboard=self.linear.tensorboard,
         )
         run.keep_network(backbone, self.folder)
         self.linear.parent = parents.of_model(

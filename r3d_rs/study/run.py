@@ -100,6 +100,7 @@ def checked(
     data_dir: str = "",
     epochs: int = 0,
     threads: int = 0,
+    tensorboard: str = "",
 ) -> "Run":
     """Check what the runs of all studies have in common.
 
@@ -115,6 +116,8 @@ def checked(
             or, without it, the cache folder of the user.
         epochs: of training; 0 for the recipe's.
         threads: of TensorFlow; 0 for one per core.
+        tensorboard: folder for TensorBoard's logs, which needs its package; "" for
+            none.
     """
     executed.quiet()
     parameters.check("dataset", dataset, str)
@@ -124,6 +127,7 @@ def checked(
         ("results", results),
         ("checkpoints", checkpoints),
         ("data_dir", data_dir),
+        ("tensorboard", tensorboard),
     ):
         parameters.check(name, value, str)
     dataset = datasets.canonical_name(dataset)
@@ -151,6 +155,7 @@ def checked(
         Path(results),
         folder,
         data_dir or None,
+        tensorboard or None,
     )
 
 
@@ -189,6 +194,7 @@ class Run:
         results: folder of the records.
         folder: of the run's checkpoints and its trained network.
         data_dir: folder of the datasets, None for the default.
+        tensorboard: folder for TensorBoard's logs, None for none.
         parent: what the run starts from, None for random weights.
     """
 
@@ -201,6 +207,7 @@ class Run:
     results: Path
     folder: Path
     data_dir: str | None = None
+    tensorboard: str | None = None
     parent: Parent | None = None
 
     def __post_init__(self):
@@ -251,6 +258,7 @@ class Run:
             seed=self.seed,
             start=self.parent and self.parent.weights,
             folder=self.folder,
+            tensorboard=self.tensorboard,
         )
         self._seconds["training"] = time.perf_counter() - start
         keep_network(self._model, self.folder)

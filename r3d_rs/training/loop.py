@@ -1,6 +1,7 @@
 """The epochs of a run: what is trained may stop at any moment, and goes on there."""
 
 import contextlib
+import importlib.util
 import math
 import sys
 from collections.abc import Callable
@@ -123,6 +124,7 @@ def train(
         ValueError: for a broken record, naming it, or when `folder` has the checkpoints
             of another run, naming the differences.
         RunningError: when another process trains in `folder`.
+        ModuleNotFoundError: when logs for TensorBoard are wanted without its package.
     """
     steps = steps_per_epoch(dataset, recipe, computing)
     epochs = math.ceil(recipe.steps / steps) if recipe.steps else recipe.epochs
@@ -149,6 +151,11 @@ def train(
         done = kept.restore(model)
         callbacks = [kept]
         if tensorboard:
+            if not importlib.util.find_spec("tensorboard"):
+                raise ModuleNotFoundError(
+                    "TensorBoard's logs need the package tensorboard: pip install"
+                    " tensorboard"
+                )
             callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
         stack.enter_context(pipeline.naming_broken_records(dataset, "train"))
         # Keras' epochs are all equally long; a last one that is shorter is apart.
