@@ -15,8 +15,8 @@ RESULTS = BOOK.parent / "results"
 
 INDEX = """# The runs
 
-Every point of ours in Figure 2 is one run of `notebooks/scaling.ipynb` by papermill.
-These pages are its outputs: parameters, recipe, clips, training, evaluation and record.
+Every accuracy of ours is one run of a notebook by papermill. These pages are the
+outputs: parameters, recipe, clips, training, evaluation and record.
 
 """
 
@@ -49,21 +49,30 @@ def titled(notebook: dict, title: str) -> dict:
     return {**notebook, "cells": [{**first, "source": source}, *rest]}
 
 
+def _order(path: Path) -> tuple:
+    *_, dataset, study, point, seed = path.with_suffix("").parts
+    return study, dataset, point, int(seed.rpartition("-")[2])
+
+
 def collect(results: Path, book: Path) -> list[Path]:
-    """Copy every run of the scaling study, write their index, return the copies."""
+    """Copy every run, write their index, return the copies."""
     folder = book / "runs"
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "scaling").mkdir(parents=True)
-    copies, lines = [], []
-    for path in sorted(results.glob("*/scaling/*/seed-*.ipynb")):
-        dataset, _, point, seed = path.relative_to(results).with_suffix("").parts
+    folder.mkdir()
+    copies, lines, last = [], [], None
+    for path in sorted(results.glob("*/*/*/seed-*.ipynb"), key=_order):
+        dataset, study, point, seed = path.relative_to(results).with_suffix("").parts
+        if study != last:
+            lines.append(f"\n## {study.replace('-', ' ').capitalize()}\n\n")
+            last = study
         notebook = json.loads(path.read_text(encoding="utf-8"))
         check_finished(notebook, path)
         title = f"{point} on {dataset}, {seed.replace('-', ' ')}"
-        copy = folder / "scaling" / f"{dataset}-{point}-{seed}.ipynb"
+        copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
+        copy.parent.mkdir(exist_ok=True)
         copy.write_text(json.dumps(titled(notebook, title)), encoding="utf-8")
         copies.append(copy)
-        lines.append(f"- [{title}](scaling/{copy.name})\n")
+        lines.append(f"- [{title}]({study}/{copy.name})\n")
     text = INDEX + ("".join(lines) or "No point has been run yet.\n")
     (folder / "index.md").write_text(text, encoding="utf-8")
     return copies

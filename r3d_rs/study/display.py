@@ -63,6 +63,41 @@ def table3(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
 
 
+def table5(path: Path | str) -> pd.DataFrame:
+    """Read Table 5 for display: pre-training, the paper's columns beside ours.
+
+    Args:
+        path: `table5.csv` as `tables.build` writes it.
+    """
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    columns = {
+        "pre-trained on": rows["pretrain"],
+        "dataset": rows["dataset"],
+        "FLOPs × views, B (paper)": rows["paper_flops_b"] + "×" + rows["views"],
+        "multiply-adds, G (ours)": _rounded(rows["exact_gmacs"]),
+        "top-1, % (paper)": rows["paper_top1"],
+        "top-1, % (ours)": _accuracies(rows, "kinetics"),
+    }
+    return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+
+
+def table6(path: Path | str) -> pd.DataFrame:
+    """Read Table 6 for display: linear evaluation, the paper's columns beside ours.
+
+    Args:
+        path: `table6.csv` as `tables.build` writes it.
+    """
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    columns = {
+        "top-1, % (paper)": rows["paper_top1"],
+        "step (paper)": rows["paper_delta"],
+        "Pantomime top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "untrained (ours)": _accuracies(rows, "pantomime_untrained"),
+        "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
+    }
+    return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+
+
 def _rounded(column: pd.Series) -> list[str]:
     return [f"{float(text):.2f}" if text else "" for text in column]
 
@@ -79,7 +114,6 @@ def _accuracies(rows: pd.DataFrame, prefix: str) -> list[str]:
         plural = "" if row["seeds"] == "1" else "s"
         return f"{top1} ({low} to {high}, {row['seeds']} seed{plural})"
 
-    own = rows.filter(regex=f"^{prefix}_").rename(
-        columns=lambda name: name.removeprefix(f"{prefix}_")
-    )
+    names = ("top1", "low", "high", "seeds", "interval")
+    own = rows[[f"{prefix}_{name}" for name in names]].set_axis(names, axis=1)
     return [cell(row) for row in own.to_dict("records")]

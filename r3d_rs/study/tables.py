@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import exact, record
+from r3d_rs.study import claims, exact, record
 from r3d_rs.whole import whole_file
 
 NOT_RUN = "not run"
@@ -73,15 +73,124 @@ def table3(results: Path) -> pd.DataFrame:
     return kept[["model", "quoted", "point"]].assign(**columns)
 
 
+def table5(results: Path) -> pd.DataFrame:
+    """Return Table 5 with exact multiply-adds, and the accuracies of our fine-tuning.
+
+    Our columns are as in `table3`: the network of the row on its own dataset. What
+    was fine-tuned on Pantomime is in `pretraining`.
+    """
+    rows = paper.table(5)
+    points = rows["point"].str.removesuffix("+WVT")
+    columns = {
+        "paper_flops_b": rows["flops_b"],
+        **_exact(results, rows["model"], rows["frames_span"]),
+        "paper_top1": rows["top1"],
+    }
+    cells = [
+        {}
+        if row.quoted
+        else _measured(results, row.dataset.lower(), "fine-tuning", point)
+        for row, point in zip(rows.itertuples(), points, strict=True)
+    ]
+    columns |= _cells("kinetics", cells)
+    kept = rows.rename(columns={"label": "model", "model": "network"})
+    return kept[["model", "quoted", "pretrain", "dataset"]].assign(
+        views=rows["views_temporal"].astype(str)
+        + "×"
+        + rows["views_spatial"].astype(str),
+        **columns,
+    )
+
+
+def pretraining(results: Path) -> pd.DataFrame:
+    """Compare fine-tuning after pre-training with as long a training from scratch.
+
+    Returns:
+        One row for each network and dataset with records of one of the two, with the
+        difference of the means over seeds and its interval.
+    """
+    found = {}
+    for run in record.find(results):
+        experiment = run["experiment"]
+        if experiment["study"] in ("fine-tuning", "from-scratch", "scaling"):
+            key = (experiment["dataset"], experiment["point"])
+            of_study = found.setdefault(key, {}).setdefault(experiment["study"], [])
+            of_study.append(run)
+    rows = []
+    for (dataset, point), studies in sorted(found.items()):
+        if set(studies) == {"scaling"}:
+            continue
+        top1 = {
+            study: [100 * run["metrics"]["video_top1"] for run in runs]
+            for study, runs in studies.items()
+        }
+        rows.append(
+            {
+                "network": point,
+                "dataset": dataset,
+                "pre-trained and fine-tuned": _mean(studies.get("fine-tuning")),
+                "from scratch, as long": _mean(studies.get("from-scratch")),
+                "difference": claims.ours(
+                    top1.get("from-scratch"), top1.get("fine-tuning")
+                ),
+                "from scratch, in full": _mean(studies.get("scaling")),
+            }
+        )
+    names = [
+        *("network", "dataset", "pre-trained and fine-tuned"),
+        *("from scratch, as long", "difference", "from scratch, in full"),
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _mean(runs: list[dict] | None) -> str:
+    """Describe the accuracy of a point's runs in a cell."""
+    summary = record.summarize(runs or [])
+    if summary is None:
+        return NOT_RUN
+    plural = "" if summary.seeds == 1 else "s"
+    mean, low, high = (100 * x for x in (summary.mean, summary.low, summary.high))
+    return f"{mean:.1f} ({low:.1f} to {high:.1f}, {summary.seeds} seed{plural})"
+
+
+def table6(results: Path) -> pd.DataFrame:
+    """Return Table 6 with the accuracies of our linear evaluations.
+
+    Our columns are as in `table3`. A first row is for the plain R3D-50, which the paper
+    does not give; `<dataset>_untrained_…` are of random weights.
+    """
+    rows = paper.table(6)
+    plain = {"label": "R3D-50", "point": "R3D-50", "model": "r3d-50"}
+    rows = pd.concat([pd.DataFrame([plain]), rows], ignore_index=True)
+    columns = {"paper_top1": rows["top1"], "paper_delta": rows["delta"]}
+    for prefix, dataset in DATASETS.items():
+        trained = [
+            _measured(results, dataset, "contrastive", point) for point in rows["point"]
+        ]
+        untrained = [
+            _measured(results, dataset, "linear-evaluation", f"{point}+untrained")
+            for point in rows["point"]
+        ]
+        columns |= _cells(prefix, trained) | _cells(f"{prefix}_untrained", untrained)
+    kept = rows.rename(columns={"label": "model"})
+    return kept[["model", "point"]].assign(**columns)
+
+
 def build(results: Path) -> list[Path]:
-    """Write `<results>/tables/table2.csv` and `table3.csv`.
+    """Write `<results>/tables/table2.csv` and the others.
 
     Raises:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
     folder = Path(results) / "tables"
-    tables = {"table2.csv": table2(results), "table3.csv": table3(results)}
+    tables = {
+        "table2.csv": table2(results),
+        "table3.csv": table3(results),
+        "table5.csv": table5(results),
+        "pretraining.csv": pretraining(results),
+        "table6.csv": table6(results),
+    }
     paths = []
     for name, table in tables.items():
         with whole_file(folder / name) as part:
