@@ -62,12 +62,14 @@ def collect(results: Path, book: Path) -> list[Path]:
     copies, lines, last = [], [], None
     for path in sorted(results.glob("*/*/*/seed-*.ipynb"), key=_order):
         dataset, study, point, seed = path.relative_to(results).with_suffix("").parts
+        named = study.replace("-", " ")
         if study != last:
-            lines.append(f"\n## {study.replace('-', ' ').capitalize()}\n\n")
+            lines.append(f"\n## {named.capitalize()}\n\n")
             last = study
         notebook = json.loads(path.read_text(encoding="utf-8"))
         check_finished(notebook, path)
-        title = f"{point} on {dataset}, {seed.replace('-', ' ')}"
+        kind = "" if study == "scaling" else f", {named}"
+        title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
         copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(json.dumps(titled(notebook, title)), encoding="utf-8")

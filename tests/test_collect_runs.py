@@ -35,6 +35,20 @@ def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()
 
 
+def test_runs_are_grouped_by_study(tmp_path):
+    path = write_run(tmp_path / "results")
+    other = tmp_path / "results" / "pantomime-30" / "fine-tuning" / "RS-50"
+    other.mkdir(parents=True)
+    for file in path.parent.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    copies = collect_runs.collect(tmp_path / "results", tmp_path)
+    assert [copy.parent.name for copy in copies] == ["fine-tuning", "scaling"]
+    title = "RS-50, fine tuning on pantomime-30, seed 0"
+    index = (tmp_path / "runs" / "index.md").read_text()
+    assert f"- [{title}](fine-tuning/{copies[0].name})" in index
+    assert index.index("## Fine tuning") < index.index("## Scaling")
+
+
 def test_a_failed_run_stops_the_build(tmp_path):
     write_run(tmp_path / "results", exception=True)
     with pytest.raises(

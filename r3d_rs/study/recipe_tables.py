@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from r3d_rs.contrastive import recipe as contrastive
+from r3d_rs.study import record
 from r3d_rs.training import recipe as recipes
 
 
@@ -74,6 +76,44 @@ def schedule_figure() -> Figure:
     axes.plot(epochs, [float(rate(epoch * steps)) for epoch in epochs], color="black")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def contrastive_fields() -> pd.DataFrame:
+    """Return the fields of contrastive pre-training: the paper's or the code's, ours.
+
+    A dash is the same value at the pantomime scale.
+    """
+    paper, _ = contrastive.at_scale("r3d-rs-50", "kinetics-400")
+    small, _ = contrastive.at_scale("r3d-rs-50", "pantomime-20")
+    changed = recipes.difference(paper, small)
+    rows = {
+        name: (_text(value), _text(changed[name][1]) if name in changed else "-")
+        for name, value in dataclasses.asdict(paper).items()
+    }
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["paper or published code", "pantomime scale"]
+    )
+
+
+def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
+    """Draw loss and accuracy of the pre-training of every record, one line a run."""
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for run in record.find(results, dataset, "contrastive"):
+        experiment, history = run["experiment"], run["parent"]["history"]
+        for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+            axes.plot(
+                history["epoch"],
+                history[name],
+                linewidth=1,
+                label=f"{experiment['point']}, seed {experiment['seed']}",
+            )
+    for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+        axes.set(xlabel="epoch", title=name, xlim=(0, None), ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+    if panels[1].lines:
+        panels[1].legend(frameon=False, fontsize=7)
     return figure
 
 
