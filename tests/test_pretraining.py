@@ -138,7 +138,7 @@ def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
     with pytest.raises(transfer.TransferError) as error:
         transfer.transfer(transfer.weights_of(source, "the other"), target)
     message = str(error.value)
-    assert message.startswith("the other does not fit r3d_rs_50: missing: stem_conv2/")
+    assert message.startswith("the other does not fit r3d_rs_50: missing: stem_conv2, ")
     assert "of another shape: " in message
     assert "stem_conv1/kernel is (5, 7, 7, 3, 8) and should be (5, 3, 3, 3, 4)" in (
         message

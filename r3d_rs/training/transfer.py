@@ -63,8 +63,8 @@ def transfer(weights: Weights, network: keras.Model) -> Transfer:
         network: a built model of `models.build`.
 
     Raises:
-        TransferError: listing the variables that are missing, surplus or of another
-            shape; then nothing is changed.
+        TransferError: listing the layers that are missing or surplus and the variables
+            of another shape; then nothing is changed.
     """
 
     def is_new(path):
@@ -81,8 +81,8 @@ def transfer(weights: Weights, network: keras.Model) -> Transfer:
     problems = [
         f"{kind}: {', '.join(found)}"
         for kind, found in (
-            ("missing", sorted(wanted - given)),
-            ("surplus", sorted(given - wanted)),
+            ("missing", _layers(own, wanted - given)),
+            ("surplus", _layers(weights.values, given - wanted)),
             ("of another shape", shapes),
         )
         if found
@@ -97,3 +97,19 @@ def transfer(weights: Weights, network: keras.Model) -> Transfer:
         tuple(path for path in own if path in wanted),
         tuple(path for path in own if path not in wanted),
     )
+
+
+def _layers(paths, chosen: set[str]) -> list[str]:
+    """Name the layers of some variables, a block only once where all of it is chosen.
+
+    Args:
+        paths: of all variables, in the order of the layers.
+        chosen: paths of those that are named.
+    """
+    partly = {path.split("/")[0] for path in paths if path not in chosen}
+    layers = {}
+    for path in paths:
+        if path in chosen:
+            block = path.split("/")[0]
+            layers[path.rpartition("/")[0] if block in partly else block] = None
+    return list(layers)

@@ -1,0 +1,152 @@
+"""A run of Table 6 from its parameters to its record."""
+
+import dataclasses
+
+import pytest
+
+from r3d_rs.contrastive import recipe as recipes
+from r3d_rs.data import datasets
+from r3d_rs.models.model_garden import CheckpointMismatch
+from r3d_rs.study import contrastive, record, tables
+from r3d_rs.training import transfer
+from tests.test_model_garden import official_values, write_objects
+from tests.tiny import write_videos
+
+SMALL = {
+    "width": 0.125,
+    "span": 4,
+    "size": 16,
+    "eval_size": 16,
+    "batch_size": 4,
+    "temporal_views": 2,
+    "spatial_views": 1,
+    "learning_rate": 0.01,
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write_videos(folder / "kinetics-400", {"train": 8, "validate": 6})
+    datasets.prepare("kinetics-400", folder, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small():
+    """Networks, clips and batches that are tiny."""
+    full = recipes.at_scale
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            recipes,
+            "at_scale",
+            lambda *arguments: tuple(
+                dataclasses.replace(recipe, **SMALL) for recipe in full(*arguments)
+            ),
+        )
+        yield
+
+
+def start(folder, **options):
+    return contrastive.checked(
+        **{
+            "point": "RS-50",
+            "dataset": "kinetics-400",
+            "seed": 0,
+            "epochs": 2,
+            "linear_epochs": 1,
+            "results": str(folder / "results"),
+            "checkpoints": str(folder / "checkpoints"),
+            "data_dir": str(folder),
+        }
+        | options
+    )
+
+
+def finish(this):
+    data = this.linear.load_data()
+    history = this.pretrain(data)
+    this.linear.train(data)
+    path = this.write_record(this.linear.evaluate(data))
+    return history, path, record.read(path)
+
+
+@pytest.fixture(scope="module")
+def finished(folder):
+    this = start(folder)
+    return this, *finish(this)
+
+
+def test_the_record_has_both_recipes_and_histories(finished):
+    this, history, path, found = finished
+    assert path.parts[-4:] == ("kinetics-400", "contrastive", "RS-50", "seed-0.json")
+    assert found["recipe"]["frozen"] and found["history"]["epoch"] == [1]
+    parent = found["parent"]
+    assert parent["name"] == "kinetics-400/contrastive-pretraining/RS-50/seed-0"
+    assert parent["recipe"]["temperature"] == 0.1
+    assert parent["history"]["loss"] == history["loss"].to_list()
+    assert parent["new"] == ["head/kernel", "head/bias"]
+    assert found["metrics"]["num_videos"] == 6
+    # The states of both go with the record; the networks stay.
+    for kept in (this.folder, this.linear.folder):
+        names = sorted(file.name for file in kept.iterdir())
+        assert names == [".lock", "log.csv", "model.keras", "run.json"]
+
+
+def test_the_pictures_are_drawn(finished):
+    this = finished[0]
+    data = this.linear.load_data()
+    assert len(this.sample_pairs(data, count=2).axes) >= 4
+    assert len(this.neighbors(data, queries=2, nearest=1).axes) >= 4
+    assert set(this.recipe_table().columns) == {"paper", "this run", ""}
+
+
+def test_a_backbone_that_was_kept_gives_the_evaluation_again(folder, finished):
+    this, _, _, found = finished
+    again = start(folder, backbone=str(this.folder))
+    history, path, other = finish(again)
+    assert history is None and path.parts[-3] == "linear-evaluation"
+    assert other["parent"]["weights_sha256"] == found["parent"]["weights_sha256"]
+    assert other["parent"]["recipe_hash"] == found["parent"]["recipe_hash"]
+    assert other["metrics"] == found["metrics"]
+
+
+def test_random_weights_are_evaluated(folder, finished):
+    _, path, found = finish(start(folder, backbone="untrained"))
+    assert path.parts[-3:-1] == ("linear-evaluation", "RS-50+untrained")
+    assert found["parent"]["name"] == "untrained"
+    other = start(folder, backbone="untrained", seed=1)
+    assert (
+        other.linear.parent.about["weights_sha256"]
+        != (found["parent"]["weights_sha256"])
+    )
+    row = tables.table6(folder / "results").set_index("point").loc["RS-50"]
+    assert row["kinetics_untrained_seeds"] == row["kinetics_seeds"] == "1"
+
+
+def test_a_released_backbone_is_evaluated(folder, tmp_path):
+    values = official_values()
+    prefix = write_objects(tmp_path / "r3d_1x", values)
+    this = start(folder, point="R3D-50", backbone=prefix)
+    assert this.linear.recipe.self_gating == "none"
+    first = this.linear.parent.weights.values["stem_conv1/kernel"]
+    assert (first == values["backbone/layer_with_weights-0/kernel"]).all()
+    _, path, found = finish(this)
+    assert path.parent.name == "R3D-50+r3d_1x-1"
+    assert found["parent"]["name"] == "r3d_1x-1"
+    with pytest.raises(CheckpointMismatch, match="layer_with_weights"):
+        start(folder, point="RS-50", backbone=prefix)
+
+
+def test_wrong_parameters_are_named(folder, finished, tmp_path):
+    for wrong, error, message in (
+        ({"point": "RS-300"}, ValueError, "point: received 'RS-300', allowed are R3D"),
+        ({"linear_epochs": -1}, ValueError, "linear_epochs: received -1"),
+        ({"backbone": str(tmp_path)}, FileNotFoundError, r"model\.keras is not there"),
+        ({"backbone": "absent"}, FileNotFoundError, "absent"),
+    ):
+        with pytest.raises(error, match=message):
+            start(folder, **wrong)
+    with pytest.raises(transfer.TransferError, match="missing: stage4_block7, stage4_"):
+        start(folder, point="RS-101", backbone=str(finished[0].folder))
