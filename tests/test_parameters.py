@@ -21,6 +21,18 @@ def test_names_of_ipython_and_imported_things_are_no_parameters():
     parameters.reject_unknown(namespace, parameters.of(function))
 
 
+def test_what_is_received_is_what_the_functions_take():
+    def other(*, seed, threads):
+        """Stand for what all runs have in common."""
+
+    namespace = {"point": "RS-50", "seed": 3, "threads": 2, "_": 1}
+    assert parameters.received(namespace, function, other) == {
+        "point": "RS-50",
+        "seed": 3,
+        "threads": 2,
+    }
+
+
 def test_every_unknown_parameter_is_named_with_its_value():
     message = (
         "received sede = 1, pont = 'RS-50'; this notebook's parameters are point, seed"

@@ -301,6 +301,60 @@ def test_table_2_counts_the_network_of_each_row(results, counts):
     assert table["RA"] == table["RS-200@f48"] == by_network["r3d-rs-200", 24]
 
 
+def write_study(results, study, top1, point="RS-50", dataset="pantomime-20"):
+    """Write one record for each accuracy."""
+    for seed, value in enumerate(top1):
+        run = made_up(point, seed=seed, top1=value)
+        run["experiment"] |= {"study": study, "dataset": dataset}
+        record.write(run, results)
+
+
+def test_table_5_has_our_kinetics_runs_alone(results):
+    point = "RS-200@f48"
+    write_study(results, "fine-tuning", [0.83], point, "kinetics-400")
+    table = tables.table5(results)
+    own = table[~table["quoted"]].set_index("dataset")
+    assert own["paper_top1"].to_list() == [83.5, 84.3]
+    assert own.loc["Kinetics-400", "kinetics_top1"] == 83.0
+    assert own.loc["Kinetics-600", "kinetics_top1"] == "not run"
+    assert table[table["quoted"]]["kinetics_top1"].isna().all()
+    assert own["exact_gmacs"].notna().all()
+
+
+def test_fine_tuning_is_compared_with_as_long_from_scratch(results):
+    assert tables.pretraining(results).empty
+    write_study(results, "scaling", [0.9, 0.92])
+    assert tables.pretraining(results).empty
+    write_study(results, "fine-tuning", [0.7, 0.72, 0.74])
+    [row] = tables.pretraining(results).to_dict("records")
+    assert (row["network"], row["dataset"]) == ("RS-50", "pantomime-20")
+    assert row["pre-trained and fine-tuned"].startswith("72.0 (")
+    assert row["from scratch, as long"] == row["difference"] == "not run"
+    assert row["from scratch, in full"].endswith("2 seeds)")
+    write_study(results, "from-scratch", [0.5, 0.52, 0.54])
+    [row] = tables.pretraining(results).to_dict("records")
+    assert row["difference"].startswith("+20.0, +15.5 to +24.5 (3 and 3 seeds)")
+
+
+def test_table_6_sets_random_weights_beside_the_trained(results):
+    write_study(results, "contrastive", [0.5, 0.6])
+    write_study(results, "linear-evaluation", [0.2], "RS-50+untrained")
+    table = tables.table6(results).set_index("point")
+    assert table.loc["RS-270", "paper_top1"] == 67.5
+    assert np.isnan(table.loc["R3D-50", "paper_top1"])
+    row = table.loc["RS-50"]
+    assert (row["pantomime_top1"], row["pantomime_untrained_top1"]) == (55.0, 20.0)
+    assert row["kinetics_top1"] == table.loc["RS-101", "pantomime_top1"] == "not run"
+
+
+def test_the_parents_recipe_tells_runs_apart():
+    runs = [made_up(seed=seed) | {"parent": {"name": "a run"}} for seed in (0, 1)]
+    assert record.summarize(runs).seeds == 2
+    runs[1]["parent"] = {"name": "a run", "recipe_hash": "1" * 64}
+    with pytest.raises(ValueError, match="recipes differ: parent is 'none' and '111"):
+        record.summarize(runs)
+
+
 def test_without_counts_the_tables_say_how_to_make_them(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m r3d_rs\.study\.exact"):
         tables.build(tmp_path)
@@ -312,13 +366,16 @@ def test_tables_and_figures_are_the_same_bytes_every_time(results):
     assert [path.relative_to(results).as_posix() for path in paths] == [
         "tables/table2.csv",
         "tables/table3.csv",
+        "tables/table5.csv",
+        "tables/pretraining.csv",
+        "tables/table6.csv",
         "figures/figure2.svg",
         "figures/figure2.png",
     ]
     before = [path.read_bytes() for path in paths]
     again = [*tables.build(results), *figures.build(results)]
     assert [path.read_bytes() for path in again] == before
-    assert len(files(results)) == 6
+    assert len(files(results)) == 9
 
 
 def texts(axes):

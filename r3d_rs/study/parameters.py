@@ -17,12 +17,13 @@ LITERALS = (str, bytes, bool, int, float, complex, list, tuple, dict, set, type(
 
 def of(*functions: Callable) -> tuple[str, ...]:
     """Return the names of functions' keyword parameters, which are a notebook's too."""
-    return tuple(
+    names = [
         name
         for function in functions
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind == parameter.KEYWORD_ONLY
-    )
+    ]
+    return tuple(dict.fromkeys(names))
 
 
 def reject_unknown(namespace: dict, allowed: Iterable[str]) -> None:
@@ -50,6 +51,21 @@ def reject_unknown(namespace: dict, allowed: Iterable[str]) -> None:
             f"unknown parameter: received {received}; "
             f"this notebook's parameters are {', '.join(allowed)}"
         )
+
+
+def received(namespace: dict, *functions: Callable) -> dict:
+    """Return the parameters of a notebook that are those of functions.
+
+    Args:
+        namespace: the notebook's `globals()`, before it has set anything of its own.
+        functions: whose keyword parameters the notebook's are.
+
+    Raises:
+        ValueError: as `reject_unknown` does.
+    """
+    names = of(*functions)
+    reject_unknown(namespace, names)
+    return {name: namespace[name] for name in names}
 
 
 def check(
