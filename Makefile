@@ -9,8 +9,6 @@ BEAM := .venv-beam
 # The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
 POINT ?= RS-50
 SEED ?= 0
-RECORD := results/pantomime-20/scaling/$(POINT)/seed-$(SEED)
-RUNNING := build/runs/scaling-$(POINT)-seed-$(SEED).ipynb
 
 .PHONY: help study prepare point tables test test-beam book serve lint lock clean
 
@@ -42,13 +40,8 @@ study: point
 prepare: $(READY)
 	$(BIN)/python -m r3d_rs data prepare pantomime-20
 
-# The notebook runs under build/ and is copied to results/ once it has succeeded, so a
-# failed run leaves nothing there.
 point: prepare
-	mkdir -p $(dir $(RUNNING)) $(dir $(RECORD))
-	$(BIN)/papermill --log-output --no-progress-bar notebooks/scaling.ipynb \
-	  $(RUNNING) -p point $(POINT) -p dataset pantomime -p seed $(SEED)
-	$(BIN)/python -m r3d_rs.study.executed $(RUNNING) $(RECORD).ipynb
+	$(BIN)/python -m r3d_rs run scaling/$(POINT) --seed $(SEED)
 
 tables: $(READY)
 	$(BIN)/python -m r3d_rs tables

@@ -109,24 +109,30 @@ def print_report(report, evaluated: str) -> None:
         print(f"  broken: {text}")
 
 
-def points(arguments) -> None:
-    """List the points with the paper's number and the runs there are."""
-    from r3d_rs.study import experiments, record
+def overview(arguments) -> None:
+    """List every experiment with the paper's number, ours and its status."""
+    from r3d_rs.study import registry
 
-    runs = record.find(Path(arguments.results))
-    print(f"{'point':<12} {'paper top-1':>11}  runs (dataset: seeds)")
-    for name, point in experiments.SCALING.items():
-        seeds = {}
-        for run in runs:
-            experiment = run["experiment"]
-            if experiment["point"] == name:
-                seeds.setdefault(experiment["dataset"], []).append(experiment["seed"])
-        done = "; ".join(
-            f"{dataset}: {', '.join(map(str, sorted(numbers)))}"
-            for dataset, numbers in seeds.items()
+    table = registry.overview(Path(arguments.results), Path(arguments.checkpoints))
+    for column in ("experiment", "dataset"):
+        table = table[table[column].str.startswith(getattr(arguments, column))]
+    print(table.to_string(index=False) if len(table) else "no such experiment")
+
+
+def run(arguments) -> None:
+    """Run one experiment by papermill, and keep its executed notebook."""
+    from r3d_rs.study import engine
+
+    print(
+        engine.run(
+            arguments.experiment,
+            arguments.dataset,
+            arguments.seed,
+            results=arguments.results,
+            checkpoints=arguments.checkpoints,
+            parameters=dict(pair.split("=", 1) for pair in arguments.parameter),
         )
-        paper = "not given" if point.paper_top1 is None else point.paper_top1
-        print(f"{name:<12} {paper:>11}  {done or 'not run'}")
+    )
 
 
 def tables(arguments) -> None:
@@ -183,9 +189,25 @@ def parser() -> argparse.ArgumentParser:
         if function is prepare:
             add_prepare_options(action)
 
-    command = commands.add_parser("list", help=points.__doc__)
-    command.add_argument("--results", default="results")
-    command.set_defaults(command=points)
+    command = commands.add_parser("list", help=overview.__doc__)
+    command.add_argument("experiment", nargs="?", default="", help="how names begin")
+    command.add_argument("--dataset", default="", help="how its name begins")
+    add_folders(command)
+    command.set_defaults(command=overview)
+
+    command = commands.add_parser("run", help=run.__doc__)
+    command.add_argument("experiment", help="a name that `list` prints")
+    command.add_argument("--dataset", default="pantomime-20")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the notebook, such as threads=1",
+    )
+    add_folders(command)
+    command.set_defaults(command=run)
 
     command = commands.add_parser("probes", help=probes.__doc__)
     command.add_argument("--dataset", default="pantomime-20")
@@ -206,6 +228,14 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=tables)
     return top
+
+
+def add_folders(command: argparse.ArgumentParser) -> None:
+    """Add where records and checkpoints are."""
+    command.add_argument("--results", default="results", help="folder of the records")
+    command.add_argument(
+        "--checkpoints", default="build/checkpoints", help="folder of the checkpoints"
+    )
 
 
 def add_prepare_options(action: argparse.ArgumentParser) -> None:

@@ -95,12 +95,14 @@ def test_the_data_page_has_every_class_moving_and_its_tables():
 def test_the_recipe_page_has_table_2_the_fields_and_the_schedule():
     html = page("recipe")
     assert html.find("article").find("img")
-    table2, changes, fields, trials = (t.get_text() for t in html.find_all("table"))
+    table2, changes, fields, trials, discarded = (
+        t.get_text() for t in html.find_all("table")
+    )
     for row in ["baseline", *TABLE_2]:
         assert row in table2
         assert row == "baseline" or row in changes
     assert "ema_decay" in fields
-    assert "adamw" in trials
+    assert "adamw" in trials and "adamw" in discarded
 
 
 def test_the_scaling_page_has_figure_2_the_steps_and_table_3():
@@ -112,9 +114,22 @@ def test_the_scaling_page_has_figure_2_the_steps_and_table_3():
     assert "121,552,688" in table3 or "121.6" in table3
 
 
+def test_the_pages_of_tables_5_and_6_have_the_papers_numbers_beside_ours():
+    table5, compared = (t.get_text() for t in page("pretraining").find_all("table"))
+    assert "83.5" in table5 and "not run" in table5
+    assert "from scratch, as long" in compared
+    html = page("contrastive")
+    table6, fields = (table.get_text() for table in html.find_all("table"))
+    assert "67.5" in table6 and "not run" in table6
+    assert "projection_width" in fields
+    assert html.find("article").find("img")
+
+
 def test_every_copied_run_is_a_page_with_its_pictures():
-    runs = [name for name in pages() if name.startswith("runs/scaling/")]
-    copies = (HTML.parents[1] / "runs" / "scaling").glob("*.ipynb")
+    runs = [
+        name for name in pages() if name.startswith("runs/") and name != "runs/index"
+    ]
+    copies = (HTML.parents[1] / "runs").glob("*/*.ipynb")
     assert sorted(Path(name).name for name in runs) == sorted(c.stem for c in copies)
     for name in runs:
         assert page(name).find("article").find("img"), name

@@ -44,9 +44,13 @@ def fields() -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def trials(results: Path) -> pd.DataFrame:
-    """Return what was tried for the pantomime scale: seeds' accuracies by setting."""
-    rows = pd.read_csv(Path(results) / "pantomime-20" / "trials.csv")
+def trials(path: Path | str) -> pd.DataFrame:
+    """Return what was tried for the pantomime scale: seeds' accuracies by setting.
+
+    Args:
+        path: a CSV file with one row a run.
+    """
+    rows = pd.read_csv(path)
     settings = [
         *("point", "epochs", "optimizer", "learning_rate"),
         *("batch_size", "dropout"),

@@ -200,6 +200,20 @@ def summarize(records: Sequence[dict]) -> Summary | None:
     return Summary(mean, low, high, len(top1), "t over seeds")
 
 
+def described(records: Sequence[dict]) -> str:
+    """Describe the video top-1 of one point in per cent, "" where there is no record.
+
+    Raises:
+        ValueError: as `summarize` does.
+    """
+    summary = summarize(records)
+    if summary is None:
+        return ""
+    mean, low, high = (100 * x for x in (summary.mean, summary.low, summary.high))
+    plural = "" if summary.seeds == 1 else "s"
+    return f"{mean:.1f} ({low:.1f} to {high:.1f}, {summary.seeds} seed{plural})"
+
+
 def _check_same_recipe(a: dict, b: dict) -> None:
     parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
     if a["recipe_hash"] == b["recipe_hash"] and parents[0] == parents[1]:

@@ -109,6 +109,10 @@ def pretraining(results: Path) -> pd.DataFrame:
         One row for each network and dataset with records of one of the two, with the
         difference of the means over seeds and its interval.
     """
+
+    def cell(runs):
+        return record.described(runs) or NOT_RUN
+
     found = {}
     for run in record.find(results):
         experiment = run["experiment"]
@@ -128,12 +132,12 @@ def pretraining(results: Path) -> pd.DataFrame:
             {
                 "network": point,
                 "dataset": dataset,
-                "pre-trained and fine-tuned": _mean(studies.get("fine-tuning")),
-                "from scratch, as long": _mean(studies.get("from-scratch")),
+                "pre-trained and fine-tuned": cell(studies.get("fine-tuning", [])),
+                "from scratch, as long": cell(studies.get("from-scratch", [])),
                 "difference": claims.ours(
                     top1.get("from-scratch"), top1.get("fine-tuning")
                 ),
-                "from scratch, in full": _mean(studies.get("scaling")),
+                "from scratch, in full": cell(studies.get("scaling", [])),
             }
         )
     names = [
@@ -141,16 +145,6 @@ def pretraining(results: Path) -> pd.DataFrame:
         *("from scratch, as long", "difference", "from scratch, in full"),
     ]
     return pd.DataFrame(rows, columns=names)
-
-
-def _mean(runs: list[dict] | None) -> str:
-    """Describe the accuracy of a point's runs in a cell."""
-    summary = record.summarize(runs or [])
-    if summary is None:
-        return NOT_RUN
-    plural = "" if summary.seeds == 1 else "s"
-    mean, low, high = (100 * x for x in (summary.mean, summary.low, summary.high))
-    return f"{mean:.1f} ({low:.1f} to {high:.1f}, {summary.seeds} seed{plural})"
 
 
 def table6(results: Path) -> pd.DataFrame:

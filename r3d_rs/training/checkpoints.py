@@ -142,6 +142,16 @@ class Checkpoints:
             path.unlink()
 
 
+def is_running(folder: Path) -> bool:
+    """Say whether a process has the folder of a run."""
+    with (Path(folder) / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def remove(folder: Path) -> None:
     """Remove a finished run's states; `run.json` and `log.csv` stay."""
     for path in Path(folder).glob("epoch-*.npz"):

@@ -1,0 +1,71 @@
+"""Running one experiment: papermill executes its notebook in a process of its own."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from r3d_rs.data import datasets
+from r3d_rs.study import executed, record, registry
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+#: Folder of notebooks that are being executed, or have failed.
+RUNNING = Path("build/runs")
+
+
+def run(
+    name: str,
+    dataset: str,
+    seed: int,
+    *,
+    results: str | Path = "results",
+    checkpoints: str | Path = "build/checkpoints",
+    parameters: Mapping[str, str] | None = None,
+) -> Path:
+    """Run an experiment, and keep its executed notebook beside its record.
+
+    Args:
+        name: of `registry.everything`.
+        dataset: to run on.
+        seed: of everything random.
+        results: folder of the records.
+        checkpoints: folder of the runs' states and networks.
+        parameters: further ones of the notebook.
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: naming the experiment or the dataset and those allowed.
+        FileNotFoundError: when there is no checkout with the notebooks.
+        ChildProcessError: when the run failed, naming its executed notebook.
+    """
+    experiment = registry.get(name)
+    dataset = datasets.canonical_name(dataset)
+    if dataset not in experiment.datasets:
+        raise ValueError(
+            f"parameter dataset: received {dataset!r} for {name}, allowed are"
+            f" {', '.join(experiment.datasets)}"
+        )
+    notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
+    if not notebook.is_file():
+        raise FileNotFoundError(f"{notebook} is not there: a run needs a checkout")
+    target = record.path(results, dataset, experiment.study, experiment.point, seed)
+    output = RUNNING / target.relative_to(results).with_suffix(".ipynb")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    received = {
+        **experiment.received(dataset, seed, checkpoints),
+        "results": str(results),
+        "checkpoints": str(checkpoints),
+        **(parameters or {}),
+    }
+    options = [
+        part for key, value in received.items() for part in ("-p", key, str(value))
+    ]
+    command = [sys.executable, "-m", "papermill", "--log-output", "--no-progress-bar"]
+    done = subprocess.run([*command, notebook, output, *options])
+    if done.returncode:
+        raise ChildProcessError(f"{name} on {dataset}, seed {seed}, failed: {output}")
+    executed.keep(output, target.with_suffix(".ipynb"))
+    return target

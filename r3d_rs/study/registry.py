@@ -1,0 +1,214 @@
+"""Every experiment of the paper by name, and what runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs import paper
+from r3d_rs.study import contrastive, experiments, record
+from r3d_rs.training import checkpoints
+
+#: The paper's datasets and ours that play their parts.
+FIRST, SECOND = ("pantomime-20", "kinetics-400"), ("pantomime-30", "kinetics-600")
+WEB = ("pantomime-web", "web-video-text")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of a table or one point of a figure.
+
+    Args:
+        study: kind of run, the folder of its records.
+        point: name within the study.
+        notebook: that runs it, without its ending.
+        parameters: of the notebook, besides dataset and seed.
+        datasets: that it is meant for, the small ones first.
+        paper: top-1 by dataset, per cent, where the paper gives it.
+        source: of these in the paper, "" where it gives none.
+        parents: the dataset of the pre-training that it starts from, by its own.
+    """
+
+    study: str
+    point: str
+    notebook: str
+    parameters: Mapping[str, str]
+    datasets: tuple[str, ...]
+    paper: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+    parents: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Study and point, such as "scaling/RS-50"."""
+        return f"{self.study}/{self.point}"
+
+    def received(self, dataset: str, seed: int, folder: str | Path) -> dict:
+        """Return the notebook's parameters for a run.
+
+        Args:
+            dataset: to run on.
+            seed: of everything random.
+            folder: of the runs' checkpoints, where a parent is.
+        """
+        values = {**self.parameters, "dataset": dataset, "seed": seed}
+        if self.parents:
+            parent = Path(folder) / self.parents[dataset] / "pre-training" / self.point
+            values["parent"] = str(parent / f"seed-{seed}")
+        return values
+
+
+def _scaling() -> list[Experiment]:
+    fourth = paper.table(4).dropna(subset="point").set_index("point")
+    found = []
+    for point in experiments.SCALING.values():
+        numbers, sources, datasets = {}, [], FIRST
+        if point.paper_top1 is not None:
+            numbers["kinetics-400"] = point.paper_top1
+            sources.append(point.source)
+        if point.name in fourth.index:
+            numbers["kinetics-600"] = float(fourth.loc[point.name, "top1"])
+            sources.append(fourth.loc[point.name, "source"])
+            datasets = FIRST + SECOND
+        found.append(
+            Experiment(
+                "scaling",
+                point.name,
+                "scaling",
+                {"point": point.name},
+                datasets,
+                numbers,
+                "; ".join(sources),
+            )
+        )
+    return found
+
+
+def _ablation() -> list[Experiment]:
+    return [
+        Experiment(
+            "ablation",
+            row.row,
+            "ablation",
+            {"row": row.row},
+            FIRST,
+            {"kinetics-400": row.top1},
+            row.source,
+        )
+        for row in paper.table(2).itertuples()
+    ]
+
+
+def _pretraining() -> list[Experiment]:
+    rows = paper.table(5).dropna(subset="point").set_index("dataset")
+    papers = {name: f"{name[0].upper()}{name[1:]}" for name in (FIRST[1], SECOND[1])}
+    found = []
+    for point in ("RS-50", "RS-200@f48"):
+        own = point == "RS-200@f48"
+        numbers = {d: float(rows.loc[title, "top1"]) for d, title in papers.items()}
+        tuned = FIRST + SECOND
+        stages = {
+            "pre-training": ("pre-train", WEB),
+            "fine-tuning": ("fine-tune", tuned),
+            "from-scratch": ("scratch", tuned),
+        }
+        for study, (stage, datasets) in stages.items():
+            told = own and study == "fine-tuning"
+            found.append(
+                Experiment(
+                    study,
+                    point,
+                    "pretraining",
+                    {"stage": stage, "point": point},
+                    datasets,
+                    numbers if told else {},
+                    "; ".join(rows["source"]) if told else "",
+                    {d: WEB[d.startswith("kinetics")] for d in tuned}
+                    if study == "fine-tuning"
+                    else {},
+                )
+            )
+    return found
+
+
+def _contrastive() -> list[Experiment]:
+    rows = paper.table(6).set_index("point")
+    found = []
+    for point in contrastive.POINTS:
+        told = point in rows.index
+        found += [
+            Experiment(
+                "contrastive",
+                point,
+                "contrastive",
+                {"point": point},
+                FIRST,
+                {"kinetics-400": float(rows.loc[point, "top1"])} if told else {},
+                rows.loc[point, "source"] if told else "",
+            ),
+            Experiment(
+                "linear-evaluation",
+                f"{point}+untrained",
+                "contrastive",
+                {"point": point, "backbone": contrastive.UNTRAINED},
+                FIRST,
+            ),
+        ]
+    return found
+
+
+def everything() -> dict[str, Experiment]:
+    """Return all experiments by name: Figures 1 and 2, Tables 2 to 6."""
+    found = [*_scaling(), *_ablation(), *_pretraining(), *_contrastive()]
+    return {experiment.name: experiment for experiment in found}
+
+
+def get(name: str) -> Experiment:
+    """Return an experiment.
+
+    Raises:
+        ValueError: naming the experiment and those there are.
+    """
+    found = everything()
+    if name not in found:
+        raise ValueError(
+            f"experiment: received {name!r}, allowed are {', '.join(found)}"
+        )
+    return found[name]
+
+
+def overview(results: Path, folder: Path) -> pd.DataFrame:
+    """List every experiment on every dataset, with the paper's number and ours.
+
+    Args:
+        results: folder of the records.
+        folder: of the runs' checkpoints, which tells what is running.
+
+    Returns:
+        Columns experiment, dataset, paper, ours (per cent; means over seeds with their
+        95 % intervals) and status.
+    """
+    rows = []
+    for experiment in everything().values():
+        for dataset in experiment.datasets:
+            place = (dataset, experiment.study, experiment.point)
+            runs = record.find(results, *place)
+            own = Path(folder).joinpath(*place)
+            running = [
+                path.parent.name
+                for path in sorted(own.glob("seed-*/.lock"))
+                if checkpoints.is_running(path.parent)
+            ]
+            status = [f"{len(runs)} seeds"] if runs else []
+            status += [f"{seed} running" for seed in running]
+            rows.append(
+                {
+                    "experiment": experiment.name,
+                    "dataset": dataset,
+                    "paper": experiment.paper.get(dataset, "-"),
+                    "ours": record.described(runs) or "-",
+                    "status": ", ".join(status) or "not run",
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,101 @@
+"""The experiments by name, and what runs one."""
+
+import fcntl
+import subprocess
+import sys
+
+import pytest
+
+from r3d_rs import paper
+from r3d_rs.data.datasets import DATASETS
+from r3d_rs.study import contrastive, engine, parameters, pretraining, registry, run
+
+FUNCTIONS = {
+    "scaling": run.scaling,
+    "ablation": run.ablation,
+    "pretraining": pretraining.checked,
+    "contrastive": contrastive.checked,
+}
+
+
+def test_every_row_and_point_of_the_paper_is_there():
+    found = registry.everything()
+    expected = {f"scaling/{name}" for name in paper.figure(2)["point"]}
+    expected |= {f"ablation/{name}" for name in paper.table(2)["row"]}
+    expected |= {f"contrastive/{name}" for name in paper.table(6)["point"]}
+    assert expected <= set(found)
+    for table, dataset in ((4, "kinetics-600"), (6, "kinetics-400")):
+        study = "scaling" if table == 4 else "contrastive"
+        for row in paper.table(table).dropna(subset="point").itertuples():
+            experiment = found[f"{study}/{row.point}"]
+            assert experiment.paper[dataset] == row.top1
+            assert row.source in experiment.source
+    tuned = found["fine-tuning/RS-200@f48"]
+    assert tuned.paper == {"kinetics-400": 83.5, "kinetics-600": 84.3}
+
+
+def test_an_experiments_notebook_takes_its_parameters():
+    for experiment in registry.everything().values():
+        allowed = parameters.of(FUNCTIONS[experiment.notebook], run.checked)
+        for dataset in experiment.datasets:
+            assert dataset in DATASETS
+            assert set(experiment.received(dataset, 1, "build")) <= set(allowed)
+
+
+def test_a_run_is_of_the_study_and_point_that_the_registry_says(tmp_path):
+    options = {"seed": 0, "dataset": "pantomime-20"}
+    for name in ("scaling/R3D-50", "ablation/SE", "from-scratch/RS-50"):
+        experiment = registry.get(name)
+        function = FUNCTIONS[experiment.notebook]
+        this = function(**{**experiment.parameters, **options})
+        assert (this.study, this.point) == (experiment.study, experiment.point)
+    for name in ("contrastive/R3D-50", "linear-evaluation/R3D-50+untrained"):
+        experiment = registry.get(name)
+        this = contrastive.checked(**{**experiment.parameters, **options}).linear
+        assert (this.study, this.point) == (experiment.study, experiment.point)
+
+
+def test_fine_tuning_starts_from_the_same_seed_of_its_scale():
+    experiment = registry.get("fine-tuning/RS-50")
+    for dataset, web in (
+        ("pantomime-30", "pantomime-web"),
+        ("kinetics-400", "web-video-text"),
+    ):
+        received = experiment.received(dataset, 2, "there")
+        assert received["parent"] == f"there/{web}/pre-training/RS-50/seed-2"
+
+
+def test_the_list_says_what_is_running(tmp_path):
+    folder = tmp_path / "pantomime-20" / "scaling" / "RS-50" / "seed-3"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        table = registry.overview(tmp_path / "results", tmp_path)
+    status = table.set_index(["experiment", "dataset"])["status"]
+    assert status["scaling/RS-50", "pantomime-20"] == "seed-3 running"
+    assert status["scaling/RS-50", "kinetics-400"] == "not run"
+    table = registry.overview(tmp_path / "results", tmp_path)
+    assert set(table["status"]) == {"not run"}
+
+
+def test_a_wrong_experiment_is_named(tmp_path):
+    with pytest.raises(ValueError, match="received 'scaling/RS-51', allowed are scal"):
+        engine.run("scaling/RS-51", "pantomime", 0)
+    with pytest.raises(ValueError, match="'ucf101' for ablation/SE, allowed are pant"):
+        engine.run("ablation/SE", "ucf101", 0)
+
+
+def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
+    command = [sys.executable, "-m", "r3d_rs", "run", "scaling/RS-50"]
+    options = ["--dataset", "kinetics-400", "-p", f"data_dir={tmp_path}"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    message = done.stderr.strip().splitlines()[-1]
+    notebook = "build/runs/kinetics-400/scaling/RS-50/seed-0.ipynb"
+    assert message == (
+        f"ChildProcessError: scaling/RS-50 on kinetics-400, seed 0, failed: {notebook}"
+    )
+    assert "is not prepared" in (tmp_path / notebook).read_text()
+    assert not (tmp_path / "results").exists()
