@@ -119,7 +119,8 @@ def test_the_pages_of_tables_5_and_6_have_the_papers_numbers_beside_ours():
     assert "83.5" in table5 and "not run" in table5
     assert "from scratch, as long" in compared
     html = page("contrastive")
-    table6, fields = (table.get_text() for table in html.find_all("table"))
+    table6, trials, fields = (table.get_text() for table in html.find_all("table"))
+    assert "lars" in trials
     assert "67.5" in table6 and "not run" in table6
     assert "projection_width" in fields
     assert html.find("article").find("img")

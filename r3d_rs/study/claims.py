@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from r3d_rs.study import experiments, record
+from r3d_rs.study import comparison, experiments, record
 
 
 @dataclass(frozen=True)
@@ -42,22 +40,22 @@ def scaling_steps(results: Path, dataset: str = "pantomime-20") -> pd.DataFrame:
         dataset: whose records are ours.
 
     Returns:
-        One row a step, in points of top-1 accuracy; ours is the difference of the means
-        over seeds with its 95 % interval.
+        One row a step, in points of top-1 accuracy; ours is the mean difference with
+        its 95 % interval over seeds and videos.
     """
-    top1 = {}
-    for run in record.find(results):
-        experiment = run["experiment"]
-        if (experiment["dataset"], experiment["study"]) == (dataset, "scaling"):
-            values = top1.setdefault(experiment["point"], [])
-            values.append(100 * run["metrics"]["video_top1"])
+
+    def runs(point):
+        return record.find(results, dataset, "scaling", point)
+
     rows = [
         {
             "step": step.text,
             "from": step.before,
             "to": step.after,
             "paper, Kinetics-400": _paper(step),
-            f"ours, {dataset}": ours(top1.get(step.before), top1.get(step.after)),
+            f"ours, {dataset}": comparison.described(
+                results, runs(step.before), runs(step.after)
+            ),
         }
         for step in SCALING
     ]
@@ -68,25 +66,3 @@ def _paper(step: Step) -> str:
     """Return the paper's difference, or say that it gives none."""
     pair = [experiments.point(name).paper_top1 for name in (step.before, step.after)]
     return "not given" if None in pair else f"{pair[1] - pair[0]:+.1f}"
-
-
-def ours(before: list[float] | None, after: list[float] | None) -> str:
-    """Describe a difference of means with its 95 % interval (Welch's t, over seeds).
-
-    Args:
-        before: accuracies of one point, one a seed, per cent; None if it is not run.
-        after: those of the other.
-    """
-    if not before or not after:
-        return "not run"
-    seeds = f"{len(before)} and {len(after)} seeds"
-    difference = np.mean(after) - np.mean(before)
-    if min(len(before), len(after)) < 2:
-        return f"{difference:+.1f}, no interval ({seeds})"
-    if np.ptp(before) == np.ptp(after) == 0:
-        low = high = difference
-    else:
-        low, high = stats.ttest_ind(
-            after, before, equal_var=False
-        ).confidence_interval()
-    return f"{difference:+.1f}, {low:+.1f} to {high:+.1f} ({seeds})"

@@ -37,6 +37,7 @@ def table2(path: Path | str) -> pd.DataFrame:
         "top-1, % (paper)": rows["paper_top1"],
         "step (paper)": rows["paper_delta"],
         "Pantomime top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "step (ours)": rows["pantomime_delta"],
         "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
     return pd.DataFrame(columns).set_axis(rows["row"]).rename_axis(None).map(_cell)

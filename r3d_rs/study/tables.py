@@ -4,12 +4,13 @@ Columns that begin with `paper_` are published, those with `exact_` are counted 
 networks, those with a dataset's name are measured in its runs. Accuracies are per cent.
 """
 
+import itertools
 from pathlib import Path
 
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import claims, exact, record
+from r3d_rs.study import comparison, exact, record
 from r3d_rs.whole import whole_file
 
 NOT_RUN = "not run"
@@ -21,7 +22,8 @@ DATASETS = {"pantomime": "pantomime-20", "kinetics": "kinetics-400"}
 def table2(results: Path) -> pd.DataFrame:
     """Return Table 2 with exact multiply-adds, and the accuracies of our rows.
 
-    Our columns are as in `table3`, from the records of the ablation study.
+    Our columns are as in `table3`, from the records of the ablation study; and
+    `<dataset>_delta`, the paired difference to the row above.
     """
     rows = paper.table(2)
     networks = [
@@ -38,6 +40,12 @@ def table2(results: Path) -> pd.DataFrame:
     for prefix, dataset in DATASETS.items():
         cells = [_measured(results, dataset, "ablation", row) for row in rows["row"]]
         columns |= _cells(prefix, cells)
+        runs = [record.find(results, dataset, "ablation", row) for row in rows["row"]]
+        steps = itertools.pairwise(runs)
+        columns[f"{prefix}_delta"] = [
+            "",
+            *(comparison.described(results, above, own) for above, own in steps),
+        ]
     return rows[["row", "model", "frames_span", *toggles]].assign(**columns)
 
 
@@ -107,7 +115,7 @@ def pretraining(results: Path) -> pd.DataFrame:
 
     Returns:
         One row for each network and dataset with records of one of the two, with the
-        difference of the means over seeds and its interval.
+        mean difference over seeds and videos and its interval.
     """
 
     def cell(runs):
@@ -124,18 +132,16 @@ def pretraining(results: Path) -> pd.DataFrame:
     for (dataset, point), studies in sorted(found.items()):
         if set(studies) == {"scaling"}:
             continue
-        top1 = {
-            study: [100 * run["metrics"]["video_top1"] for run in runs]
-            for study, runs in studies.items()
-        }
         rows.append(
             {
                 "network": point,
                 "dataset": dataset,
                 "pre-trained and fine-tuned": cell(studies.get("fine-tuning", [])),
                 "from scratch, as long": cell(studies.get("from-scratch", [])),
-                "difference": claims.ours(
-                    top1.get("from-scratch"), top1.get("fine-tuning")
+                "difference": comparison.described(
+                    results,
+                    studies.get("from-scratch", []),
+                    studies.get("fine-tuning", []),
                 ),
                 "from scratch, in full": cell(studies.get("scaling", [])),
             }
