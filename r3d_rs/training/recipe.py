@@ -226,7 +226,7 @@ PANTOMIME = {
 #: Pre-training and fine-tuning there. The paper's 4 epochs are of 70 million videos and
 #: would be few of some thousand; 6 epochs are to 50 what 10,000 steps are to the 73,500
 #: from scratch. The rate of pre-training is to Pantomime's what the paper's is to 0.8,
-#: that of fine-tuning is Pantomime's own: a sixteenth of it moves too little in 6 epochs.
+#: that of fine-tuning is Pantomime's own: a sixteenth moves too little in 6 epochs.
 PANTOMIME_PRETRAINING = {"learning_rate": 0.003, "epochs": 12}
 PANTOMIME_FINE_TUNING = {"learning_rate": 0.0015, "epochs": 6}
 #: Smallest share of a frame that a crop covers there: a figure is few pixels high.
