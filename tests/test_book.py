@@ -105,10 +105,11 @@ def test_the_recipe_page_has_table_2_the_fields_and_the_schedule():
     assert "adamw" in trials and "adamw" in discarded
 
 
-def test_the_scaling_page_has_figure_2_the_steps_and_table_3():
+def test_the_scaling_page_has_figure_2_the_steps_and_tables_3_and_4():
     html = page("scaling")
     assert html.find("article").find("img")
-    steps, table3 = (table.get_text() for table in html.find_all("table"))
+    steps, table3, table4 = (table.get_text() for table in html.find_all("table"))
+    assert "83.8" in table4 and "Kinetics-600" in table4
     assert "50 to 200 layers" in steps
     assert "R3D-RS-200" in table3
     assert "121,552,688" in table3 or "121.6" in table3

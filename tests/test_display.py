@@ -31,7 +31,7 @@ def test_an_accuracy_stands_with_its_interval_and_seeds(tmp_path):
     ]
     cells += ["61.27", "59.04", "63.5", "5", "t over seeds", "not run", "", "", "", ""]
     path.write_text(f"{','.join(head)}\n{','.join(cells)}\n")
-    row = display.table3(path).loc["R3D-50"]
+    row = display.from_scratch(path).loc["R3D-50"]
     assert row["FLOPs × views, B (paper)"] == "60×10×3"
     assert row["profiler FLOPs/2, G (ours)"] == "59.50"
     assert row["Pantomime top-1, % (ours)"] == "61.3 (59.0 to 63.5, 5 seeds)"

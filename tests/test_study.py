@@ -262,7 +262,7 @@ def results(tmp_path, counts):
 
 
 def test_table_3_without_runs_says_so(results):
-    table = tables.table3(results)
+    table = tables.from_scratch(results)
     for column in ("pantomime_top1", "kinetics_top1"):
         assert table[column].isna().tolist() == [True] * 7 + [False] * 6
         assert set(table[column].dropna()) == {"not run"}
@@ -274,7 +274,7 @@ def test_table_3_with_runs(results):
         record.write(made_up(seed=seed, top1=top1), results)
     record.write(made_up("RS-101", top1=0.5, model="r3d-rs-101"), results)
     record.write(made_up("RS-200@f48", top1=0.6, model="r3d-rs-200"), results)
-    table = tables.table3(results).set_index("model")
+    table = tables.from_scratch(results).set_index("model")
     rs50 = table.loc["R3D-RS-50"]
     assert rs50["paper_top1"] == 78.2
     assert (rs50["exact_params_m"], rs50["exact_gmacs"]) == (2, 2)  # second in counts
@@ -286,6 +286,15 @@ def test_table_3_with_runs(results):
     assert table.loc["R3D-RS-101", "pantomime_interval"] == "Wilson over videos"
     # 48 frames without RandAugment is not this row.
     assert table.loc["R3D-RS-200 + RA (48↑)", "pantomime_top1"] == "not run"
+
+
+def test_table_4_is_of_600_classes_and_pantomime_30(results):
+    write_study(results, "scaling", [0.5, 0.6], "RS-200@f48", "pantomime-30")
+    table = tables.from_scratch(results, 4).set_index("point")
+    assert table.loc["RS-200@f48", "paper_top1"] == 83.8
+    assert table.loc["RS-200@f48", "pantomime_top1"] == 55.0
+    assert table.loc["RS-200", "pantomime_top1"] == "not run"
+    assert table.loc[["RS-200", "RS-200@f48"], "exact_params_m"].notna().all()
 
 
 def test_table_2_counts_the_network_of_each_row(results, counts):
@@ -371,6 +380,7 @@ def test_tables_and_figures_are_the_same_bytes_every_time(results):
     assert [path.relative_to(results).as_posix() for path in paths] == [
         "tables/table2.csv",
         "tables/table3.csv",
+        "tables/table4.csv",
         "tables/table5.csv",
         "tables/pretraining.csv",
         "tables/table6.csv",
@@ -380,7 +390,7 @@ def test_tables_and_figures_are_the_same_bytes_every_time(results):
     before = [path.read_bytes() for path in paths]
     again = [*tables.build(results), *figures.build(results)]
     assert [path.read_bytes() for path in again] == before
-    assert len(files(results)) == 9
+    assert len(files(results)) == 10
 
 
 def texts(axes):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs.study import experiments, record
+from r3d_rs.study.registry import FIRST, SECOND
 
 
 @dataclass(frozen=True)
@@ -16,19 +17,21 @@ class Item:
         name: its number and subject in the paper.
         exact: what can be settled without training and has been, "" for nothing.
         study: of the records that replicate its accuracies; None if it has none.
+        datasets: of these records, ours and the paper's.
     """
 
     name: str
     exact: str = ""
     study: str | None = None
+    datasets: tuple[str, ...] = FIRST
 
 
 ITEMS = (
     Item("Table 1: architecture", exact="generated from the model"),
     Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
     Item("Table 2: ablation", "FLOPs", "ablation"),
-    Item("Table 4: Kinetics-600", "FLOPs and parameters", "kinetics-600"),
-    Item("Table 5: pre-training", study="fine-tuning"),
+    Item("Table 4: Kinetics-600", "FLOPs and parameters", "scaling", SECOND),
+    Item("Table 5: pre-training", study="fine-tuning", datasets=FIRST + SECOND),
     Item("Table 6: contrastive learning", study="contrastive"),
 )
 
@@ -46,8 +49,16 @@ def table(results: Path) -> pd.DataFrame:
     rows = {
         item.name: {"exact": item.exact or "-"}
         | {
-            dataset: _runs(item, [r for r in runs if r["dataset"].startswith(dataset)])
-            for dataset in ("pantomime", "kinetics")
+            scale: _runs(
+                item,
+                [
+                    run
+                    for run in runs
+                    if run["dataset"] in item.datasets
+                    and run["dataset"].startswith(scale)
+                ],
+            )
+            for scale in ("pantomime", "kinetics")
         }
         for item in ITEMS
     }
@@ -61,5 +72,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
     points = [run["point"] for run in runs if run["study"] == item.study]
     if not points:
         return "not run"
-    of = f" of {len(experiments.SCALING)}" if item.study == "scaling" else ""
-    return f"{len(set(points))}{of} points, {len(points)} runs"
+    whole = item.study == "scaling" and item.datasets == FIRST
+    of = f" of {len(experiments.SCALING)}" if whole else ""
+    number = len(set(points))
+    return f"{number}{of} point{'s' * (number > 1)}, {len(points)} runs"

@@ -17,12 +17,14 @@ NOT_RUN = "not run"
 
 #: Columns of ours by the dataset whose records fill them.
 DATASETS = {"pantomime": "pantomime-20", "kinetics": "kinetics-400"}
+#: Those of Table 4.
+DATASETS_4 = {"pantomime": "pantomime-30", "kinetics": "kinetics-600"}
 
 
 def table2(results: Path) -> pd.DataFrame:
     """Return Table 2 with exact multiply-adds, and the accuracies of our rows.
 
-    Our columns are as in `table3`, from the records of the ablation study; and
+    Our columns are as in `from_scratch`, from the records of the ablation study; and
     `<dataset>_delta`, the paired difference to the row above.
     """
     rows = paper.table(2)
@@ -49,11 +51,12 @@ def table2(results: Path) -> pd.DataFrame:
     return rows[["row", "model", "frames_span", *toggles]].assign(**columns)
 
 
-def table3(results: Path) -> pd.DataFrame:
-    """Return Table 3 with exact parameters and multiply-adds, and our accuracies.
+def from_scratch(results: Path, number: int = 3) -> pd.DataFrame:
+    """Return Table 3 or 4 with exact parameters and multiply-adds, and our accuracies.
 
     Args:
         results: folder with `exact/complexity.csv` and the records.
+        number: 3 (Kinetics-400) or 4 (Kinetics-600, and Pantomime-30).
 
     Returns:
         The paper's rows in its order. `<dataset>_top1` is the mean of the video top-1
@@ -61,17 +64,19 @@ def table3(results: Path) -> pd.DataFrame:
         their number and `_interval` the kind ("t over seeds" or, for a single seed,
         "Wilson over videos"). Cells of quoted rows are empty there.
     """
-    rows = paper.table(3)
+    rows = paper.table(number)
+    datasets, classes = (DATASETS, 400) if number == 3 else (DATASETS_4, 600)
     views = rows["views_temporal"].astype(str) + "×" + rows["views_spatial"].astype(str)
     columns = {
         "views": views,
         "paper_flops_b": rows["flops_b"],
         "paper_params_m": rows["params_m"],
-        **_exact(results, rows["model"], rows["frames_span"], params=True),
+        **_exact(results, rows["model"], rows["frames_span"], classes, params=True),
         "paper_top1": rows["top1"],
-        "paper_top5": rows["top5"],
     }
-    for prefix, dataset in DATASETS.items():
+    if number == 3:
+        columns["paper_top5"] = rows["top5"]
+    for prefix, dataset in datasets.items():
         cells = [
             _measured(results, dataset, "scaling", row.point) if not row.quoted else {}
             for row in rows.itertuples()
@@ -84,8 +89,8 @@ def table3(results: Path) -> pd.DataFrame:
 def table5(results: Path) -> pd.DataFrame:
     """Return Table 5 with exact multiply-adds, and the accuracies of our fine-tuning.
 
-    Our columns are as in `table3`: the network of the row on its own dataset. What
-    was fine-tuned on Pantomime is in `pretraining`.
+    Our columns are as in `from_scratch`: the network of the row on its own dataset.
+    What was fine-tuned on Pantomime is in `pretraining`.
     """
     rows = paper.table(5)
     points = rows["point"].str.removesuffix("+WVT")
@@ -156,8 +161,8 @@ def pretraining(results: Path) -> pd.DataFrame:
 def table6(results: Path) -> pd.DataFrame:
     """Return Table 6 with the accuracies of our linear evaluations.
 
-    Our columns are as in `table3`. A first row is for the plain R3D-50, which the paper
-    does not give; `<dataset>_untrained_…` are of random weights.
+    Our columns are as in `from_scratch`. A first row is for the plain R3D-50, which the
+    paper does not give; `<dataset>_untrained_…` are of random weights.
     """
     rows = paper.table(6)
     plain = {"label": "R3D-50", "point": "R3D-50", "model": "r3d-50"}
@@ -186,7 +191,8 @@ def build(results: Path) -> list[Path]:
     folder = Path(results) / "tables"
     tables = {
         "table2.csv": table2(results),
-        "table3.csv": table3(results),
+        "table3.csv": from_scratch(results),
+        "table4.csv": from_scratch(results, 4),
         "table5.csv": table5(results),
         "pretraining.csv": pretraining(results),
         "table6.csv": table6(results),
@@ -199,12 +205,14 @@ def build(results: Path) -> list[Path]:
     return paths
 
 
-def _exact(results, networks, spans, *, params: bool = False) -> dict[str, list]:
+def _exact(
+    results, networks, spans, classes: int = 400, *, params: bool = False
+) -> dict[str, list]:
     """Look the networks up at the paper's inference size; None where there is none."""
     counts = exact.read(results)
     size = paper.settings()["inference"]["size"]["value"]
     found = [
-        None if pd.isna(network) else counts.loc[(network, span // 2, size, 400)]
+        None if pd.isna(network) else counts.loc[(network, span // 2, size, classes)]
         for network, span in zip(networks, spans, strict=True)
     ]
 
