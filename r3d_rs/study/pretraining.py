@@ -38,6 +38,14 @@ STAGES = {
 }
 
 
+def recipe_of(stage: str, point: str, dataset: str) -> recipes.Recipe:
+    """Return the recipe of a stage for a point of Fig. 2 at the dataset's scale."""
+    small = dataset.startswith("pantomime")
+    changes = STAGES[stage].pantomime if small else STAGES[stage].paper
+    recipe = run.recipe_of(experiments.point(point), dataset)
+    return dataclasses.replace(recipe, **changes)
+
+
 def checked(
     *, stage: str, point: str, dataset: str, seed: int, parent: str = "", **options
 ) -> run.Run:
@@ -64,14 +72,15 @@ def checked(
             f"parameter parent: received {parent!r} with stage {stage!r}; allowed is"
             " the folder of a finished run with fine-tune, '' with the other stages"
         )
-    chosen = STAGES[stage]
-    paper = experiments.point(point)
-
-    def recipe(name):
-        changes = chosen.pantomime if name.startswith("pantomime") else chosen.paper
-        return dataclasses.replace(run.recipe_of(paper, name), **changes)
-
-    this = run.checked(chosen.study, point, dataset, seed, recipe, **options)
+    experiments.point(point)
+    this = run.checked(
+        STAGES[stage].study,
+        point,
+        dataset,
+        seed,
+        lambda name: recipe_of(stage, point, name),
+        **options,
+    )
     if parent:
         this.parent = parents.of_run(parent, this.recipe)
     return this

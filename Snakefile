@@ -1,0 +1,52 @@
+# The study's engine: runs that are missing or stale, then tables, figures and the book.
+#
+#   snakemake --profile profiles/local --dry-run
+#   snakemake --profile profiles/local --config only="scaling/RS-50 scaling/R3D-50" seeds=2
+#
+# What is stale is told by the hashes of recipes in the records (r3d_rs/study/plan.py), not
+# by the times of files; a run's marker has the hash in its name.
+
+import shlex
+import sys
+
+from r3d_rs.study import plan
+
+PLAN = plan.make(
+    only=config.get("only", ""),
+    datasets=config.get("datasets", "pantomime-20 pantomime-30 pantomime-web"),
+    seeds=int(config.get("seeds", 3)),
+    results=config.get("results", "results"),
+    checkpoints=config.get("checkpoints", "build/checkpoints"),
+)
+print(PLAN.summary(), file=sys.stderr)
+PARAMETERS = "".join(
+    f" -p {shlex.quote(pair)}" for pair in str(config.get("parameters", "")).split()
+)
+
+
+localrules: all, book
+
+
+rule all:
+    input: PLAN.book
+
+
+rule run:
+    output: touch(plan.MARKER)
+    input: lambda wildcards: PLAN.needs(wildcards)
+    threads: 1
+    shell:
+        "{sys.executable} -m r3d_rs run {wildcards.study}/{wildcards.point}"
+        " --dataset {wildcards.dataset} --seed {wildcards.seed}"
+        " --results {PLAN.results} --checkpoints {PLAN.checkpoints} {PARAMETERS}"
+
+
+rule data:
+    output: touch("build/study/data/{dataset}")
+    shell: "{sys.executable} -m r3d_rs data prepare {wildcards.dataset}"
+
+
+rule book:
+    output: touch(PLAN.book)
+    input: PLAN.markers
+    shell: "make tables book"

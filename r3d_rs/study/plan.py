@@ -1,0 +1,226 @@
+"""What of the study has to run: records that are missing, or of another recipe."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from r3d_rs.contrastive import recipe as contrastive
+from r3d_rs.study import experiments, pretraining, record, registry, run
+from r3d_rs.study.contrastive import UNTRAINED
+from r3d_rs.training import recipe as recipes
+
+#: Folder of the engine's markers, and the marker of a run: its name has the recipe's
+#: hash, so that the marker of an older recipe is another file.
+FOLDER = "build/study"
+MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of an experiment.
+
+    Args:
+        experiment: of the registry.
+        dataset: to run on.
+        seed: of everything random.
+        own: hash of its recipe.
+        parent: hash of the recipe that its parent was trained by, "" without one.
+    """
+
+    experiment: registry.Experiment
+    dataset: str
+    seed: int
+    own: str
+    parent: str
+
+    @property
+    def marker(self) -> str:
+        """File that says that the run is done."""
+        both = hashlib.sha256(f"{self.own} {self.parent}".encode()).hexdigest()
+        return MARKER.format(
+            dataset=self.dataset,
+            study=self.experiment.study,
+            point=self.experiment.point,
+            seed=self.seed,
+            hash=both[:12],
+        )
+
+    def is_done(self, results: Path) -> bool:
+        """Say whether there is a record of this run by this recipe."""
+        place = (self.dataset, self.experiment.study, self.experiment.point)
+        path = record.path(results, *place, self.seed)
+        if not path.exists():
+            return False
+        found = record.read(path)
+        parent = found.get("parent", {}).get("recipe_hash", "")
+        return (found["recipe_hash"], parent) == (self.own, self.parent)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted, and what of it has to run.
+
+    Args:
+        wanted: all runs.
+        stale: those that have to run, parents before their children.
+        results: folder of the records.
+        checkpoints: folder of the runs' states and networks.
+    """
+
+    wanted: tuple[Job, ...]
+    stale: tuple[Job, ...]
+    results: Path
+    checkpoints: Path
+
+    @property
+    def markers(self) -> list[str]:
+        """Markers of the runs that have to run."""
+        return [job.marker for job in self.stale]
+
+    @property
+    def book(self) -> str:
+        """Marker of the tables and the book made of all that is wanted."""
+        text = "\n".join(sorted(job.marker for job in self.wanted))
+        return f"{FOLDER}/book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def needs(self, wildcards) -> list[str]:
+        """Return what a run waits for: its dataset and, if that runs, its parent."""
+        needed = [f"{FOLDER}/data/{wildcards.dataset}"]
+        experiment = registry.get(f"{wildcards.study}/{wildcards.point}")
+        parents = experiment.parents
+        for job in self.stale:
+            same = job.experiment.point == experiment.point
+            if (
+                parents
+                and same
+                and job.experiment.study == "pre-training"
+                and job.dataset == parents[wildcards.dataset]
+                and str(job.seed) == wildcards.seed
+            ):
+                needed.append(job.marker)
+        return needed
+
+    def summary(self) -> str:
+        """Say how much there is to do, and about how long that takes on one core."""
+        times = [_seconds(job, self.results) for job in self.stale]
+        known = [seconds for seconds in times if seconds is not None]
+        text = f"{len(self.stale)} of {len(self.wanted)} runs to do"
+        if known:
+            text += f", about {sum(known) / 60:.0f} minutes for {len(known)} of them"
+        if len(known) < len(times):
+            text += f"; {len(times) - len(known)} have never been timed"
+        return text
+
+
+def make(
+    *,
+    only: str,
+    datasets: str,
+    seeds: int,
+    results: str | Path,
+    checkpoints: str | Path,
+) -> Plan:
+    """Plan the study or a part of it.
+
+    Args:
+        only: names of experiments or of studies, with blanks between; "" for all.
+        datasets: names, with blanks between.
+        seeds: how many of each, from 0.
+        results: folder of the records.
+        checkpoints: folder of the runs' states and networks.
+
+    Raises:
+        ValueError: naming what is neither an experiment nor a study.
+    """
+    starts = only.split() or [""]
+    everything = registry.everything().values()
+    for start in starts:
+        if not any(_is_meant(experiment, start) for experiment in everything):
+            raise ValueError(
+                f"only: received {start!r}, which is no experiment or study;"
+                " `python -m r3d_rs list` prints them"
+            )
+    wanted = [
+        job(experiment, dataset, seed)
+        for experiment in everything
+        if any(_is_meant(experiment, start) for start in starts)
+        for dataset in experiment.datasets
+        if dataset in datasets.split()
+        for seed in range(seeds)
+    ]
+    results, checkpoints = Path(results), Path(checkpoints)
+    stale = {}
+    for one in wanted:
+        if one.is_done(results):
+            continue
+        if one.experiment.parents:
+            before = job(
+                registry.get(f"pre-training/{one.experiment.point}"),
+                one.experiment.parents[one.dataset],
+                one.seed,
+            )
+            if not _has_network(before, checkpoints):
+                stale[before.marker] = before
+        stale[one.marker] = one
+    for marker in stale:  # of a record that has been removed
+        Path(marker).unlink(missing_ok=True)
+    return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints)
+
+
+def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:
+    """Return a run with the hashes of its recipes as they are now."""
+    own, parent = _recipes(experiment, dataset)
+    return Job(
+        experiment,
+        dataset,
+        seed,
+        recipes.recipe_hash(own),
+        recipes.recipe_hash(parent) if parent else "",
+    )
+
+
+def _recipes(experiment: registry.Experiment, dataset: str):
+    """Return the recipe of an experiment and that of its parent, or None."""
+    received = experiment.parameters
+    match experiment.notebook:
+        case "scaling":
+            point = experiments.point(received["point"])
+            return run.recipe_of(point, dataset), None
+        case "ablation":
+            return run.at_scale(recipes.row(received["row"]), dataset), None
+        case "pretraining":
+            stage, point = received["stage"], received["point"]
+            own = pretraining.recipe_of(stage, point, dataset)
+            web = experiment.parents.get(dataset)
+            before = web and pretraining.recipe_of("pre-train", point, web)
+            return own, before
+        case "contrastive":
+            model = experiments.point(received["point"]).model
+            before, own = contrastive.at_scale(model, dataset)
+            untrained = received.get("backbone") == UNTRAINED
+            return own, None if untrained else before
+
+
+def _is_meant(experiment: registry.Experiment, start: str) -> bool:
+    """Say whether a name is an experiment's, its study's or empty."""
+    return start in ("", experiment.study, experiment.name)
+
+
+def _has_network(job: Job, checkpoints: Path) -> bool:
+    """Say whether a run's network is there for others to start from."""
+    place = (job.dataset, job.experiment.study, job.experiment.point)
+    folder = checkpoints.joinpath(*place, f"seed-{job.seed}")
+    about = folder / "run.json"
+    if not (about.is_file() and (folder / "model.keras").is_file()):
+        return False
+    return json.loads(about.read_text(encoding="utf-8"))["recipe_hash"] == job.own
+
+
+def _seconds(job: Job, results: Path) -> float | None:
+    """Return the median time of an experiment's records, None if there are none."""
+    place = (job.dataset, job.experiment.study, job.experiment.point)
+    times = [found["wall_seconds"]["total"] for found in record.find(results, *place)]
+    return float(np.median(times)) if times else None
