@@ -227,7 +227,13 @@ def train(data_dir, folder):
     return pretrain(dataset, RECIPE, seed=1, folder=folder, verbose=0)
 
 
-def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
+@pytest.fixture(scope="module")
+def pretrained(data_dir, tmp_path_factory):
+    """The backbone and the history of a run that was not stopped."""
+    return train(data_dir, tmp_path_factory.mktemp("whole"))
+
+
+def test_a_killed_run_ends_as_one_that_was_not(data_dir, pretrained, tmp_path):
     folder = tmp_path / "killed"
     child = multiprocessing.get_context("spawn").Process(
         target=train, args=(data_dir, folder)
@@ -239,14 +245,14 @@ def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
     child.join()
     assert not (folder / "epoch-0003.npz").exists(), "it was not killed in time"
     backbone, history = train(data_dir, folder)
-    expected, expected_history = train(data_dir, tmp_path / "whole")
+    expected, expected_history = pretrained
     assert history == expected_history and history["epoch"] == [1, 2, 3]
     for one, other in zip(backbone.weights, expected.weights, strict=True):
         assert (one.numpy() == other.numpy()).all(), one.path
 
 
-def test_linear_evaluation_changes_no_variable_of_the_backbone(dataset):
-    backbone, _ = pretrain(dataset, RECIPE, seed=1, verbose=0)
+def test_linear_evaluation_changes_no_variable_of_the_backbone(dataset, pretrained):
+    backbone, _ = pretrained
     weights = transfer.weights_of(backbone, "a backbone")
     linear = recipes.Recipe(
         **{

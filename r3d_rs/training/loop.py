@@ -85,6 +85,20 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int
     return videos // recipe.batch_size
 
 
+def about(dataset: Dataset, recipe: Recipe, seed: int, parent: str = "") -> dict:
+    """Return what must be the same for a run to go on; its arguments are `train`'s."""
+    run = {
+        "dataset": dataset.name,
+        "videos": dataset.num_videos("train"),
+        "classes": list(dataset.classes),
+        "seed": seed,
+        "recipe": as_dict(recipe),
+        "recipe_hash": recipe_hash(recipe),
+        "backend": keras.backend.backend(),
+    }
+    return run | {"parent": parent} if parent else run
+
+
 def train(
     model: keras.Model,
     batches: Callable[[int, tuple[int, int]], tf.data.Dataset],
@@ -131,17 +145,7 @@ def train(
     rest = recipe.steps % steps if recipe.steps else 0
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
-    run = {
-        "dataset": dataset.name,
-        "videos": dataset.num_videos("train"),
-        "classes": list(dataset.classes),
-        "seed": seed,
-        "recipe": as_dict(recipe),
-        "recipe_hash": recipe_hash(recipe),
-        "backend": keras.backend.backend(),
-    }
-    if parent:
-        run["parent"] = parent
+    run = about(dataset, recipe, seed, parent)
     model.optimizer.build(model.trainable_variables)
     with contextlib.ExitStack() as stack:
         checkpoints = folder and stack.enter_context(
