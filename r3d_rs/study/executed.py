@@ -5,11 +5,14 @@ import logging
 import os
 from pathlib import Path
 
+import pandas as pd
+
 from r3d_rs.whole import whole_file
 
 
 def quiet() -> None:
-    """Leave TensorFlow's notes about itself out of a notebook's outputs."""
+    """Leave TensorFlow's notes out of a notebook's outputs, and show long cells whole."""
+    pd.set_option("display.max_colwidth", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
