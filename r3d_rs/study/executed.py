@@ -11,7 +11,7 @@ from r3d_rs.whole import whole_file
 
 
 def quiet() -> None:
-    """Leave TensorFlow's notes out of a notebook's outputs, and show long cells whole."""
+    """Leave TensorFlow's notes out of notebooks, and show tables' long cells whole."""
     pd.set_option("display.max_colwidth", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in ("absl", "tensorflow"):
