@@ -9,20 +9,11 @@ from r3d_rs.data import datasets
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.study import contrastive, record, tables
 from r3d_rs.training import transfer
+from tests import tiny
 from tests.test_model_garden import official_values, write_objects
 from tests.tiny import write_videos
 
-SMALL = {
-    "width": 0.125,
-    "span": 4,
-    "size": 16,
-    "eval_size": 16,
-    "batch_size": 4,
-    "temporal_views": 2,
-    "spatial_views": 1,
-    "learning_rate": 0.01,
-    "precision": "float32",
-}
+SMALL = tiny.SMALL | {"spatial_views": 1, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")

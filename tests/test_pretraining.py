@@ -13,18 +13,10 @@ from r3d_rs.training import loop, transfer
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.training.fit import build_model, fit
+from tests import tiny
 from tests.tiny import write_videos
 
-SMALL = {
-    "width": 0.125,
-    "span": 4,
-    "size": 16,
-    "eval_size": 16,
-    "batch_size": 4,
-    "temporal_views": 2,
-    "spatial_views": 1,
-    "precision": "float32",
-}
+SMALL = tiny.SMALL | {"spatial_views": 1}
 
 
 @pytest.fixture(scope="module")

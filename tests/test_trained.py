@@ -17,19 +17,11 @@ from r3d_rs.study import record, run, scoring
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import build_model, fit
+from tests import tiny
 from tests.test_model_garden import official_values, write_objects
 from tests.tiny import CLASSES, clock, write_video, write_videos
 
-SMALL = {
-    "width": 0.125,
-    "span": 4,
-    "size": 16,
-    "eval_size": 16,
-    "batch_size": 4,
-    "temporal_views": 2,
-    "learning_rate": 0.01,
-    "precision": "float32",
-}
+SMALL = tiny.SMALL | {"learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,17 @@ CLASSES = ("sit down", "turn left", "turn right")
 HEADER = "label,youtube_id,time_start,time_end,split\n"
 FRAMES = 20
 
+#: What makes a recipe one of a tiny network on tiny clips.
+SMALL = {
+    "width": 0.125,
+    "span": 4,
+    "size": 16,
+    "eval_size": 16,
+    "batch_size": 4,
+    "temporal_views": 2,
+    "precision": "float32",
+}
+
 
 def write_video(path, frames, rate=25, codec="libx264", pts=None, rotation=None):
     """Encode `(time, height, width, 3)` uint8, as H.264 nearly without loss.
