@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from r3d_rs.study import claims, comparison, record, tables
+from r3d_rs import paper
+from r3d_rs.study import claims, comparison, record, registry, tables
 from tests.test_study import made_up
 
 
@@ -40,8 +41,6 @@ def test_a_difference_is_over_the_seeds_that_both_have(tmp_path):
     assert found.mean == pytest.approx((0.25 + 0.15) / 2)
     text = comparison.described(tmp_path, before, after)
     assert text.startswith("+20.0 (+") and text.endswith(", 2 seeds)")
-    steps = claims.scaling_steps(tmp_path)["ours, pantomime-20"]
-    assert "not run" in steps["depth, 50 to 200 layers (§4.4)"]
 
 
 def test_other_videos_are_refused(tmp_path):
@@ -61,3 +60,59 @@ def test_a_row_of_table_2_has_its_step_from_the_row_above(tmp_path, monkeypatch)
     assert steps["baseline"] == ""
     assert steps["LS"].startswith("+10.0 (")
     assert steps["SD"] == steps["RA"] == "not run"
+
+
+def test_the_steps_have_the_papers_numbers():
+    found = registry.everything()
+    for claim in paper.claims()["step"]:
+        before, after = found[claim["before"]], found[claim["after"]]
+        dataset = "kinetics-600" if "second" in claim["text"] else "kinetics-400"
+        if "note" in claim:  # of another network, against training in full
+            tuned = found["fine-tuning/RS-200@f48"].paper[dataset]
+            expected = tuned - (81.0 if dataset == "kinetics-400" else 83.8)
+        elif "paper" in claim:
+            expected = after.paper[dataset] - before.paper[dataset]
+        else:
+            assert claim["sign"] == -1
+            continue
+        assert claim["paper"] == pytest.approx(expected, abs=0.051), claim["text"]
+
+
+def verdicts(results):
+    table = claims.steps(results, "scaling").set_index("claim")
+    return table.loc["Depth helps, from 50 to 200 layers."]
+
+
+def test_a_verdict_follows_the_interval(tmp_path):
+    assert verdicts(tmp_path)["verdict"] == verdicts(tmp_path)["ours"] == "not run"
+    write(tmp_path, "RS-50", [0.5, 0.5, 0.5])
+    write(tmp_path, "RS-200", [0.8, 0.8, 0.8])
+    assert verdicts(tmp_path)["verdict"] == "supported at small scale"
+    write(tmp_path, "RS-200", [0.2, 0.2, 0.2])
+    assert verdicts(tmp_path)["verdict"] == "contradicted at small scale"
+    write(tmp_path, "RS-200", [0.5, 0.55, 0.45])
+    assert verdicts(tmp_path)["verdict"] == "undecided"
+    # A statement that something hurts is supported by a loss.
+    write(tmp_path, "RS-200", [0.8, 0.8, 0.8])
+    write(tmp_path, "RS-270", [0.5, 0.5, 0.5])
+    table = claims.steps(tmp_path, "scaling").set_index("claim")
+    hurts = table.loc["More depth hurts, from 200 to 270 layers."]
+    assert hurts["verdict"] == "supported at small scale"
+    assert table.loc["More frames help, from 32 to 48.", "p"] == "-"
+
+
+def test_p_is_adjusted_for_the_steps_that_were_run(tmp_path):
+    write(tmp_path, "RS-50", [0.5])
+    write(tmp_path, "RS-200", [0.6])
+    alone = float(verdicts(tmp_path)["p"])
+    write(tmp_path, "R3D-50", [0.5])  # one more step, from it to RS-50
+    assert float(verdicts(tmp_path)["p"]) == pytest.approx(2 * alone, abs=1e-4)
+
+
+def test_what_can_be_counted_is_decided_by_the_committed_counts():
+    results = record.SCHEMA.parents[2] / "results"
+    table = claims.counts(results).set_index("claim")
+    assert table.loc["Self-gating is in each block.", "verdict"] == claims.DIFFERS
+    assert "62.7 million" in table.loc["Self-gating is in each block.", "found"]
+    assert table.loc["The network sees 32 frames.", "verdict"] == claims.DIFFERS
+    assert table["verdict"].to_list().count(claims.EXACT) == 3

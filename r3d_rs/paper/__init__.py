@@ -46,6 +46,13 @@ def figure(number: int):
     return _read("figure", number, FIGURES)
 
 
+def claims() -> dict[str, list[dict]]:
+    """Return the paper's statements that numbers decide: `step` and `count`."""
+    import tomllib
+
+    return tomllib.loads((_FOLDER / "claims.toml").read_text(encoding="utf-8"))
+
+
 def settings() -> dict[str, dict[str, dict]]:
     """Return the training settings: section, name, then `value` and `source`."""
     import tomllib

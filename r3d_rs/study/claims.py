@@ -1,68 +1,186 @@
-"""What the paper says about scaling, step by step, beside what the records say."""
+"""What the paper says, and the verdict of our numbers on it."""
 
-from dataclasses import dataclass
+import math
 from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import comparison, experiments, record
+from r3d_rs import paper
+from r3d_rs.evaluation import paired
+from r3d_rs.study import comparison, exact, record
 
-
-@dataclass(frozen=True)
-class Step:
-    """A change of top-1 accuracy that the paper reports.
-
-    Args:
-        text: what changes, with the section.
-        before: the point it starts from, a name in `experiments.SCALING`.
-        after: the point it leads to.
-    """
-
-    text: str
-    before: str
-    after: str
-
-
-SCALING = (
-    Step("training methods and architecture (§4.2)", "R3D-50", "RS-50"),
-    Step("depth, 50 to 200 layers (§4.4)", "RS-50", "RS-200"),
-    Step("depth, 200 to 270 layers (§4.4)", "RS-200", "RS-270"),
-    Step("depth, 200 to 300 layers (§4.4)", "RS-200", "RS-300"),
-    Step("32 to 48 frames (§4.4)", "RS-200", "RS-200@f48"),
+EXACT, SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = VERDICTS = (
+    "exact",
+    "supported at small scale",
+    "contradicted at small scale",
+    "undecided",
+    "not run",
 )
 
+#: Verdict of a count that differs from what the paper says.
+DIFFERS = "contradicted by its own numbers"
 
-def scaling_steps(results: Path, dataset: str = "pantomime-20") -> pd.DataFrame:
-    """Compare the paper's steps of scaling with ours.
+
+def steps(results: Path, group: str | None = None) -> pd.DataFrame:
+    """Decide the paper's statements about accuracy by our records.
+
+    A step is supported where the 95 % interval of ours, over seeds and videos, lies on
+    the paper's side of zero, contradicted where it lies on the other, and undecided
+    where it has zero in it. `p` is adjusted for the number of steps that have been run
+    in the same group (Holm).
 
     Args:
         results: folder of the records.
-        dataset: whose records are ours.
+        group: of the statements, None for all.
 
     Returns:
-        One row a step, in points of top-1 accuracy; ours is the mean difference with
-        its 95 % interval over seeds and videos.
+        Columns claim, place, paper, ours, p and verdict, one row a step; differences
+        are in points of top-1.
     """
+    rows, differences = [], []
+    for claim in paper.claims()["step"]:
+        if group not in (None, claim["group"]):
+            continue
+        dataset = claim.get("dataset", "pantomime-20")
+        pair = [
+            record.find(results, dataset, *claim[end].split("/", 1))
+            for end in ("before", "after")
+        ]
+        found = comparison.difference(results, *pair) if all(pair) else None
+        differences.append(found)
+        sign = claim.get("sign") or math.copysign(1, claim["paper"])
+        rows.append(
+            {
+                "claim": claim["text"],
+                "group": claim["group"],
+                "place": claim["place"],
+                "paper": f"{claim['paper']:+.1f}"
+                if "paper" in claim
+                else ("less" if sign < 0 else "more"),
+                "ours": comparison.described(results, *pair),
+                "p": "-",
+                "verdict": NOT_RUN if found is None else _verdict(found, sign),
+            }
+        )
+    for own in {row["group"] for row in rows}:
+        run = [
+            (row, found)
+            for row, found in zip(rows, differences, strict=True)
+            if row["group"] == own and found
+        ]
+        adjusted = paired.holm([found.p for _, found in run])
+        for (row, _), p in zip(run, adjusted, strict=True):
+            row["p"] = f"{p:.4f}" if p >= 0.001 else "< 0.001"
+    return pd.DataFrame(rows).drop(columns="group")
 
-    def runs(point):
-        return record.find(results, dataset, "scaling", point)
 
-    rows = [
-        {
-            "step": step.text,
-            "from": step.before,
-            "to": step.after,
-            "paper, Kinetics-400": _paper(step),
-            f"ours, {dataset}": comparison.described(
-                results, runs(step.before), runs(step.after)
-            ),
-        }
-        for step in SCALING
-    ]
-    return pd.DataFrame(rows).set_index("step").rename_axis(None)
+def _verdict(found: paired.Difference, sign: float) -> str:
+    low, high = sorted((sign * found.low, sign * found.high))
+    if low > 0:
+        return SUPPORTED
+    return CONTRADICTED if high < 0 else UNDECIDED
 
 
-def _paper(step: Step) -> str:
-    """Return the paper's difference, or say that it gives none."""
-    pair = [experiments.point(name).paper_top1 for name in (step.before, step.after)]
-    return "not given" if None in pair else f"{pair[1] - pair[0]:+.1f}"
+def counts(results: Path) -> pd.DataFrame:
+    """Decide the paper's statements about numbers that can be counted.
+
+    Returns:
+        Columns claim, place, found and verdict, one row a statement.
+
+    Raises:
+        FileNotFoundError: when the exact counts are missing, saying how to make them.
+    """
+    counted = exact.read(results)
+    rows = []
+    for claim in paper.claims()["count"]:
+        holds, found = CHECKS[claim["check"]](counted)
+        rows.append(
+            {
+                "claim": claim["text"],
+                "place": claim["place"],
+                "found": found,
+                "verdict": EXACT if holds else DIFFERS,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def parameters(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare the parameters of Tables 3 and 4 with those counted."""
+    pairs = []
+    for number, classes in ((3, 400), (4, 600)):
+        for row in paper.table(number).dropna(subset="model").itertuples():
+            place = (row.model, row.frames_span // 2, 256, classes)
+            pairs.append((row.params_m, counted.loc[place, "params"] / 1e6))
+    # A tenth is the last digit that the paper prints.
+    equal = sum(abs(one - other) < 0.1 for one, other in pairs)
+    return equal == len(pairs), f"{equal} of {len(pairs)} rows agree to 0.1 million"
+
+
+def self_gating(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare Table 3's parameters with self-gating in all blocks and in the last."""
+    rows = paper.table(3).set_index("point")
+    published = rows.loc["RS-50", "params_m"]
+    every = counted.loc[(exact.GATING_EVERYWHERE, 16, 256, 400), "params"] / 1e6
+    last = counted.loc[("r3d-rs-50", 16, 256, 400), "params"] / 1e6
+    return abs(every - published) < 0.1, (
+        f"{every:.1f} million parameters in each block of R3D-RS-50, {last:.1f} in the"
+        f" last of each stage; Table 3 has {published}"
+    )
+
+
+def frames(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare Table 3's FLOPs with 32 frames and with 16 of a span of 32."""
+    published = paper.table(3).set_index("point").loc["RS-50", "flops_b"]
+    of = {
+        number: counted.loc[("r3d-rs-50", number, 256, 400), "profiler_gflops"]
+        for number in (16, 32)
+    }
+    return abs(of[32] - published) < 1, (
+        f"{of[32]:.1f} billion with 32 frames, {of[16]:.1f} with 16 of a span of 32;"
+        f" Table 3 has {published}"
+    )
+
+
+def stem(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare the FLOPs of the two stems, rounded up as the paper does."""
+    old = counted.loc[(exact.BASELINE_WITH_SE, 16, 256, 400), "profiler_gflops"]
+    new = counted.loc[("r3d-rs-50", 16, 256, 400), "profiler_gflops"]
+    holds = (math.ceil(old), math.ceil(new)) == (60, 58)
+    return holds, f"{old:.2f} and {new:.2f} billion, rounded up"
+
+
+def flops_of_200(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare the FLOPs of R3D-RS-200, which Table 3 and Table 4 print differently."""
+    found = counted.loc[("r3d-rs-200", 16, 256, 400), "profiler_gflops"]
+    third, fourth = (
+        paper.table(n).set_index("point").loc["RS-200", "flops_b"] for n in (3, 4)
+    )
+    return math.ceil(found) == third, (
+        f"{found:.2f} billion; all others are rounded up, and Table 4 has {fourth} for"
+        f" the same network where Table 3 has {third}"
+    )
+
+
+def randaugment_and_frames(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare two steps of the paper's own numbers."""
+    rows = paper.table(2).set_index("row")["top1"]
+    augment = rows["RA"] - rows["RS-200@f48"]
+    scratch = paper.table(3).set_index("point")["top1"]
+    longer = rows["RS-200@f48"] - scratch["RS-200"]
+    return round(augment, 1) == round(longer, 1), (
+        f"{augment:+.1f} and {longer:+.1f} points in Tables 2 and 3"
+    )
+
+
+CHECKS = {
+    check.__name__: check
+    for check in (
+        parameters,
+        self_gating,
+        frames,
+        stem,
+        flops_of_200,
+        randaugment_and_frames,
+    )
+}

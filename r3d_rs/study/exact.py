@@ -12,23 +12,32 @@ from r3d_rs.whole import whole_file
 
 #: The baseline with squeeze-excitation and the old stem (Table 2, row 7).
 BASELINE_WITH_SE = "r3d-50+se"
+#: R3D-RS-50 with self-gating in each block, as the text of §3.1 has it.
+GATING_EVERYWHERE = "r3d-rs-50+sg"
+
+#: Their options of `models.build`.
+VARIANTS = {
+    BASELINE_WITH_SE: {"squeeze_excitation": 0.25},
+    GATING_EVERYWHERE: {"self_gating": "all"},
+}
 
 
 def networks() -> Iterator[tuple[str, int, int, int]]:
     """List what is counted: name, frames, size and number of classes.
 
     Every network at 16 frames of 256², the points of Fig. 2 at their evaluation size,
-    Table 2's baseline with squeeze-excitation, and the heads of Table 4.
+    two variants, the heads of Table 4, and R3D-RS-50 with all frames of its span.
     """
     from r3d_rs.models import NAMES
     from r3d_rs.study import experiments
 
-    rows = [(name, 16, 256, 400) for name in [*NAMES, BASELINE_WITH_SE]]
+    rows = [(name, 16, 256, 400) for name in [*NAMES, *VARIANTS]]
     rows += [
         (point.model, point.span // 2, point.eval_size, 400)
         for point in experiments.SCALING.values()
     ]
     rows += [("r3d-rs-200", frames, 256, 600) for frames in (16, 24)]
+    rows.append(("r3d-rs-50", 32, 256, 400))
     yield from dict.fromkeys(rows)
 
 
@@ -36,7 +45,7 @@ def count(name: str, frames: int, size: int, num_classes: int) -> dict:
     """Count one network.
 
     Args:
-        name: of `models.build`, or `BASELINE_WITH_SE`.
+        name: of `models.build`, or of `VARIANTS`.
         frames: that the network sees.
         size: height and width of a frame, pixels.
         num_classes: of the head.
@@ -48,10 +57,10 @@ def count(name: str, frames: int, size: int, num_classes: int) -> dict:
 
     from r3d_rs.models import build, complexity
 
-    options = {"squeeze_excitation": 0.25} if name == BASELINE_WITH_SE else {}
+    network, options = name.partition("+")[0], VARIANTS.get(name, {})
     # Counting needs shapes only, and values would take gigabytes.
     with keras.StatelessScope(initialize_variables=False):
-        model = build(name.removesuffix("+se"), frames, size, num_classes, **options)
+        model = build(network, frames, size, num_classes, **options)
     counted = complexity(model)
     return {
         "name": name,
