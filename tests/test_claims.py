@@ -90,6 +90,8 @@ def test_a_verdict_follows_the_interval(tmp_path):
     assert verdicts(tmp_path)["verdict"] == "supported at small scale"
     write(tmp_path, "RS-200", [0.2, 0.2, 0.2])
     assert verdicts(tmp_path)["verdict"] == "contradicted at small scale"
+    # Forty videos cannot tell 2.2 points from none, with however many seeds.
+    assert verdicts(tmp_path)["seeds needed"] == "too few videos"
     write(tmp_path, "RS-200", [0.5, 0.55, 0.45])
     assert verdicts(tmp_path)["verdict"] == "undecided"
     # A statement that something hurts is supported by a loss.

@@ -27,15 +27,16 @@ def steps(results: Path, group: str | None = None) -> pd.DataFrame:
     A step is supported where the 95 % interval of ours, over seeds and videos, lies on
     the paper's side of zero, contradicted where it lies on the other, and undecided
     where it has zero in it. `p` is adjusted for the number of steps that have been run
-    in the same group (Holm).
+    in the same group (Holm). `seeds needed` is how many would tell a difference of the
+    paper's size from zero, with the videos and the spread that ours have.
 
     Args:
         results: folder of the records.
         group: of the statements, None for all.
 
     Returns:
-        Columns claim, place, paper, ours, p and verdict, one row a step; differences
-        are in points of top-1.
+        Columns claim, place, paper, ours, p, seeds needed and verdict, one row a step;
+        differences are in points of top-1.
     """
     rows, differences = [], []
     for claim in paper.claims()["step"]:
@@ -59,6 +60,7 @@ def steps(results: Path, group: str | None = None) -> pd.DataFrame:
                 else ("less" if sign < 0 else "more"),
                 "ours": comparison.described(results, *pair),
                 "p": "-",
+                "seeds needed": _seeds_needed(found, claim.get("paper")),
                 "verdict": NOT_RUN if found is None else _verdict(found, sign),
             }
         )
@@ -79,6 +81,13 @@ def _verdict(found: paired.Difference, sign: float) -> str:
     if low > 0:
         return SUPPORTED
     return CONTRADICTED if high < 0 else UNDECIDED
+
+
+def _seeds_needed(found: paired.Difference | None, size: float | None) -> str:
+    if found is None or found.seeds < 2 or not size:
+        return "-"
+    needed = found.seeds_needed(abs(size) / 100)
+    return "too few videos" if needed is None else str(needed)
 
 
 def counts(results: Path) -> pd.DataFrame:
