@@ -34,3 +34,15 @@ def test_a_failed_run_is_refused_with_its_error(tmp_path):
     with pytest.raises(ValueError, match=r"a\.ipynb failed: ValueError: no such point"):
         executed.keep(failed, tmp_path / "b.ipynb")
     assert not (tmp_path / "b.ipynb").exists()
+
+
+def test_a_cells_picture_is_found(tmp_path):
+    path = notebook(tmp_path / "a.ipynb")
+    book = nbformat.read(path, as_version=4)
+    [cell] = book.cells
+    with pytest.raises(ValueError, match=rf"a\.ipynb: cell '{cell.id}' has no picture"):
+        executed.picture(path, cell.id)
+    png = {"image/png": "iVBORw0KGgo="}
+    cell.outputs.append(nbformat.v4.new_output("display_data", png))
+    nbformat.write(book, path)
+    assert executed.picture(path, cell.id).data == b"\x89PNG\r\n\x1a\n"

@@ -48,6 +48,29 @@ def keep(executed: Path, kept: Path) -> Path:
     return kept
 
 
+def picture(kept: Path, cell: str):
+    """Return the picture that a cell of a kept notebook has drawn.
+
+    Args:
+        kept: the notebook.
+        cell: the cell's id.
+
+    Raises:
+        ValueError: when there is none, naming notebook and cell.
+    """
+    import base64
+
+    import nbformat
+    from IPython.display import Image
+
+    notebook = nbformat.read(kept, as_version=4)
+    for found in notebook.cells:
+        for output in found.get("outputs", []) if found.id == cell else ():
+            if "image/png" in output.get("data", {}):
+                return Image(base64.b64decode(output["data"]["image/png"]))
+    raise ValueError(f"{kept}: cell {cell!r} has no picture")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("executed", type=Path)
