@@ -146,7 +146,8 @@ def train(
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
     run = about(dataset, recipe, seed, parent)
-    model.optimizer.build(model.trainable_variables)
+    with computing.scope():
+        model.optimizer.build(model.trainable_variables)
     with contextlib.ExitStack() as stack:
         checkpoints = folder and stack.enter_context(
             Checkpoints(folder, run, computing.process == 0)
