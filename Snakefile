@@ -49,4 +49,4 @@ rule data:
 rule book:
     output: touch(PLAN.book)
     input: PLAN.markers
-    shell: "make tables book"
+    shell: "make book"

@@ -9,13 +9,11 @@ from r3d_rs import paper
 from r3d_rs.evaluation import paired
 from r3d_rs.study import comparison, exact, record
 
-EXACT, SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = VERDICTS = (
-    "exact",
-    "supported at small scale",
-    "contradicted at small scale",
-    "undecided",
-    "not run",
-)
+EXACT = "exact"
+SUPPORTED = "supported at small scale"
+CONTRADICTED = "contradicted at small scale"
+UNDECIDED = "undecided"
+NOT_RUN = "not run"
 
 #: Verdict of a count that differs from what the paper says.
 DIFFERS = "contradicted by its own numbers"
@@ -58,7 +56,7 @@ def steps(results: Path, group: str | None = None) -> pd.DataFrame:
                 "paper": f"{claim['paper']:+.1f}"
                 if "paper" in claim
                 else ("less" if sign < 0 else "more"),
-                "ours": comparison.described(results, *pair),
+                "ours": comparison.text(found) if all(pair) else NOT_RUN,
                 "p": "-",
                 "seeds needed": _seeds_needed(found, claim.get("paper")),
                 "verdict": NOT_RUN if found is None else _verdict(found, sign),

@@ -59,7 +59,11 @@ def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> s
     """Describe the difference in points of per cent, or say why there is none."""
     if not before or not after:
         return "not run"
-    found = difference(results, before, after)
+    return text(difference(results, before, after))
+
+
+def text(found: paired.Difference | None) -> str:
+    """Describe a difference that was found, or say that no seed is in common."""
     if found is None:
         return "no seed in common"
     plural = "" if found.seeds == 1 else "s"

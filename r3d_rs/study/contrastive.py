@@ -69,12 +69,10 @@ def checked(
     )
     recipe, _ = contrastive.at_scale(model, linear.dataset_name)
     if epochs:
-        recipe = dataclasses.replace(
-            recipe, epochs=epochs, warmup_epochs=min(recipe.warmup_epochs, epochs / 5)
-        )
+        recipe = recipes.with_epochs(recipe, epochs)
     if backbone == UNTRAINED:
         linear.parent = parents.untrained(linear.recipe, seed)
-    elif Path(backbone).is_dir() and backbone:
+    elif backbone and Path(backbone).is_dir():
         linear.parent = parents.of_run(backbone, linear.recipe)
     elif backbone:
         linear.parent = parents.of_checkpoint(backbone, linear.recipe)

@@ -40,7 +40,7 @@ def table2(path: Path | str) -> pd.DataFrame:
         "step (ours)": rows["pantomime_delta"],
         "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
-    return pd.DataFrame(columns).set_axis(rows["row"]).rename_axis(None).map(_cell)
+    return _shown(columns, rows["row"])
 
 
 def from_scratch(path: Path | str) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def from_scratch(path: Path | str) -> pd.DataFrame:
         f"{ours[0]} top-1, % (ours)": _accuracies(rows, "pantomime"),
         f"{ours[1]} top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
-    return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+    return _shown(columns, rows["model"])
 
 
 def table5(path: Path | str) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def table5(path: Path | str) -> pd.DataFrame:
         "top-1, % (paper)": rows["paper_top1"],
         "top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
-    return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+    return _shown(columns, rows["model"])
 
 
 def table6(path: Path | str) -> pd.DataFrame:
@@ -99,7 +99,11 @@ def table6(path: Path | str) -> pd.DataFrame:
         "untrained (ours)": _accuracies(rows, "pantomime_untrained"),
         "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
-    return pd.DataFrame(columns).set_axis(rows["model"]).rename_axis(None).map(_cell)
+    return _shown(columns, rows["model"])
+
+
+def _shown(columns: dict, names: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame(columns).set_axis(names).rename_axis(None).map(_cell)
 
 
 def _rounded(column: pd.Series) -> list[str]:

@@ -133,12 +133,7 @@ def checked(
     dataset = datasets.canonical_name(dataset)
     chosen = recipe(dataset)
     if epochs:
-        chosen = dataclasses.replace(
-            chosen,
-            epochs=epochs,
-            steps=0,
-            warmup_epochs=min(chosen.warmup_epochs, epochs / 5),
-        )
+        chosen = recipes.with_epochs(chosen, epochs)
     if threads:
         import tensorflow as tf
 

@@ -116,6 +116,12 @@ def with_batch_size(recipe: Recipe, batch_size: int) -> Recipe:
     )
 
 
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Change how long training is, and its warm-up to a fifth of that at most."""
+    warmup = min(recipe.warmup_epochs, epochs / 5)
+    return dataclasses.replace(recipe, epochs=epochs, steps=0, warmup_epochs=warmup)
+
+
 #: What the R3D-50 baseline has instead (Table 2, row 1).
 BASELINE = {
     "model": "r3d-50",

@@ -1,6 +1,7 @@
 """Starting a network from the weights of another (§4.5, §5)."""
 
 import dataclasses
+import functools
 import hashlib
 
 import keras
@@ -26,7 +27,7 @@ class Weights:
     name: str
     values: dict[str, np.ndarray]
 
-    @property
+    @functools.cached_property
     def sha256(self) -> str:
         """SHA-256 of all of them, with their paths."""
         digest = hashlib.sha256()
