@@ -111,9 +111,9 @@ def print_report(report, evaluated: str) -> None:
 
 def overview(arguments) -> None:
     """List every experiment with the paper's number, ours and its status."""
-    from r3d_rs.study import registry
+    from r3d_rs.study import status
 
-    table = registry.overview(Path(arguments.results), Path(arguments.checkpoints))
+    table = status.overview(Path(arguments.results), Path(arguments.checkpoints))
     for column in ("experiment", "dataset"):
         table = table[table[column].str.startswith(getattr(arguments, column))]
     print(table.to_string(index=False) if len(table) else "no such experiment")
@@ -150,11 +150,11 @@ def tables(arguments) -> None:
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
-    from r3d_rs.study import experiments, run
+    from r3d_rs.study import experiments, scale
     from r3d_rs.study import probes as study_probes
 
     dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
-    recipe = run.recipe_of(experiments.point("RS-50"), dataset.name)
+    recipe = scale.of_point(experiments.point("RS-50"), dataset.name)
     print(study_probes.write(dataset, recipe, Path(arguments.results)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.study import pretraining, record
+from r3d_rs.study import pretraining, record, scale
 from r3d_rs.training import loop, transfer
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.checkpoints import Checkpoints, State
@@ -36,8 +36,8 @@ def small(monkeypatch):
         recipes, "of_model", lambda model: dataclasses.replace(full(model), **SMALL)
     )
     monkeypatch.setattr(
-        pretraining.run,
-        "recipe_of",
+        scale,
+        "of_point",
         lambda point, name: recipes.of_model(point.model),
     )
 

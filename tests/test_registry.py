@@ -8,7 +8,18 @@ import pytest
 
 from r3d_rs import paper
 from r3d_rs.data.datasets import DATASETS
-from r3d_rs.study import contrastive, engine, parameters, pretraining, registry, run
+from r3d_rs.study import (
+    contrastive,
+    engine,
+    parameters,
+    plan,
+    pretraining,
+    record,
+    registry,
+    run,
+    status,
+)
+from tests.test_study import made_up
 
 FUNCTIONS = {
     "scaling": run.scaling,
@@ -65,17 +76,66 @@ def test_fine_tuning_starts_from_the_same_seed_of_its_scale():
         assert received["parent"] == f"there/{web}/pre-training/RS-50/seed-2"
 
 
-def test_the_list_says_what_is_running(tmp_path):
+def test_the_same_recipe_is_one_run():
+    """Two rows of Table 2 are points of Figure 2, and no other two are the same."""
+    hashes = {}
+    for name, experiment in registry.everything().items():
+        if experiment.study in ("scaling", "ablation"):
+            own = plan.job(experiment, "kinetics-400", 0).own
+            hashes.setdefault(own, []).append(name)
+    twins = {tuple(names) for names in hashes.values() if len(names) > 1}
+    assert twins == {(b, a) for a, b in registry.SAME.items()}
+
+
+def test_an_experiment_has_the_records_of_its_twin(tmp_path):
+    for study, point, seed in (
+        ("scaling", "R3D-50", 0),
+        ("scaling", "R3D-50", 1),
+        ("ablation", "baseline", 1),
+        ("ablation", "baseline", 2),
+        ("ablation", "LS", 3),
+    ):
+        one = made_up(point, seed)
+        one["experiment"]["study"] = study
+        record.write(one, tmp_path)
+    found = {
+        name: [
+            (r["experiment"]["study"], r["experiment"]["seed"])
+            for r in registry.records(tmp_path, "pantomime-20", name)
+        ]
+        for name in ("ablation/baseline", "scaling/R3D-50", "scaling/RS-50")
+    }
+    assert found == {
+        "ablation/baseline": [("scaling", 0), ("ablation", 1), ("ablation", 2)],
+        "scaling/R3D-50": [("scaling", 0), ("scaling", 1), ("ablation", 2)],
+        "scaling/RS-50": [],
+    }
+
+
+def listed(tmp_path):
+    table = status.overview(tmp_path / "results", tmp_path, tmp_path / "runs")
+    return table.set_index(["experiment", "dataset"])["status"]
+
+
+def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path):
     folder = tmp_path / "pantomime-20" / "scaling" / "RS-50" / "seed-3"
     folder.mkdir(parents=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        table = registry.overview(tmp_path / "results", tmp_path)
-    status = table.set_index(["experiment", "dataset"])["status"]
-    assert status["scaling/RS-50", "pantomime-20"] == "seed-3 running"
-    assert status["scaling/RS-50", "kinetics-400"] == "not run"
-    table = registry.overview(tmp_path / "results", tmp_path)
-    assert set(table["status"]) == {"not run"}
+        found = listed(tmp_path)
+    assert found["scaling/RS-50", "pantomime-20"] == "seed-3 running"
+    assert found["scaling/RS-50", "kinetics-400"] == "not run"
+    assert set(listed(tmp_path)) == {"not run"}
+    (folder / "epoch-0002.npz").touch()
+    assert listed(tmp_path)["scaling/RS-50", "pantomime-20"] == "seed-3 stopped"
+    notebook = tmp_path / "runs" / "pantomime-20" / "scaling" / "RS-50" / "seed-3.ipynb"
+    notebook.parent.mkdir(parents=True)
+    for exception, expected in (("true", f"failed: {notebook}"), ("null", "stopped")):
+        notebook.write_text(
+            f'{{"metadata": {{"papermill": {{"exception": {exception}}}}}}}'
+        )
+        found = listed(tmp_path)["scaling/RS-50", "pantomime-20"]
+        assert found == f"seed-3 {expected}"
 
 
 def test_a_wrong_experiment_is_named(tmp_path):

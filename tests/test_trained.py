@@ -13,7 +13,7 @@ from r3d_rs.evaluation import trained
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
-from r3d_rs.study import record, run, scoring
+from r3d_rs.study import record, run, scale, scoring
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import build_model, fit
@@ -111,7 +111,7 @@ def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
         trained.load_official(tmp_path / "absent", this.recipe, data)
     plain = {"squeeze_excitation": 0.0, "self_gating": "none", "spatial_views": 1}
     small = dataclasses.replace(recipes.row("baseline"), **SMALL | plain)
-    monkeypatch.setattr(run, "recipe_of", lambda point, dataset: small)
+    monkeypatch.setattr(scale, "of_point", lambda point, dataset: small)
     prefix = write_objects(tmp_path / "ckpt", official_values(classes=3))
     step = scoring.checked(
         checkpoint="",

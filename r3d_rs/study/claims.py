@@ -7,7 +7,7 @@ import pandas as pd
 
 from r3d_rs import paper
 from r3d_rs.evaluation import paired
-from r3d_rs.study import comparison, exact, record
+from r3d_rs.study import comparison, exact, registry
 
 EXACT = "exact"
 SUPPORTED = "supported at small scale"
@@ -42,7 +42,7 @@ def steps(results: Path, group: str | None = None) -> pd.DataFrame:
             continue
         dataset = claim.get("dataset", "pantomime-20")
         pair = [
-            record.find(results, dataset, *claim[end].split("/", 1))
+            registry.records(results, dataset, claim[end])
             for end in ("before", "after")
         ]
         found = comparison.difference(results, *pair) if all(pair) else None

@@ -12,14 +12,9 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.inspect import film_strips
 from r3d_rs.study import experiments, parameters, parents, run
+from r3d_rs.study.experiments import TABLE_6, UNTRAINED
 from r3d_rs.training import checkpoints as states
 from r3d_rs.training import recipe as recipes
-
-#: Networks of Table 6, and the plain R3D-50 of CVRL.
-POINTS = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
-
-#: The `backbone` with random weights, to compare with.
-UNTRAINED = "untrained"
 
 
 def checked(
@@ -36,7 +31,7 @@ def checked(
     """Check the parameters of a run of Table 6.
 
     Args:
-        point: one of `POINTS`.
+        point: one of `experiments.TABLE_6`.
         dataset: a name in `datasets.DATASETS`.
         seed: of everything random, from 0.
         backbone: "" to pre-train one; or the folder of a finished run, the prefix of an
@@ -51,7 +46,7 @@ def checked(
             listing what of a backbone does not fit.
         FileNotFoundError: naming a file of the backbone that is not there.
     """
-    parameters.check("point", point, str, allowed=POINTS)
+    parameters.check("point", point, str, allowed=TABLE_6)
     parameters.check("backbone", backbone, str)
     parameters.check("epochs", epochs, int, minimum=0)
     parameters.check("linear_epochs", linear_epochs, int, minimum=0)

@@ -62,6 +62,7 @@ def from_scratch(path: Path | str) -> pd.DataFrame:
         "top-1, % (paper)": rows["paper_top1"],
         **top5,
         f"{ours[0]} top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "step (ours)": rows["pantomime_delta"],
         f"{ours[1]} top-1, % (ours)": _accuracies(rows, "kinetics"),
     }
     return _shown(columns, rows["model"])
@@ -96,6 +97,7 @@ def table6(path: Path | str) -> pd.DataFrame:
         "top-1, % (paper)": rows["paper_top1"],
         "step (paper)": rows["paper_delta"],
         "Pantomime top-1, % (ours)": _accuracies(rows, "pantomime"),
+        "step (ours)": rows["pantomime_delta"],
         "untrained (ours)": _accuracies(rows, "pantomime_untrained"),
         "Kinetics-400 top-1, % (ours)": _accuracies(rows, "kinetics"),
     }

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from r3d_rs.data import datasets
 from r3d_rs.study import executed, record, registry
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -23,7 +22,9 @@ def run(
     checkpoints: str | Path = "build/checkpoints",
     parameters: Mapping[str, str] | None = None,
 ) -> Path:
-    """Run an experiment, and keep its executed notebook beside its record.
+    """Run an experiment; the executed notebook of seed 0 is kept beside its record.
+
+    That of another seed tells nothing more than its record, and is not kept.
 
     Args:
         name: of `registry.everything`.
@@ -41,6 +42,8 @@ def run(
         FileNotFoundError: when there is no checkout with the notebooks.
         ChildProcessError: when the run failed, naming its executed notebook.
     """
+    from r3d_rs.data import datasets
+
     experiment = registry.get(name)
     dataset = datasets.canonical_name(dataset)
     if dataset not in experiment.datasets:
@@ -67,5 +70,7 @@ def run(
     done = subprocess.run([*command, notebook, output, *options])
     if done.returncode:
         raise ChildProcessError(f"{name} on {dataset}, seed {seed}, failed: {output}")
-    executed.keep(output, target.with_suffix(".ipynb"))
+    if seed == 0:
+        executed.keep(output, target.with_suffix(".ipynb"))
+    output.unlink()  # what is left there is running, has failed or was stopped
     return target

@@ -1,4 +1,4 @@
-"""The experiments of the paper by name: the points of its scaling study (Fig. 2)."""
+"""The networks of the paper's experiments by name: Fig. 2's points, Table 6's."""
 
 import math
 from collections.abc import Mapping
@@ -56,6 +56,12 @@ def _scaling() -> dict[str, Point]:
 
 #: The baseline and the ten points of Fig. 2, by name.
 SCALING: Mapping[str, Point] = MappingProxyType(_scaling())
+
+#: Networks of Table 6, and the plain R3D-50 of CVRL.
+TABLE_6 = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
+
+#: The backbone with random weights, to compare those of Table 6 with.
+UNTRAINED = "untrained"
 
 
 def point(name: str) -> Point:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.contrastive import recipe as contrastive
-from r3d_rs.study import experiments, pretraining, record, registry, run
-from r3d_rs.study.contrastive import UNTRAINED
+from r3d_rs.study import experiments, registry, scale
 from r3d_rs.training import recipe as recipes
 
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
@@ -50,13 +49,13 @@ class Job:
 
     def is_done(self, results: Path) -> bool:
         """Say whether there is a record of this run by this recipe."""
-        place = (self.dataset, self.experiment.study, self.experiment.point)
-        path = record.path(results, *place, self.seed)
-        if not path.exists():
-            return False
-        found = record.read(path)
-        parent = found.get("parent", {}).get("recipe_hash", "")
-        return (found["recipe_hash"], parent) == (self.own, self.parent)
+        runs = registry.records(results, self.dataset, self.experiment.name)
+        return any(
+            run["experiment"]["seed"] == self.seed
+            and run["recipe_hash"] == self.own
+            and run.get("parent", {}).get("recipe_hash", "") == self.parent
+            for run in runs
+        )
 
 
 @dataclass(frozen=True)
@@ -152,10 +151,13 @@ def make(
         for seed in range(seeds)
     ]
     results, checkpoints = Path(results), Path(checkpoints)
-    stale = {}
+    stale, running = {}, set()
     for one in wanted:
-        if one.is_done(results):
+        names = [one.experiment.name, *registry.same(one.experiment.name)]
+        runs = {(name, one.dataset, one.seed) for name in names}
+        if one.is_done(results) or runs & running:
             continue
+        running |= runs
         if one.experiment.parents:
             before = job(
                 registry.get(f"pre-training/{one.experiment.point}"),
@@ -188,19 +190,19 @@ def _recipes(experiment: registry.Experiment, dataset: str):
     match experiment.notebook:
         case "scaling":
             point = experiments.point(received["point"])
-            return run.recipe_of(point, dataset), None
+            return scale.of_point(point, dataset), None
         case "ablation":
-            return run.at_scale(recipes.row(received["row"]), dataset), None
+            return scale.at_scale(recipes.row(received["row"]), dataset), None
         case "pretraining":
             stage, point = received["stage"], received["point"]
-            own = pretraining.recipe_of(stage, point, dataset)
+            own = scale.of_stage(stage, point, dataset)
             web = experiment.parents.get(dataset)
-            before = web and pretraining.recipe_of("pre-train", point, web)
+            before = web and scale.of_stage("pre-train", point, web)
             return own, before
         case "contrastive":
             model = experiments.point(received["point"]).model
             before, own = contrastive.at_scale(model, dataset)
-            untrained = received.get("backbone") == UNTRAINED
+            untrained = received.get("backbone") == experiments.UNTRAINED
             return own, None if untrained else before
 
 
@@ -221,6 +223,6 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
 
 def _seconds(job: Job, results: Path) -> float | None:
     """Return the median time of an experiment's records, None if there are none."""
-    place = (job.dataset, job.experiment.study, job.experiment.point)
-    times = [found["wall_seconds"]["total"] for found in record.find(results, *place)]
+    runs = registry.records(results, job.dataset, job.experiment.name)
+    times = [run["wall_seconds"]["total"] for run in runs]
     return float(np.median(times)) if times else None

@@ -1,49 +1,7 @@
 """Pre-training on web videos and fine-tuning (Table 5), one run at a time."""
 
-import dataclasses
-from dataclasses import dataclass
-
 from r3d_rs.study import experiments, parameters, parents, run
-from r3d_rs.training import recipe as recipes
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A kind of run.
-
-    Args:
-        study: name in the records.
-        paper: what the paper's recipe has instead.
-        pantomime: what the pantomime scale's has.
-    """
-
-    study: str
-    paper: dict
-    pantomime: dict
-
-
-#: The third is fine-tuning's budget without pre-training, for comparison.
-STAGES = {
-    "pre-train": Stage(
-        "pre-training", recipes.PRETRAINING, recipes.PANTOMIME_PRETRAINING
-    ),
-    "fine-tune": Stage(
-        "fine-tuning", recipes.FINE_TUNING, recipes.PANTOMIME_FINE_TUNING
-    ),
-    "scratch": Stage(
-        "from-scratch",
-        {"steps": recipes.FINE_TUNING["steps"]},
-        {"epochs": recipes.PANTOMIME_FINE_TUNING["epochs"]},
-    ),
-}
-
-
-def recipe_of(stage: str, point: str, dataset: str) -> recipes.Recipe:
-    """Return the recipe of a stage for a point of Fig. 2 at the dataset's scale."""
-    small = dataset.startswith("pantomime")
-    changes = STAGES[stage].pantomime if small else STAGES[stage].paper
-    recipe = run.recipe_of(experiments.point(point), dataset)
-    return dataclasses.replace(recipe, **changes)
+from r3d_rs.study.scale import STAGES, of_stage
 
 
 def checked(
@@ -78,7 +36,7 @@ def checked(
         point,
         dataset,
         seed,
-        lambda name: recipe_of(stage, point, name),
+        lambda name: of_stage(stage, point, name),
         **options,
     )
     if parent:

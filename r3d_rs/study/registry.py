@@ -1,18 +1,21 @@
-"""Every experiment of the paper by name, and what runs it."""
+"""Every experiment of the paper by name, what runs it, and its records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
 from r3d_rs import paper
-from r3d_rs.study import contrastive, experiments, record
-from r3d_rs.training import checkpoints
+from r3d_rs.study import experiments, record
 
 #: The paper's datasets and ours that play their parts.
 FIRST, SECOND = ("pantomime-20", "kinetics-400"), ("pantomime-30", "kinetics-600")
 WEB = ("pantomime-web", "web-video-text")
+
+#: Rows of Table 2 that are points of Figure 2 too: one recipe, so one run serves both.
+SAME = {
+    "ablation/baseline": "scaling/R3D-50",
+    "ablation/RS-200@f48": "scaling/RS-200@f48",
+}
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def _pretraining() -> list[Experiment]:
 def _contrastive() -> list[Experiment]:
     rows = paper.table(6).set_index("point")
     found = []
-    for point in contrastive.POINTS:
+    for point in experiments.TABLE_6:
         told = point in rows.index
         found += [
             Experiment(
@@ -151,7 +154,7 @@ def _contrastive() -> list[Experiment]:
                 "linear-evaluation",
                 f"{point}+untrained",
                 "contrastive",
-                {"point": point, "backbone": contrastive.UNTRAINED},
+                {"point": point, "backbone": experiments.UNTRAINED},
                 FIRST,
             ),
         ]
@@ -178,37 +181,32 @@ def get(name: str) -> Experiment:
     return found[name]
 
 
-def overview(results: Path, folder: Path) -> pd.DataFrame:
-    """List every experiment on every dataset, with the paper's number and ours.
+def of_point(point: str) -> str:
+    """Return the experiment of a point of Figures 1 and 2 or a row of Tables 3 and 4.
+
+    RandAugment makes the last row of Table 2 of a point of Figure 2.
+    """
+    return "ablation/RA" if point.endswith("+RA") else f"scaling/{point}"
+
+
+def records(results: str | Path, dataset: str, name: str) -> list[dict]:
+    """Read the records of an experiment, and of the one that is the same (`SAME`).
 
     Args:
         results: folder of the records.
-        folder: of the runs' checkpoints, which tells what is running.
+        dataset: that they ran on.
+        name: of the experiment.
 
     Returns:
-        Columns experiment, dataset, paper, ours (per cent; means over seeds with their
-        95 % intervals) and status.
+        One record a seed, in the order of the seeds; its own where both have one.
     """
-    rows = []
-    for experiment in everything().values():
-        for dataset in experiment.datasets:
-            place = (dataset, experiment.study, experiment.point)
-            runs = record.find(results, *place)
-            own = Path(folder).joinpath(*place)
-            running = [
-                path.parent.name
-                for path in sorted(own.glob("seed-*/.lock"))
-                if checkpoints.is_running(path.parent)
-            ]
-            status = [f"{len(runs)} seeds"] if runs else []
-            status += [f"{seed} running" for seed in running]
-            rows.append(
-                {
-                    "experiment": experiment.name,
-                    "dataset": dataset,
-                    "paper": experiment.paper.get(dataset, "-"),
-                    "ours": record.described(runs) or "-",
-                    "status": ", ".join(status) or "not run",
-                }
-            )
-    return pd.DataFrame(rows)
+    found = {}
+    for own in reversed([name, *same(name)]):
+        for run in record.find(results, dataset, *own.split("/", 1)):
+            found[run["experiment"]["seed"]] = run
+    return [found[seed] for seed in sorted(found)]
+
+
+def same(name: str) -> list[str]:
+    """Return the names of other experiments that have the same recipe."""
+    return [SAME[name]] if name in SAME else [a for a, b in SAME.items() if b == name]

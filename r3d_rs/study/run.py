@@ -9,29 +9,18 @@ import numpy as np
 import pandas as pd
 
 from r3d_rs.data import datasets
-from r3d_rs.study import executed, experiments, parameters, provenance, record
+from r3d_rs.study import (
+    executed,
+    experiments,
+    parameters,
+    provenance,
+    record,
+    scale,
+)
 from r3d_rs.study.parents import Parent
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.whole import whole_file
-
-
-def recipe_of(point: experiments.Point, dataset: str) -> recipes.Recipe:
-    """Return the recipe of a point of Fig. 2 at the dataset's scale."""
-    recipe = dataclasses.replace(
-        recipes.of_model(point.model),
-        span=point.span,
-        size=point.size,
-        eval_size=point.eval_size,
-    )
-    return at_scale(recipe, dataset)
-
-
-def at_scale(recipe: recipes.Recipe, dataset: str) -> recipes.Recipe:
-    """Return the paper's recipe as it is for Kinetics, or at Pantomime's scale."""
-    if dataset.startswith("pantomime"):
-        return recipes.at_pantomime_scale(recipe)
-    return recipe
 
 
 def scaling(*, point: str, dataset: str, seed: int, **options) -> "Run":
@@ -53,7 +42,7 @@ def scaling(*, point: str, dataset: str, seed: int, **options) -> "Run":
         point,
         dataset,
         seed,
-        lambda name: recipe_of(chosen, name),
+        lambda name: scale.of_point(chosen, name),
         **options,
     )
 
@@ -83,7 +72,7 @@ def ablation(
         "+".join(["baseline", *names]) if names else row,
         dataset,
         seed,
-        lambda name: at_scale(paper, name),
+        lambda name: scale.at_scale(paper, name),
         **options,
     )
 

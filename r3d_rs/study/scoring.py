@@ -7,7 +7,7 @@ import pandas as pd
 
 from r3d_rs.data import datasets
 from r3d_rs.data.listing import SPLITS
-from r3d_rs.study import executed, experiments, parameters, record, run
+from r3d_rs.study import executed, experiments, parameters, record, scale
 
 
 def checked(
@@ -70,7 +70,7 @@ def checked(
             )
         data = datasets.load(dataset, data_dir or None)
         recipe = dataclasses.replace(
-            run.recipe_of(chosen, "kinetics-400"), precision="float32"
+            scale.of_point(chosen, "kinetics-400"), precision="float32"
         )
         network = trained.load_official(official, recipe, data)
     data.split(split or data.evaluated)

@@ -1,12 +1,14 @@
-"""Where the replication stands: which parts of the paper have been run, and how."""
+"""Where the replication stands: what of the paper has been run, runs or has failed."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import experiments, record
+from r3d_rs.study import engine, experiments, record, registry
 from r3d_rs.study.registry import FIRST, SECOND
+from r3d_rs.training import checkpoints
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,62 @@ def _runs(item: Item, runs: list[dict]) -> str:
     of = f" of {len(experiments.SCALING)}" if whole else ""
     number = len(set(points))
     return f"{number}{of} point{'s' * (number > 1)}, {len(points)} runs"
+
+
+def overview(
+    results: Path, folder: Path, executing: Path = engine.RUNNING
+) -> pd.DataFrame:
+    """List every experiment on every dataset, with the paper's number and ours.
+
+    Args:
+        results: folder of the records.
+        folder: of the runs' checkpoints, which tells what is running.
+        executing: folder of the notebooks that are being executed, or have failed.
+
+    Returns:
+        Columns experiment, dataset, paper, ours (per cent; means over seeds with their
+        95 % intervals) and status: how many seeds are done, and which are running, have
+        failed (with their notebook) or were stopped and go on when run again.
+    """
+    rows = []
+    for experiment in registry.everything().values():
+        for dataset in experiment.datasets:
+            runs = registry.records(results, dataset, experiment.name)
+            place = Path(dataset) / experiment.study / experiment.point
+            status = [f"{len(runs)} seeds"] if runs else []
+            status += _unfinished(folder / place, executing / place)
+            rows.append(
+                {
+                    "experiment": experiment.name,
+                    "dataset": dataset,
+                    "paper": experiment.paper.get(dataset, "-"),
+                    "ours": record.described(runs) or "-",
+                    "status": ", ".join(status) or "not run",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _unfinished(folder: Path, executing: Path) -> list[str]:
+    """Say which seeds of an experiment are running, have failed or were stopped."""
+    seeds = {path.parent.name for path in folder.glob("seed-*/.lock")}
+    seeds |= {path.stem for path in executing.glob("seed-*.ipynb")}
+    found = []
+    for seed in sorted(seeds):
+        own, notebook = folder / seed, executing / f"{seed}.ipynb"
+        if (own / ".lock").exists() and checkpoints.is_running(own):
+            found.append(f"{seed} running")
+        elif notebook.exists() and _has_failed(notebook):
+            found.append(f"{seed} failed: {notebook}")
+        elif any(own.glob("epoch-*.npz")):
+            found.append(f"{seed} stopped")
+    return found
+
+
+def _has_failed(notebook: Path) -> bool:
+    """Say whether papermill met an error in a notebook."""
+    try:
+        metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+    except (ValueError, KeyError):  # it is being written
+        return False
+    return bool(metadata.get("papermill", {}).get("exception"))

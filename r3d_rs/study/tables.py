@@ -4,13 +4,12 @@ Columns that begin with `paper_` are published, those with `exact_` are counted 
 networks, those with a dataset's name are measured in its runs. Accuracies are per cent.
 """
 
-import itertools
 from pathlib import Path
 
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import comparison, exact, record
+from r3d_rs.study import comparison, exact, record, registry
 from r3d_rs.whole import whole_file
 
 NOT_RUN = "not run"
@@ -24,8 +23,7 @@ DATASETS_4 = {"pantomime": "pantomime-30", "kinetics": "kinetics-600"}
 def table2(results: Path) -> pd.DataFrame:
     """Return Table 2 with exact multiply-adds, and the accuracies of our rows.
 
-    Our columns are as in `from_scratch`, from the records of the ablation study; and
-    `<dataset>_delta`, the paired difference to the row above.
+    Our columns are as in `from_scratch`, from the records of the ablation study.
     """
     rows = paper.table(2)
     networks = [
@@ -40,14 +38,9 @@ def table2(results: Path) -> pd.DataFrame:
         "paper_delta": rows["delta"],
     }
     for prefix, dataset in DATASETS.items():
-        cells = [_measured(results, dataset, "ablation", row) for row in rows["row"]]
-        columns |= _cells(prefix, cells)
-        runs = [record.find(results, dataset, "ablation", row) for row in rows["row"]]
-        steps = itertools.pairwise(runs)
-        columns[f"{prefix}_delta"] = [
-            "",
-            *(comparison.described(results, above, own) for above, own in steps),
-        ]
+        columns |= _ours(
+            results, prefix, dataset, [f"ablation/{row}" for row in rows["row"]]
+        )
     return rows[["row", "model", "frames_span", *toggles]].assign(**columns)
 
 
@@ -61,8 +54,9 @@ def from_scratch(results: Path, number: int = 3) -> pd.DataFrame:
     Returns:
         The paper's rows in its order. `<dataset>_top1` is the mean of the video top-1
         over seeds or "not run", with `_low` and `_high` its 95 % interval, `_seeds`
-        their number and `_interval` the kind ("t over seeds" or, for a single seed,
-        "Wilson over videos"). Cells of quoted rows are empty there.
+        their number, `_interval` the kind ("t over seeds" or, for a single seed,
+        "Wilson over videos") and `_delta` the paired difference to the row of ours
+        above, with its interval. Cells of quoted rows are empty there.
     """
     rows = paper.table(number)
     datasets, classes = (DATASETS, 400) if number == 3 else (DATASETS_4, 600)
@@ -76,12 +70,12 @@ def from_scratch(results: Path, number: int = 3) -> pd.DataFrame:
     }
     if number == 3:
         columns["paper_top5"] = rows["top5"]
+    names = [
+        None if row.quoted else registry.of_point(row.point)
+        for row in rows.itertuples()
+    ]
     for prefix, dataset in datasets.items():
-        cells = [
-            _measured(results, dataset, "scaling", row.point) if not row.quoted else {}
-            for row in rows.itertuples()
-        ]
-        columns |= _cells(prefix, cells)
+        columns |= _ours(results, prefix, dataset, names)
     kept = rows.rename(columns={"label": "model", "model": "network"})
     return kept[["model", "quoted", "point"]].assign(**columns)
 
@@ -99,13 +93,13 @@ def table5(results: Path) -> pd.DataFrame:
         **_exact(results, rows["model"], rows["frames_span"]),
         "paper_top1": rows["top1"],
     }
-    cells = [
-        {}
+    runs = [
+        None
         if row.quoted
-        else _measured(results, row.dataset.lower(), "fine-tuning", point)
+        else registry.records(results, row.dataset.lower(), f"fine-tuning/{point}")
         for row, point in zip(rows.itertuples(), points, strict=True)
     ]
-    columns |= _cells("kinetics", cells)
+    columns |= _cells("kinetics", runs)
     kept = rows.rename(columns={"label": "model", "model": "network"})
     return kept[["model", "quoted", "pretrain", "dataset"]].assign(
         views=rows["views_temporal"].astype(str)
@@ -169,14 +163,13 @@ def table6(results: Path) -> pd.DataFrame:
     rows = pd.concat([pd.DataFrame([plain]), rows], ignore_index=True)
     columns = {"paper_top1": rows["top1"], "paper_delta": rows["delta"]}
     for prefix, dataset in DATASETS.items():
-        trained = [
-            _measured(results, dataset, "contrastive", point) for point in rows["point"]
-        ]
+        trained = [f"contrastive/{point}" for point in rows["point"]]
         untrained = [
-            _measured(results, dataset, "linear-evaluation", f"{point}+untrained")
+            registry.records(results, dataset, f"linear-evaluation/{point}+untrained")
             for point in rows["point"]
         ]
-        columns |= _cells(prefix, trained) | _cells(f"{prefix}_untrained", untrained)
+        columns |= _ours(results, prefix, dataset, trained)
+        columns |= _cells(f"{prefix}_untrained", untrained)
     kept = rows.rename(columns={"label": "model"})
     return kept[["model", "point"]].assign(**columns)
 
@@ -226,13 +219,26 @@ def _exact(
     return {"exact_params_m": column("params", 1e6)} | columns if params else columns
 
 
-def _cells(prefix: str, cells: list[dict]) -> dict[str, list]:
+def _ours(results: Path, prefix: str, dataset: str, names: list) -> dict[str, list]:
+    """Measure a table's experiments, each against the one above; None has no cells."""
+    runs = [name and registry.records(results, dataset, name) for name in names]
+    steps, above = [], None
+    for own in runs:
+        first = own is None or above is None
+        steps.append("" if first else comparison.described(results, above, own))
+        above = above if own is None else own
+    return _cells(prefix, runs) | {f"{prefix}_delta": steps}
+
+
+def _cells(prefix: str, runs: list) -> dict[str, list]:
+    """Average the records of each row; None has no cells."""
+    cells = [{} if own is None else _measured(own) for own in runs]
     names = ("top1", "low", "high", "seeds", "interval")
     return {f"{prefix}_{name}": [cell.get(name) for cell in cells] for name in names}
 
 
-def _measured(results: Path, dataset: str, study: str, point: str) -> dict:
-    summary = record.summarize(record.find(results, dataset, study, point))
+def _measured(runs: list[dict]) -> dict:
+    summary = record.summarize(runs)
     if summary is None:
         return {"top1": NOT_RUN}
     return {
