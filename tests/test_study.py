@@ -10,9 +10,10 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from r3d_rs.evaluation.interval import wilson_interval
-from r3d_rs.study import exact, experiments, figures, record, tables
+from r3d_rs.study import exact, experiments, figures, interactive, record, tables
 
 
 def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
@@ -270,10 +271,9 @@ def test_table_3_without_runs_says_so(results):
 
 
 def test_table_3_with_runs(results):
-    for seed, top1 in enumerate((0.50, 0.54, 0.58)):
-        record.write(made_up(seed=seed, top1=top1), results)
-    record.write(made_up("RS-101", top1=0.5, model="r3d-rs-101"), results)
-    record.write(made_up("RS-200@f48", top1=0.6, model="r3d-rs-200"), results)
+    write_study(results, "scaling", [0.5, 0.54, 0.58])
+    write_study(results, "scaling", [0.5], "RS-101")
+    write_study(results, "scaling", [0.6], "RS-200@f48")
     table = tables.from_scratch(results).set_index("model")
     rs50 = table.loc["R3D-RS-50"]
     assert rs50["paper_top1"] == 78.2
@@ -284,6 +284,10 @@ def test_table_3_with_runs(results):
     assert rs50["pantomime_interval"] == "t over seeds"
     assert rs50["kinetics_top1"] == "not run"
     assert table.loc["R3D-RS-101", "pantomime_interval"] == "Wilson over videos"
+    # To the row above: the one seed that both have, of the same right videos.
+    assert table.loc["R3D-RS-101", "pantomime_delta"].startswith("+0.0 (+0.0 to +0.0,")
+    assert table.loc["R3D-RS-152", "pantomime_delta"] == "not run"
+    assert rs50["pantomime_delta"] == "not run"
     # 48 frames without RandAugment is not this row.
     assert table.loc["R3D-RS-200 + RA (48↑)", "pantomime_top1"] == "not run"
 
@@ -384,30 +388,67 @@ def test_tables_and_figures_are_the_same_bytes_every_time(results):
         "tables/table5.csv",
         "tables/pretraining.csv",
         "tables/table6.csv",
+        "figures/figure1.svg",
+        "figures/figure1.png",
         "figures/figure2.svg",
         "figures/figure2.png",
     ]
     before = [path.read_bytes() for path in paths]
     again = [*tables.build(results), *figures.build(results)]
     assert [path.read_bytes() for path in again] == before
-    assert len(files(results)) == 10
+    assert len(files(results)) == 12
 
 
 def texts(axes):
     return " ".join(text.get_text() for text in axes.texts)
 
 
+def drawn(axes):
+    """Return where the points of a panel are, by their names."""
+    return {
+        line.get_gid().partition("-")[2]: line.get_xydata().tolist()[0]
+        for line in axes.lines
+        if "-" in (line.get_gid() or "")
+    }
+
+
 def test_figure_2_names_the_points_that_have_no_value(results):
     record.write(made_up("RS-50", top1=0.5), results)
-    left, right = figures.figure2(results).axes
+    left, right = figures.figure(2, results).axes
     assert "not given: RS-200@f64, RS-200@i256, RS-200@i288" in texts(left)
     assert "not run: RS-101, RS-152" in texts(right)
-    assert len(left.containers) == 7
-    [bar] = right.containers
-    assert bar.lines[0].get_xydata().tolist() == [[0.25, 50.0]]
-    [[(_, low), (_, high)]] = bar.lines[2][0].get_segments()
+    assert len(drawn(left)) == 7
+    assert drawn(right) == {"RS-50": [0.25, 50.0]}
+    [[[(_, low), (_, high)]]] = [bar.get_segments() for bar in right.collections]
     expected = [100 * share for share in wilson_interval(20, 40)]
     assert [low, high] == pytest.approx(expected)
+
+
+def test_figure_1_has_the_quoted_networks_and_the_step_of_3_8_points(results):
+    write_study(results, "ablation", [0.5, 0.6], "RA")
+    left, right = figures.figure(1, results).axes
+    points = drawn(left)
+    assert points["SlowFast-16×8, R101"] == [213.0, 78.9]
+    assert points["RS-50"][1] - points["R3D-50"][1] == pytest.approx(3.8)
+    # RandAugment's row of Table 2 is the figure's last point.
+    assert drawn(right) == {"RS-200@f48+RA": [0.25, pytest.approx(55)]}
+
+
+def test_a_point_on_the_screen_says_its_numbers_and_leads_to_its_run(results):
+    write_study(results, "scaling", [0.5, 0.6])
+
+    def address(experiment):
+        return "{study}/{point}-{seed}.html".format(**experiment)
+
+    text = interactive.svg(2, results, address, title="a figure")
+    marks = BeautifulSoup(text, "html.parser").select(".mark")
+    [own] = [mark for mark in marks if mark.name == "a"]
+    assert own["href"] == "scaling/RS-50-0.html"
+    assert own["data-tip"] == "RS-50: 55.0 (0.0 to 100.0, 2 seeds) %, 0.250 G"
+    assert "RS-101: 79.5 % (Table 3, row 10), " in " ".join(
+        m["data-tip"] for m in marks
+    )
+    assert len(marks) == 8 and "#000000" not in text
 
 
 def test_every_point_of_figure_2_is_counted(counts):

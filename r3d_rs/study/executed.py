@@ -19,10 +19,10 @@ def quiet() -> None:
 
 
 def keep(executed: Path, kept: Path) -> Path:
-    """Copy a notebook that papermill has run, without its error stream.
+    """Copy a notebook that papermill has run, with its outputs trimmed.
 
-    The error stream has progress bars and notes with paths of one machine; what a
-    reader wants to see is on the other.
+    The error stream goes: it has progress bars and notes with paths of one machine. The
+    lines of the other become one output, and pictures have 256 colors.
 
     Raises:
         ValueError: when the run failed, naming the notebook and the error.
@@ -40,12 +40,40 @@ def keep(executed: Path, kept: Path) -> Path:
         raise ValueError(f"the run of {executed} failed: {'; '.join(errors)}")
     for cell in notebook.cells:
         if "outputs" in cell:
-            cell.outputs = [
-                output for output in cell.outputs if output.get("name") != "stderr"
-            ]
+            cell.outputs = _trimmed(cell.outputs)
     with whole_file(kept) as part:
         nbformat.write(notebook, part)
     return kept
+
+
+def _trimmed(outputs: list) -> list:
+    trimmed = []
+    for output in outputs:
+        data = output.get("data", {})
+        if "image/png" in data:
+            data["image/png"] = _with_palette(data["image/png"])
+        if output.get("name") == "stderr":
+            continue
+        before = trimmed[-1].get("name") if trimmed else None
+        if output.get("name") == before == "stdout":
+            trimmed[-1]["text"] += output["text"]
+        else:
+            trimmed.append(output)
+    return trimmed
+
+
+def _with_palette(text: str) -> str:
+    """Return a picture with 256 colors, which is a third of the size."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    before, after = base64.b64decode(text), io.BytesIO()
+    with Image.open(io.BytesIO(before)) as picture:
+        picture.convert("RGB").quantize(256).save(after, "PNG", optimize=True)
+    smaller = min(before, after.getvalue(), key=len)
+    return base64.b64encode(smaller).decode()
 
 
 def picture(kept: Path, cell: str):

@@ -174,7 +174,7 @@ def make(
 
 def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:
     """Return a run with the hashes of its recipes as they are now."""
-    own, parent = _recipes(experiment, dataset)
+    own, parent = recipes_of(experiment, dataset)
     return Job(
         experiment,
         dataset,
@@ -184,7 +184,7 @@ def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:
     )
 
 
-def _recipes(experiment: registry.Experiment, dataset: str):
+def recipes_of(experiment: registry.Experiment, dataset: str):
     """Return the recipe of an experiment and that of its parent, or None."""
     received = experiment.parameters
     match experiment.notebook:
