@@ -147,6 +147,15 @@ def tables(arguments) -> None:
         print(path)
 
 
+def cost(arguments) -> None:
+    """Say what the study takes on Kinetics, and what to run first with less."""
+    from r3d_rs.study import cost as study_cost
+
+    results = Path(arguments.results)
+    print(study_cost.table(results).to_string(index=False), end="\n\n")
+    print(study_cost.order(results).to_string(index=False))
+
+
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
@@ -214,6 +223,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
     command.add_argument("--results", default="results")
     command.set_defaults(command=probes)
+
+    command = commands.add_parser("cost", help=cost.__doc__)
+    command.add_argument("--results", default="results")
+    command.set_defaults(command=cost)
 
     command = commands.add_parser("predict", help=predict.__doc__)
     command.add_argument("video", help="any video file")
