@@ -42,8 +42,8 @@ function searchable(table) {
 
   // A cell of a table leads to a point: its first row has the id.
   const mark = () => {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
-    const row = target?.closest("tr");
+    const place = decodeURIComponent(location.hash.slice(1));
+    const row = place && document.getElementById(place)?.closest("tr");
     if (!row) return;
     const [run, study, dataset] = [...row.cells].map((cell) => cell.textContent);
     for (const other of rows) {
@@ -65,6 +65,25 @@ function reachable() {
   }
 }
 
+// Names for the theme's controls that have none, or another than they show.
+function named() {
+  for (const summary of document.querySelectorAll("summary")) {
+    const item = summary.closest("li")?.querySelector("a");
+    if (!summary.textContent.trim() && item) {
+      summary.setAttribute("aria-label", `Pages below ${item.textContent.trim()}`);
+    }
+  }
+  for (const button of document.querySelectorAll(".search-button__button")) {
+    if (button.innerText.trim()) button.removeAttribute("aria-label");
+  }
+  for (const icon of document.querySelectorAll(".theme-switch-button > *")) {
+    icon.removeAttribute("title");
+    icon.querySelector("title")?.remove();
+    icon.setAttribute("aria-hidden", "true");
+  }
+}
+
 document.querySelectorAll("table.runs").forEach(searchable);
+addEventListener("load", named);
 reachable();
 addEventListener("resize", reachable);

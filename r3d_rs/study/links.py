@@ -137,12 +137,17 @@ def steps(results: Path, group: str) -> HTML:
     return linked(shown, {"ours": addresses}, f"The paper's steps, {group}")
 
 
-def verdicts(results: Path) -> HTML:
-    """Return all statements and verdicts in one table, with their chapters and runs."""
-    measured = _by_claim(claims.steps(results))[["place", "paper", "ours", "verdict"]]
-    counted = _by_claim(claims.counts(results)).rename(columns={"found": "ours"})
+def verdicts(results: Path, steps: pd.DataFrame, counts: pd.DataFrame) -> HTML:
+    """Return all statements and verdicts in one table, with their chapters and runs.
+
+    Args:
+        results: folder of the records.
+        steps: of `claims.steps`.
+        counts: of `claims.counts`.
+    """
+    measured = _by_claim(steps)[["place", "paper", "ours", "verdict"]]
+    counted = _by_claim(counts).assign(paper="-", ours="counted")
     groups = {claim["text"]: claim["group"] for claim in paper.claims()["step"]}
-    counted = counted.assign(paper="-", ours="counted")
     shown = pd.concat([measured, counted[measured.columns]])
     columns = {
         "place": [
