@@ -10,13 +10,20 @@ BEAM := .venv-beam
 POINT ?= RS-50
 SEED ?= 0
 
-.PHONY: help study prepare point tables test test-beam book serve lint lock clean
+# Headless, prints the book: `make pdf`.
+CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
+
+.PHONY: help study prepare point tables check-tables test test-beam book book-html \
+  check-pages pdf serve lint lock clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
 	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
 	@echo "make book    the tables and the book from the records in results/"
+	@echo "make check-tables  fail where tables and figures are not what the records give"
+	@echo "make check-pages   open every page of the book in headless Chromium"
+	@echo "make pdf     the book as a PDF, by headless Chromium"
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make lint    ruff, on modules and notebooks"
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
@@ -46,10 +53,31 @@ point: prepare
 tables: $(READY)
 	$(BIN)/python -m r3d_rs tables
 
-book: tables
+check-tables: $(READY)
+	$(BIN)/python -m r3d_rs tables --check
+
+book: tables book-html
+
+# Warnings are errors: an unknown reference, a missing number or picture, a cell that
+# raises. A page of a run that is gone would stay otherwise.
+book-html: $(READY)
 	$(BIN)/python book/collect_runs.py
-	rm -rf book/_build/html/runs  # pages of runs that are gone
+	rm -rf book/_build/html/runs
 	$(BIN)/jupyter-book build --all -W -n --keep-going book
+	$(BIN)/python book/check_links.py
+
+# axe-core, the rules of accessibility, comes from npm and stays out of the repository.
+AXE := build/axe/node_modules/axe-core/axe.min.js
+$(AXE):
+	npm install --prefix build/axe --no-save --no-audit --no-fund axe-core@4
+
+check-pages: $(READY) $(AXE)
+	$(BIN)/python book/check_pages.py --chromium $(CHROMIUM) --axe $(AXE)
+
+pdf: $(READY)
+	@test -n "$(CHROMIUM)" || \
+	  { echo "Chromium is needed: make pdf CHROMIUM=/path/to/chromium"; exit 1; }
+	$(BIN)/python book/print_pdf.py --chromium "$(CHROMIUM)"
 
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html

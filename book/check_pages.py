@@ -1,14 +1,16 @@
 """Open every page of the built book in headless Chromium and look for trouble.
 
-Run it with a Python that has playwright, and Chromium's path if it is not
-/usr/bin/chromium: `python book/check_pages.py [--chromium PATH] [--pictures FOLDER]`.
-It fails on a page that does not load, a failed or external request, an error or warning
-in the console, a formula that was not rendered, or a page wider than its window.
+Run it with a Python that has playwright: `python book/check_pages.py`. It fails on a
+page that does not load, a failed or external request, an error or warning in the
+console, a formula that was not rendered, a page wider than its window, a search that
+does not find what is there and, with `--axe`, a serious or critical violation of
+accessibility. Every page is opened wide and narrow, light and dark.
 """
 
 import argparse
 import functools
 import http.server
+import itertools
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +19,13 @@ from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).parent / "_build" / "html"
 WIDTHS = {"wide": 1280, "narrow": 390}
+SCHEMES = ("light", "dark")
+
+#: What a reader may search for, and a page that has it.
+SEARCH = ("stochastic depth", "recipe.html")
+
+#: Axe's impacts that fail a page.
+IMPACTS = ("serious", "critical")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -34,9 +43,9 @@ def serve(folder: Path) -> http.server.ThreadingHTTPServer:
     return server
 
 
-def check_page(context, address: str, path: str, picture: Path | None) -> list[str]:
-    """Open one page and return what is wrong with it."""
-    page, wrong = context.new_page(), []
+def listen(page, address: str) -> list[str]:
+    """Return a list that gets a line for whatever goes wrong on a page from now on."""
+    wrong = []
 
     def request(sent):
         if not sent.url.startswith((address, "data:", "blob:")):
@@ -55,6 +64,15 @@ def check_page(context, address: str, path: str, picture: Path | None) -> list[s
     page.on("console", console)
     page.on("requestfailed", lambda failed: wrong.append(f"failed: {failed.url}"))
     page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
+    return wrong
+
+
+def check_page(
+    context, address: str, path: str, picture: Path | None, axe: str | None
+) -> list[str]:
+    """Open one page and return what is wrong with it."""
+    page = context.new_page()
+    wrong = listen(page, address)
     page.goto(address + path, wait_until="networkidle")
     formulas = page.locator(".formula").count()
     if page.locator(".formula math").count() != formulas:
@@ -64,48 +82,96 @@ def check_page(context, address: str, path: str, picture: Path | None) -> list[s
     )
     if overhang > 0:
         wrong.append(f"the page is {overhang} pixels wider than its window")
+    if axe is not None:
+        wrong += violations(page, axe)
     if picture is not None:
         page.screenshot(path=picture, full_page=True)
     page.close()
     return wrong
 
 
+def violations(page, axe: str) -> list[str]:
+    """Return axe's serious and critical findings about an open page."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{one['impact']}: {one['id']}: {one['help']}: {len(one['nodes'])} times, as in"
+        f" {one['nodes'][0]['html'][:160]}"
+        for one in found["violations"]
+        if one["impact"] in IMPACTS
+    ]
+
+
+def check_search(context, address: str) -> list[str]:
+    """Search the book as a reader does, and return what is wrong."""
+    words, expected = SEARCH
+    page = context.new_page()
+    wrong = listen(page, address)
+    page.goto(f"{address}search.html?q={words.replace(' ', '+')}")
+    links = page.locator("#search-results ul.search li a")
+    try:
+        links.first.wait_for(timeout=20_000)
+        page.wait_for_load_state("networkidle")
+        found = [link.get_attribute("href") or "" for link in links.all()]
+    except TimeoutError:
+        found = []
+    if not any(expected in href for href in found):
+        wrong.append(f"{words!r} is not found in {expected}, only in {found}")
+    page.close()
+    return wrong
+
+
 def main() -> None:
-    """Check every page at a wide and a narrow window."""
+    """Check every page at every width and in both color schemes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--html", type=Path, default=HTML)
     parser.add_argument("--pictures", type=Path, help="folder for screenshots")
+    parser.add_argument("--axe", type=Path, help="file axe.min.js of axe-core")
+    parser.add_argument("pages", nargs="*", help="how their paths begin; all")
     arguments = parser.parse_args()
     pages = sorted(
         p.relative_to(arguments.html) for p in arguments.html.rglob("*.html")
     )
-    pages = [page for page in pages if "_static" not in page.parts]
+    pages = [
+        page
+        for page in pages
+        if "_static" not in page.parts
+        and page.as_posix().startswith(tuple(arguments.pages or [""]))
+    ]
     if not pages:
         sys.exit(f"no pages in {arguments.html}: run `make book` first")
     if arguments.pictures:
         arguments.pictures.mkdir(parents=True, exist_ok=True)
+    axe = arguments.axe and arguments.axe.read_text(encoding="utf-8")
     server, wrong = serve(arguments.html), []
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        for name, width in WIDTHS.items():
-            context = browser.new_context(viewport={"width": width, "height": 900})
+        for (name, width), scheme in itertools.product(WIDTHS.items(), SCHEMES):
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme
+            )
             for page in pages:
+                stem = "-".join(page.with_suffix("").parts)
                 picture = arguments.pictures and (
-                    arguments.pictures
-                    / f"{name}-{'-'.join(page.with_suffix('').parts)}.png"
+                    arguments.pictures / f"{stem}-{name}-{scheme}.png"
                 )
-                found = check_page(context, address, page.as_posix(), picture)
-                wrong += [f"{page} ({name}): {text}" for text in found]
+                found = check_page(context, address, page.as_posix(), picture, axe)
+                wrong += [f"{page} ({name}, {scheme}): {text}" for text in found]
+            if name == "wide" and scheme == "light" and not arguments.pages:
+                wrong += [f"search: {text}" for text in check_search(context, address)]
             context.close()
         browser.close()
     server.shutdown()
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(pages)} pages, each at {len(WIDTHS)} widths: nothing wrong")
+    print(
+        f"{len(pages)} pages, each at {len(WIDTHS)} widths in {len(SCHEMES)} color"
+        " schemes: nothing wrong"
+    )
 
 
 if __name__ == "__main__":

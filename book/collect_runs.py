@@ -1,24 +1,52 @@
-"""Copy the executed notebooks of the runs into the book's sources.
+"""Copy the executed notebooks of the runs into the book's sources, and list them.
 
 Papermill's output notebooks lie beside the records in results/. The copies differ in
-their title only, which names the run. A notebook that did not run to its end stops the
+their title, which names the run, and have a cell that leads back to the record and
+shows the command that runs it again. A notebook that did not run to its end stops the
 build: the book shows finished runs.
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
+
+from r3d_rs.study.links import anchor
 
 BOOK = Path(__file__).parent
 RESULTS = BOOK.parent / "results"
 
 INDEX = """# The runs
 
-Every accuracy of ours is one run of a notebook by papermill. These pages are the
-outputs: parameters, recipe, clips, training, evaluation and record.
+Every accuracy of ours is one run of a notebook by papermill. Each has a page with the
+outputs: parameters, recipe, clips, training, evaluation, record, and with the command
+that runs it again. Top-1 is that of video accuracy on the evaluated split, in per cent;
+that of pre-training is measured on its own labels.
 
+```{table}
+:class: runs
+
+| run | study | dataset | seed | top-1, % | minutes | device | date |
+|---|---|---|---|---|---|---|---|
 """
+
+#: Chapters by study; those of new studies have none until they are named here.
+CHAPTERS = {
+    "scaling": "from-scratch",
+    "ablation": "ablation",
+    "pre-training": "pretraining",
+    "fine-tuning": "pretraining",
+    "from-scratch": "pretraining",
+    "contrastive": "contrastive",
+    "linear-evaluation": "contrastive",
+}
+
+#: Parameters that the command has by other means, or that say where and not what.
+GIVEN = {
+    *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
+    *("results", "checkpoints", "data_dir"),
+}
 
 
 class UnfinishedRun(Exception):
@@ -41,12 +69,100 @@ def check_finished(notebook: dict, path: Path) -> None:
         raise UnfinishedRun(f"{path}: there is no record beside it")
 
 
-def titled(notebook: dict, title: str) -> dict:
-    """Return the notebook with another first heading."""
+def commands(record: dict, papermill: dict) -> list[str]:
+    """Return the commands that run a run again, its parent's first."""
+    experiment = record["experiment"]
+    named = [experiment]
+    parent = record.get("parent", {}).get("name", "").split("/")
+    # A contrastive run pre-trains its own network.
+    if len(parent) == 4 and parent[1] == "pre-training":
+        dataset, study, point, seed = parent
+        above = {"dataset": dataset, "study": study, "point": point}
+        named = [{**above, "seed": seed.removeprefix("seed-")}, experiment]
+    further = "".join(
+        f" -p {name}={value}"
+        for name, value in papermill.get("parameters", {}).items()
+        if name not in GIVEN
+    )
+    return [
+        "python -m r3d_rs run {study}/{point} --dataset {dataset} --seed {seed}".format(
+            **one
+        )
+        + further
+        for one in named
+    ]
+
+
+def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
+    """Return the cell that leads from a run's page to what belongs to it."""
+    experiment = record["experiment"]
+    study = experiment["study"]
+    to = Path(os.path.relpath(path, copy.parent))
+    links = [f"{{download}}`Record <{to.with_suffix('.json').as_posix()}>`"]
+    if path.with_suffix(".scores.npz").exists():
+        scores = to.with_suffix(".scores.npz").as_posix()
+        links.append(f"{{download}}`scores of every video <{scores}>`")
+    if study in CHAPTERS:
+        links.append(f"[chapter](../../{CHAPTERS[study]}.md)")
+    place = (experiment[name] for name in ("dataset", "study", "point"))
+    links.append(f'<a href="../index.html#{anchor(*place)}">all runs</a>')
+    lines = [
+        f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
+        f" `{record['commit'][:10]}`, recipe `{record['recipe_hash'][:10]}`,"
+        f" {record['device']}, {record['started'][:10]}.",
+        "",
+        " · ".join(links),
+        "",
+        "Run it again:",
+        "",
+        "```bash",
+        *commands(record, papermill),
+        "```",
+    ]
+    return {
+        "cell_type": "markdown",
+        "id": "about-this-run",
+        "metadata": {},
+        "source": "\n".join(lines),
+    }
+
+
+def titled(notebook: dict, title: str, about: dict) -> dict:
+    """Return the notebook with another first heading, and a cell below it."""
     first, *rest = notebook["cells"]
-    lines = "".join(first["source"]).splitlines(keepends=True)
-    source = "".join([f"# {title}\n", *lines[1:]])
-    return {**notebook, "cells": [{**first, "source": source}, *rest]}
+    heading, _, text = "".join(first["source"]).partition("\n")
+    assert heading.startswith("# "), heading
+    cells = [{**first, "source": f"# {title}"}, about]
+    if text.strip():
+        cells.append(
+            {**first, "id": "what-the-notebook-does", "source": text.strip("\n")}
+        )
+    # Paths of the machine that ran it are of no use to a reader.
+    papermill = {
+        name: value
+        for name, value in notebook["metadata"]["papermill"].items()
+        if name not in ("input_path", "output_path")
+    }
+    metadata = {**notebook["metadata"], "papermill": papermill}
+    return {**notebook, "cells": [*cells, *rest], "metadata": metadata}
+
+
+def row(record: dict, title: str, page: str, first: bool) -> str:
+    """Return a run's line of the index; the first of a point has the point's id."""
+    experiment = record["experiment"]
+    place = anchor(*(experiment[name] for name in ("dataset", "study", "point")))
+    cells = [
+        (f'<span id="{place}"></span>' if first else "")
+        + f"[{experiment['point']}]({page} '{title}')",
+        experiment["study"],
+        experiment["dataset"],
+        str(experiment["seed"]),
+        f"{100 * record['metrics']['video_top1']:.1f}",
+        f"{record['wall_seconds']['total'] / 60:.1f}",
+        record["device"],
+        record["started"][:10],
+    ]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _order(path: Path) -> tuple:
@@ -63,19 +179,21 @@ def collect(results: Path, book: Path) -> list[Path]:
     for path in sorted(results.glob("*/*/*/seed-*.ipynb"), key=_order):
         dataset, study, point, seed = path.relative_to(results).with_suffix("").parts
         named = study.replace("-", " ")
-        if study != last:
-            lines.append(f"\n## {named.capitalize()}\n\n")
-            last = study
         notebook = json.loads(path.read_text(encoding="utf-8"))
         check_finished(notebook, path)
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         kind = "" if study == "scaling" else f", {named}"
         title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
         copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
         copy.parent.mkdir(exist_ok=True)
-        copy.write_text(json.dumps(titled(notebook, title)), encoding="utf-8")
+        about = note(record, notebook["metadata"]["papermill"], path, copy)
+        copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
         copies.append(copy)
-        lines.append(f"- [{title}]({study}/{copy.name})\n")
-    text = INDEX + ("".join(lines) or "No point has been run yet.\n")
+        first, last = last != path.parent, path.parent
+        lines.append(row(record, title, f"{study}/{copy.name}", first))
+    text = INDEX + "".join(lines) + "```\n"
+    if not copies:
+        text = "# The runs\n\nNo point has been run yet.\n"
     (folder / "index.md").write_text(text, encoding="utf-8")
     return copies
 

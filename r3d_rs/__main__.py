@@ -137,10 +137,15 @@ def run(arguments) -> None:
 
 def tables(arguments) -> None:
     """Rebuild the tables and figures from the records."""
-    from r3d_rs.study import exact, figures
+    from r3d_rs.study import exact, figures, stale
     from r3d_rs.study import tables as study_tables
 
     results = Path(arguments.results)
+    if arguments.check:
+        if found := stale.files(results):
+            names = ", ".join(str(path) for path in found)
+            sys.exit(f"not what the records give, run `make tables`: {names}")
+        return
     if arguments.exact:
         exact.write(results)
     for path in [*study_tables.build(results), *figures.build(results)]:
@@ -154,6 +159,23 @@ def cost(arguments) -> None:
     results = Path(arguments.results)
     print(study_cost.table(results).to_string(index=False), end="\n\n")
     print(study_cost.order(results).to_string(index=False))
+
+
+def views(arguments) -> None:
+    """Evaluate trained networks with more and more views."""
+    from r3d_rs.data import datasets
+    from r3d_rs.study import views_curve
+
+    print(
+        views_curve.write(
+            Path(arguments.checkpoints),
+            Path(arguments.results),
+            datasets.canonical_name(arguments.dataset),
+            arguments.points,
+            arguments.seeds,
+            arguments.data_dir,
+        )
+    )
 
 
 def probes(arguments) -> None:
@@ -228,6 +250,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--results", default="results")
     command.set_defaults(command=cost)
 
+    command = commands.add_parser("views", help=views.__doc__)
+    command.add_argument("--dataset", default="pantomime-20")
+    command.add_argument("--points", nargs="+", default=["R3D-50", "RS-50"])
+    command.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
+    add_folders(command)
+    command.set_defaults(command=views)
+
     command = commands.add_parser("predict", help=predict.__doc__)
     command.add_argument("video", help="any video file")
     command.add_argument("--checkpoint", required=True, help="folder of a finished run")
@@ -238,6 +268,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--results", default="results")
     command.add_argument(
         "--exact", action="store_true", help="count parameters and multiply-adds anew"
+    )
+    command.add_argument(
+        "--check", action="store_true", help="fail where the files are not up to date"
     )
     command.set_defaults(command=tables)
     return top

@@ -10,6 +10,21 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import collect_runs
 
+RECORD = {
+    "experiment": {
+        "dataset": "pantomime-20",
+        "study": "scaling",
+        "point": "RS-50",
+        "seed": 0,
+    },
+    "metrics": {"video_top1": 0.5},
+    "wall_seconds": {"total": 90.0},
+    "device": "a processor",
+    "commit": "0123456789abcdef",
+    "recipe_hash": "f" * 64,
+    "started": "2026-11-24T12:00:00+00:00",
+}
+
 
 def write_run(results, **metadata):
     """Write what papermill leaves of a run with one cell, and the run's record."""
@@ -23,19 +38,56 @@ def write_run(results, **metadata):
     path = results / "pantomime-20" / "scaling" / "RS-50" / "seed-0.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
-    path.with_suffix(".json").write_text("{}")
+    path.with_suffix(".json").write_text(json.dumps(RECORD))
     return path
 
 
 def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     write_run(tmp_path / "results")
     [copy] = collect_runs.collect(tmp_path / "results", tmp_path)
-    first, *_ = json.loads(copy.read_text())["cells"]
-    assert first["source"] == "# RS-50 on pantomime-20, seed 0\n\nA note."
+    first, about, text, _ = json.loads(copy.read_text())["cells"]
+    assert first["source"] == "# RS-50 on pantomime-20, seed 0"
+    assert text["source"] == "A note."
+    assert (
+        "python -m r3d_rs run scaling/RS-50 --dataset pantomime-20 --seed 0"
+        in about["source"]
+    )
+    assert "results/pantomime-20/scaling/RS-50/seed-0.json" in about["source"]
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()
 
 
-def test_runs_are_grouped_by_study(tmp_path):
+def test_the_list_of_runs_says_what_each_took_and_gave(tmp_path):
+    write_run(tmp_path / "results")
+    collect_runs.collect(tmp_path / "results", tmp_path)
+    *_, row, _ = (tmp_path / "runs" / "index.md").read_text().splitlines()
+    assert row.endswith(
+        "| scaling | pantomime-20 | 0 | 50.0 | 1.5 | a processor | 2026-11-24 |"
+    )
+    assert '<span id="pantomime-20-scaling-rs-50"></span>' in row
+
+
+def test_the_command_of_a_fine_tuning_has_its_pre_training_first():
+    record = RECORD | {
+        "experiment": RECORD["experiment"] | {"study": "fine-tuning", "seed": 2},
+        "parent": {"name": "pantomime-web/pre-training/RS-50/seed-2"},
+    }
+    parameters = {"dataset": "pantomime-20", "parent": "a folder", "threads": 1}
+    first, second = collect_runs.commands(record, {"parameters": parameters})
+    assert first.endswith(
+        "pre-training/RS-50 --dataset pantomime-web --seed 2 -p threads=1"
+    )
+    assert second.endswith(
+        "fine-tuning/RS-50 --dataset pantomime-20 --seed 2 -p threads=1"
+    )
+
+
+def test_a_copy_has_no_paths_of_the_machine_that_ran_it(tmp_path):
+    write_run(tmp_path / "results", input_path="/a/b.ipynb", output_path="/a/c.ipynb")
+    [copy] = collect_runs.collect(tmp_path / "results", tmp_path)
+    assert "/a/" not in copy.read_text()
+
+
+def test_runs_are_listed_by_study(tmp_path):
     path = write_run(tmp_path / "results")
     other = tmp_path / "results" / "pantomime-30" / "fine-tuning" / "RS-50"
     other.mkdir(parents=True)
@@ -43,10 +95,9 @@ def test_runs_are_grouped_by_study(tmp_path):
         (other / file.name).write_bytes(file.read_bytes())
     copies = collect_runs.collect(tmp_path / "results", tmp_path)
     assert [copy.parent.name for copy in copies] == ["fine-tuning", "scaling"]
-    title = "RS-50, fine tuning on pantomime-30, seed 0"
     index = (tmp_path / "runs" / "index.md").read_text()
-    assert f"- [{title}](fine-tuning/{copies[0].name})" in index
-    assert index.index("## Fine tuning") < index.index("## Scaling")
+    assert f"](fine-tuning/{copies[0].name} " in index
+    assert index.index("(fine-tuning/") < index.index("(scaling/")
 
 
 def test_a_failed_run_stops_the_build(tmp_path):

@@ -1,0 +1,82 @@
+"""Follow every link of the built book that stays in it: file and fragment must exist.
+
+`make book` runs this last. It needs Python alone.
+"""
+
+import argparse
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+HTML = Path(__file__).parent / "_build" / "html"
+
+#: Attributes that hold an address, by element.
+ADDRESSES = {"a": "href", "link": "href", "img": "src", "script": "src"}
+
+
+class Page(HTMLParser):
+    """The links and the ids of a page."""
+
+    def __init__(self):
+        """Start with none."""
+        super().__init__()
+        self.links, self.ids = set(), set()
+
+    def handle_starttag(self, tag, attrs):
+        """Note an element's id and address."""
+        attributes = dict(attrs)
+        self.ids.update(
+            attributes[name] for name in ("id", "name") if attributes.get(name)
+        )
+        address = attributes.get(ADDRESSES.get(tag, ""))
+        if address:
+            self.links.add(address)
+
+
+def read(path: Path) -> Page:
+    """Read a page."""
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def broken(folder: Path) -> list[str]:
+    """Return a line for each link of a folder's pages that leads nowhere."""
+    folder = folder.resolve()
+    pages = {
+        path: read(path)
+        for path in sorted(folder.rglob("*.html"))
+        if "_static" not in path.relative_to(folder).parts
+    }
+    found = []
+    for path, page in pages.items():
+        for link in sorted(page.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve()
+            target = path if not parts.path else target
+            target = target / "index.html" if target.is_dir() else target
+            fragment = unquote(parts.fragment)
+            if not target.is_file():
+                found.append(f"{path.relative_to(folder)}: {link}: no such file")
+            elif fragment and target in pages and fragment not in pages[target].ids:
+                found.append(f"{path.relative_to(folder)}: {link}: no such place")
+    return found
+
+
+def main() -> None:
+    """Check the book."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--html", type=Path, default=HTML)
+    folder = parser.parse_args().html
+    if not (folder / "index.html").exists():
+        sys.exit(f"no pages in {folder}: run `make book` first")
+    if found := broken(folder):
+        sys.exit("\n".join(found))
+    print("every link within the book leads somewhere")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Tables of the book whose cells of ours lead to the runs that they come from."""
+
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML
+
+from r3d_rs import paper
+from r3d_rs.study import claims, display
+from r3d_rs.study.tables import DATASETS, DATASETS_4
+
+#: Where a cell of something that has not been run leads.
+RERUN = "rerun.html#rerun-one-cell"
+
+#: Chapters by group of the paper's statements.
+CHAPTERS = {
+    "scaling": "scaling.html",
+    "ablation": "ablation.html",
+    "pre-training": "pretraining.html",
+    "self-supervision": "contrastive.html",
+}
+
+#: Chapter of the statements that are counted.
+COUNTED = "model.html#what-can-be-counted"
+
+
+def anchor(dataset: str, study: str, point: str) -> str:
+    """Return the id of a point's runs in the list of all runs."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{dataset}-{study}-{point}".lower())
+
+
+def runs(results: Path, dataset: str, study: str, point: str) -> str:
+    """Return the address of a point's runs: of how to run it where there are none."""
+    folder = Path(results) / dataset / study / point
+    if any(folder.glob("seed-*.json")):
+        return f"runs/index.html#{anchor(dataset, study, point)}"
+    return RERUN
+
+
+def linked(
+    table: pd.DataFrame, addresses: Mapping[str, Iterable[str | None]], caption: str
+) -> HTML:
+    """Return a table as HTML, with cells that are links.
+
+    Args:
+        table: of text.
+        addresses: by column, one a row; None for a cell that is none.
+        caption: what the table is, for those who cannot see it.
+
+    Raises:
+        ValueError: when there are not as many addresses as rows.
+    """
+    cells = table.map(lambda value: escape(str(value)))
+    for column, hrefs in addresses.items():
+        cells[column] = [
+            f'<a href="{escape(href)}">{text}</a>' if href and text != "-" else text
+            for href, text in zip(hrefs, cells[column], strict=True)
+        ]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in row)
+        + "</tr>"
+        for name, row in zip(cells.index, cells.to_numpy(), strict=True)
+    )
+    return HTML(
+        f'<table class="dataframe"><caption>{escape(caption)}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def table2(results: Path) -> HTML:
+    """Return Table 2 with its runs."""
+    path, columns = Path(results) / "tables" / "table2.csv", {}
+    shown = display.table2(path)
+    for title, dataset in _titles(shown).items():
+        columns[title] = [
+            runs(results, dataset, "ablation", row) for row in shown.index
+        ]
+    return linked(shown, columns, "Table 2, the paper's columns beside ours")
+
+
+def from_scratch(results: Path, number: int) -> HTML:
+    """Return Table 3 or 4 with its runs."""
+    path = Path(results) / "tables" / f"table{number}.csv"
+    shown = display.from_scratch(path)
+    points = _column(path, "point")
+    columns = {
+        title: [p and runs(results, dataset, "scaling", p) for p in points]
+        for title, dataset in _titles(shown).items()
+    }
+    return linked(shown, columns, f"Table {number}, the paper's columns beside ours")
+
+
+def table6(results: Path) -> HTML:
+    """Return Table 6 with its runs."""
+    path = Path(results) / "tables" / "table6.csv"
+    shown, points = display.table6(path), _column(path, "point")
+    columns = {
+        title: [runs(results, dataset, "contrastive", p) for p in points]
+        for title, dataset in _titles(shown).items()
+    }
+    columns["untrained (ours)"] = [
+        runs(results, DATASETS["pantomime"], "linear-evaluation", f"{p}+untrained")
+        for p in points
+    ]
+    return linked(shown, columns, "Table 6, the paper's column beside ours")
+
+
+def pretraining(results: Path) -> HTML:
+    """Return the comparison of pre-training on Pantomime with its runs."""
+    path = Path(results) / "tables" / "pretraining.csv"
+    shown = display.read_table(path)
+    studies = {
+        "pre-trained and fine-tuned": "fine-tuning",
+        "from scratch, as long": "from-scratch",
+        "from scratch, in full": "scaling",
+    }
+    columns = {
+        title: [
+            runs(results, dataset, study, point)
+            for point, dataset in zip(shown.index, shown["dataset"], strict=True)
+        ]
+        for title, study in studies.items()
+        if title in shown
+    }
+    return linked(shown, columns, "Fine-tuning and training from scratch on Pantomime")
+
+
+def steps(results: Path, group: str) -> HTML:
+    """Return a group's statements about accuracy, with the runs that decide them."""
+    shown = _by_claim(claims.steps(results, group))
+    addresses = [_after(results, claim) for claim in shown.index]
+    return linked(shown, {"ours": addresses}, f"The paper's steps, {group}")
+
+
+def verdicts(results: Path, steps: pd.DataFrame, counts: pd.DataFrame) -> HTML:
+    """Return all statements and verdicts in one table, with their chapters and runs.
+
+    Args:
+        results: folder of the records.
+        steps: of `claims.steps`.
+        counts: of `claims.counts`.
+    """
+    measured = _by_claim(steps)[["place", "paper", "ours", "verdict"]]
+    counted = _by_claim(counts).assign(paper="-", ours="counted")
+    groups = {claim["text"]: claim["group"] for claim in paper.claims()["step"]}
+    shown = pd.concat([measured, counted[measured.columns]])
+    columns = {
+        "place": [
+            CHAPTERS[groups[claim]] if claim in groups else COUNTED
+            for claim in shown.index
+        ],
+        "ours": [
+            _after(results, claim) if claim in groups else COUNTED
+            for claim in shown.index
+        ],
+    }
+    return linked(shown, columns, "What the paper says, and the verdict of our numbers")
+
+
+def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
+    return table.set_index("claim").rename_axis(None)
+
+
+def _after(results: Path, text: str) -> str:
+    """Return the runs at the end of a step."""
+    [claim] = (claim for claim in paper.claims()["step"] if claim["text"] == text)
+    dataset = claim.get("dataset", DATASETS["pantomime"])
+    study, point = claim["after"].split("/", 1)
+    return runs(results, dataset, study, point)
+
+
+def _titles(shown: pd.DataFrame) -> dict[str, str]:
+    """Return the dataset by the title of the column with its accuracies of ours."""
+    second = any(title.startswith("Pantomime-30") for title in shown)
+    datasets = DATASETS_4 if second else DATASETS
+    return {
+        title: dataset
+        for title in shown
+        for prefix, dataset in datasets.items()
+        if title.lower().startswith(prefix) and title.endswith("top-1, % (ours)")
+    }
+
+
+def _column(path: Path, name: str) -> list[str]:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)[name].tolist()

@@ -1,0 +1,208 @@
+"""Accuracy over the number of views: trained networks, evaluated again with fewer.
+
+A record keeps a video's scores averaged over all its views, so that a curve needs the
+networks. `python -m r3d_rs views` writes one row a network and number of views to
+`<results>/<dataset>/views.csv`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from r3d_rs.study import record
+from r3d_rs.whole import whole_file
+
+TEMPORAL, SPATIAL = (1, 2, 3, 4), (1, 3)
+COLUMNS = ("point", "seed", "clips", "crops", "top1", "clip_top1", "videos", "recipe")
+_KEY = ["point", "seed", "clips", "crops"]
+
+
+def path(results: Path, dataset: str) -> Path:
+    """Return the file of a dataset's curve."""
+    return Path(results) / dataset / "views.csv"
+
+
+def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
+    """Evaluate a finished run's network with every number of views.
+
+    Args:
+        checkpoint: the run's folder.
+        data_dir: folder of the datasets; None for the default.
+
+    Returns:
+        Rows with clips, crops, top1 (share of videos right), clip_top1 (share of single
+        views right), videos and recipe (the hash of the network's recipe).
+
+    Raises:
+        FileNotFoundError, ValueError: as `trained.load` and `datasets.load` do.
+    """
+    from r3d_rs.data import datasets
+    from r3d_rs.evaluation import trained
+    from r3d_rs.evaluation.multiview import evaluate
+    from r3d_rs.training.recipe import recipe_hash
+
+    network = trained.load(checkpoint)
+    dataset = datasets.load(network.dataset, data_dir)
+    rows = []
+    for clips in TEMPORAL:
+        for crops in SPATIAL:
+            recipe = dataclasses.replace(
+                network.recipe, temporal_views=clips, spatial_views=crops
+            )
+            found = evaluate(network.model, dataset, recipe).metrics()
+            rows.append(
+                {
+                    "clips": clips,
+                    "crops": crops,
+                    "top1": round(found["video_top1"], 6),
+                    "clip_top1": round(found["clip_top1"], 6),
+                    "videos": found["num_videos"],
+                    "recipe": recipe_hash(network.recipe),
+                }
+            )
+    return rows
+
+
+def write(
+    checkpoints: Path,
+    results: Path,
+    dataset: str,
+    points: Sequence[str],
+    seeds: Sequence[int],
+    data_dir: str | None = None,
+) -> Path:
+    """Measure networks of the scaling study, those that the file has not yet.
+
+    Args:
+        checkpoints: folder of the runs' checkpoints.
+        results: folder of the records.
+        dataset: canonical name.
+        points: of the study.
+        seeds: of each.
+        data_dir: folder of the datasets; None for the default.
+
+    Returns:
+        The file, written anew after each network.
+    """
+    target = path(results, dataset)
+    rows = read(results, dataset).to_dict("records") if target.exists() else []
+    done = {(row["point"], row["seed"]) for row in rows}
+    for point in points:
+        for seed in seeds:
+            if (point, seed) in done:
+                continue
+            own = Path(checkpoints) / dataset / "scaling" / point / f"seed-{seed}"
+            rows += [
+                {"point": point, "seed": seed, **row} for row in measure(own, data_dir)
+            ]
+            table = pd.DataFrame(rows, columns=COLUMNS).sort_values(_KEY)
+            with whole_file(target) as part:
+                table.to_csv(part, index=False, lineterminator="\n")
+    return target
+
+
+def read(results: Path, dataset: str) -> pd.DataFrame:
+    """Read the measured curve and compare it with the records.
+
+    Returns:
+        The file's rows; none where it has not been measured.
+
+    Raises:
+        ValueError: naming a network whose record has another recipe, or another
+            accuracy over all views: the curve is stale then.
+    """
+    file = path(results, dataset)
+    if not file.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    rows = pd.read_csv(file)
+    for (point, seed), own in rows.groupby(["point", "seed"]):
+        source = record.path(results, dataset, "scaling", point, seed)
+        run = record.read(source)
+        views = [run["recipe"][f"{kind}_views"] for kind in ("temporal", "spatial")]
+        [top1] = own.set_index(["clips", "crops"]).loc[[tuple(views)], "top1"]
+        recorded = run["metrics"]["video_top1"]
+        # A tie between classes may fall the other way on another processor.
+        if set(own["recipe"]) != {run["recipe_hash"]} or abs(top1 - recorded) > 0.0021:
+            raise ValueError(
+                f"{file}: {point}, seed {seed}, has {top1} with {views[0]}×{views[1]}"
+                f" views and recipe {own['recipe'].iloc[0][:8]}, its record {recorded}"
+                f" and {run['recipe_hash'][:8]}: measure it again"
+            )
+    return rows
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return top-1 by the number of views, and what the views add to a single one.
+
+    Args:
+        rows: of `read`.
+
+    Returns:
+        One row a number of views, a pair of columns a network: the mean over seeds in
+        per cent and the difference to one view in points, seed by seed, each with its
+        95 % interval (Student's t over seeds).
+    """
+    if rows.empty:
+        return pd.DataFrame({"top-1, %": {"any number of views": "not run"}})
+    columns = {}
+    for point, own in rows.groupby("point"):
+        by_views = own.pivot_table(
+            index=["clips", "crops"], columns="seed", values="top1"
+        )
+        gains = by_views - by_views.loc[(1, 1)]
+        columns[f"{point}: top-1, %"] = [
+            _described(values) for values in by_views.to_numpy()
+        ]
+        columns[f"{point}: gain over one view"] = [
+            "" if not values.any() else _described(values, "+")
+            for values in gains.to_numpy()
+        ]
+        names = [f"{clips} × {crops}" for clips, crops in by_views.index]
+    return pd.DataFrame(columns, index=names).rename_axis(columns="clips × crops")
+
+
+def figure(rows: pd.DataFrame) -> Figure:
+    """Draw top-1 over the number of clips, a line a network and number of crops."""
+    drawn = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = drawn.subplots()
+    for point, color in zip(dict.fromkeys(rows["point"]), ("C0", "C1"), strict=False):
+        for crops, style in zip(SPATIAL, ("o--", "s-"), strict=True):
+            own = rows[(rows["point"] == point) & (rows["crops"] == crops)]
+            means = own.groupby("clips")["top1"].mean()
+            halves = own.groupby("clips")["top1"].agg(_half)
+            axes.errorbar(
+                means.index + (0.04 if crops == 1 else -0.04),
+                100 * means,
+                yerr=100 * halves,
+                fmt=style,
+                color=color,
+                capsize=2,
+                markersize=4,
+                linewidth=1,
+                label=f"{point}, {crops} crop{'s' * (crops > 1)}",
+            )
+    axes.set(xlabel="clips of a video", ylabel="video top-1 (%)", xticks=TEMPORAL)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return drawn
+
+
+def _half(shares) -> float:
+    """Return half of the 95 % interval over seeds, 0 where there is one seed."""
+    if len(shares) < 2:
+        return 0.0
+    return float(stats.t.ppf(0.975, len(shares) - 1) * stats.sem(shares))
+
+
+def _described(shares: np.ndarray, sign: str = "") -> str:
+    mean, half = 100 * float(np.mean(shares)), 100 * _half(shares)
+    plural = "" if len(shares) == 1 else "s"
+    return (
+        f"{mean:{sign}.1f} ({mean - half:{sign}.1f} to {mean + half:{sign}.1f},"
+        f" {len(shares)} seed{plural})"
+    )

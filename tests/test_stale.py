@@ -1,0 +1,41 @@
+"""Tables and figures that are not what the records give are found."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from r3d_rs import __main__ as command_line
+from r3d_rs.study import stale
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a folder with the study's records and a copy of what is made of them."""
+    for path in RESULTS.iterdir():
+        if path.name in stale.MADE:
+            shutil.copytree(path, tmp_path / path.name)
+        else:
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def test_the_committed_tables_and_figures_are_what_the_records_give():
+    assert stale.files(RESULTS) == []
+
+
+def test_a_wrong_number_and_a_missing_table_are_found(results):
+    table = results / "tables" / "table3.csv"
+    table.write_text(table.read_text().replace("78.2", "78.3", 1))
+    (results / "tables" / "table6.csv").unlink()
+    assert [path.name for path in stale.files(results)] == ["table3.csv", "table6.csv"]
+
+
+def test_the_command_fails_and_names_the_file(results, monkeypatch):
+    (results / "tables" / "table2.csv").write_text("row\n")
+    arguments = ["r3d_rs", "tables", "--check", "--results", str(results)]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit, match=r"run `make tables`: .*table2\.csv"):
+        command_line.main()
