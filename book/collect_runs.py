@@ -19,10 +19,11 @@ RESULTS = BOOK.parent / "results"
 
 INDEX = """# The runs
 
-Every accuracy of ours is one run of a notebook by papermill. Each has a page with the
-outputs: parameters, recipe, clips, training, evaluation, record, and with the command
-that runs it again. Top-1 is that of video accuracy on the evaluated split, in per cent;
-that of pre-training is measured on its own labels.
+Every accuracy of ours is one run of a notebook by papermill. Seed 0 of each point has
+a page with the outputs: parameters, recipe, clips, training, evaluation, record, and
+with the command that runs it again; the other seeds have their records. Top-1 is that
+of video accuracy on the evaluated split, in per cent; that of pre-training is
+measured on its own labels.
 
 ```{table}
 :class: runs
@@ -65,8 +66,6 @@ def check_finished(notebook: dict, path: Path) -> None:
             raise UnfinishedRun(f"{path}: cell {number} has not been executed")
         if any(o["output_type"] == "error" for o in cell.get("outputs", ())):
             raise UnfinishedRun(f"{path}: cell {number} raised an error")
-    if not path.with_suffix(".json").exists():
-        raise UnfinishedRun(f"{path}: there is no record beside it")
 
 
 def commands(record: dict, papermill: dict) -> list[str]:
@@ -147,13 +146,12 @@ def titled(notebook: dict, title: str, about: dict) -> dict:
     return {**notebook, "cells": [*cells, *rest], "metadata": metadata}
 
 
-def row(record: dict, title: str, page: str, first: bool) -> str:
+def row(record: dict, link: str, first: bool) -> str:
     """Return a run's line of the index; the first of a point has the point's id."""
     experiment = record["experiment"]
     place = anchor(*(experiment[name] for name in ("dataset", "study", "point")))
     cells = [
-        (f'<span id="{place}"></span>' if first else "")
-        + f"[{experiment['point']}]({page} '{title}')",
+        (f'<span id="{place}"></span>' if first else "") + link,
         experiment["study"],
         experiment["dataset"],
         str(experiment["seed"]),
@@ -170,29 +168,42 @@ def _order(path: Path) -> tuple:
     return study, dataset, point, int(seed.rpartition("-")[2])
 
 
+def _page(path: Path, record: dict, folder: Path) -> Path:
+    """Copy an executed notebook with what belongs to it."""
+    dataset, study, point, seed = path.with_suffix("").parts[-4:]
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    check_finished(notebook, path)
+    kind = "" if study == "scaling" else f", {study.replace('-', ' ')}"
+    title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
+    copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
+    copy.parent.mkdir(exist_ok=True)
+    about = note(record, notebook["metadata"]["papermill"], path, copy)
+    copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
+    return copy
+
+
 def collect(results: Path, book: Path) -> list[Path]:
-    """Copy every run, write their index, return the copies."""
+    """Copy every executed notebook, write the index of all runs, return the copies."""
     folder = book / "runs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    for path in results.glob("*/*/*/seed-*.ipynb"):
+        if not path.with_suffix(".json").exists():
+            raise UnfinishedRun(f"{path}: there is no record beside it")
     copies, lines, last = [], [], None
-    for path in sorted(results.glob("*/*/*/seed-*.ipynb"), key=_order):
-        dataset, study, point, seed = path.relative_to(results).with_suffix("").parts
-        named = study.replace("-", " ")
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        check_finished(notebook, path)
-        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        kind = "" if study == "scaling" else f", {named}"
-        title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
-        copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
-        copy.parent.mkdir(exist_ok=True)
-        about = note(record, notebook["metadata"]["papermill"], path, copy)
-        copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
-        copies.append(copy)
+    for path in sorted(results.glob("*/*/*/seed-*.json"), key=_order):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        point = path.parent.name
+        if path.with_suffix(".ipynb").exists():
+            copies.append(_page(path.with_suffix(".ipynb"), record, folder))
+            link = f"[{point}]({copies[-1].relative_to(folder).as_posix()})"
+        else:
+            to = Path(os.path.relpath(path, folder)).as_posix()
+            link = f"{{download}}`{point} <{to}>`"
         first, last = last != path.parent, path.parent
-        lines.append(row(record, title, f"{study}/{copy.name}", first))
+        lines.append(row(record, link, first))
     text = INDEX + "".join(lines) + "```\n"
-    if not copies:
+    if not lines:
         text = "# The runs\n\nNo point has been run yet.\n"
     (folder / "index.md").write_text(text, encoding="utf-8")
     return copies

@@ -96,8 +96,20 @@ def test_runs_are_listed_by_study(tmp_path):
     copies = collect_runs.collect(tmp_path / "results", tmp_path)
     assert [copy.parent.name for copy in copies] == ["fine-tuning", "scaling"]
     index = (tmp_path / "runs" / "index.md").read_text()
-    assert f"](fine-tuning/{copies[0].name} " in index
+    assert f"](fine-tuning/{copies[0].name})" in index
     assert index.index("(fine-tuning/") < index.index("(scaling/")
+
+
+def test_a_seed_without_a_notebook_has_its_record_in_the_list(tmp_path):
+    path = write_run(tmp_path / "results")
+    record = json.loads(path.with_suffix(".json").read_text())
+    record["experiment"]["seed"] = 1
+    path.with_name("seed-1.json").write_text(json.dumps(record))
+    assert len(collect_runs.collect(tmp_path / "results", tmp_path)) == 1
+    index = (tmp_path / "runs" / "index.md").read_text()
+    target = "../results/pantomime-20/scaling/RS-50/seed-1.json"
+    assert f"{{download}}`RS-50 <{target}>`" in index
+    assert index.count('<span id="') == 1
 
 
 def test_a_failed_run_stops_the_build(tmp_path):

@@ -83,6 +83,29 @@ function named() {
   }
 }
 
+// Figures whose points say their numbers, by the pointer or the keyboard.
+function telling(figure) {
+  const tip = document.createElement("div");
+  tip.className = "figure-tip";
+  tip.setAttribute("role", "tooltip");
+  tip.hidden = true;
+  document.body.append(tip);
+  for (const mark of figure.querySelectorAll(".mark")) {
+    const show = () => {
+      const box = mark.getBoundingClientRect();
+      tip.textContent = mark.dataset.tip;
+      tip.hidden = false;
+      const right = document.documentElement.clientWidth - tip.offsetWidth - 4;
+      tip.style.left = `${Math.max(4, Math.min(right, box.left)) + scrollX}px`;
+      tip.style.top = `${box.top + scrollY - tip.offsetHeight - 6}px`;
+    };
+    const hide = () => { tip.hidden = true; };
+    for (const event of ["pointerenter", "focus"]) mark.addEventListener(event, show);
+    for (const event of ["pointerleave", "blur"]) mark.addEventListener(event, hide);
+  }
+}
+
+document.querySelectorAll(".figure-marks").forEach(telling);
 document.querySelectorAll("table.runs").forEach(searchable);
 addEventListener("load", named);
 reachable();

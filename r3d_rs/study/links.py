@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from r3d_rs import paper
-from r3d_rs.study import claims, display
+from r3d_rs.study import claims, display, interactive, registry
 from r3d_rs.study.tables import DATASETS, DATASETS_4
 
 #: Where a cell of something that has not been run leads.
@@ -32,12 +32,28 @@ def anchor(dataset: str, study: str, point: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{dataset}-{study}-{point}".lower())
 
 
-def runs(results: Path, dataset: str, study: str, point: str) -> str:
-    """Return the address of a point's runs: of how to run it where there are none."""
-    folder = Path(results) / dataset / study / point
-    if any(folder.glob("seed-*.json")):
-        return f"runs/index.html#{anchor(dataset, study, point)}"
+def runs(results: Path, dataset: str, name: str) -> str:
+    """Return the address of an experiment's runs, or of how to run what has none."""
+    for own in (name, *registry.same(name)):
+        if any((Path(results) / dataset / own).glob("seed-*.json")):
+            return f"runs/index.html#{anchor(dataset, *own.split('/', 1))}"
     return RERUN
+
+
+def chart(results: Path, number: int, title: str) -> HTML:
+    """Return Figure 1 or 2 with its runs.
+
+    Args:
+        results: folder of the records.
+        number: 1 or 2.
+        title: what the figure shows, for those who cannot see it.
+    """
+
+    def address(experiment):
+        place = (experiment[name] for name in ("dataset", "study", "point"))
+        return f"runs/index.html#{anchor(*place)}"
+
+    return HTML(interactive.svg(number, results, address, title=title))
 
 
 def linked(
@@ -78,7 +94,7 @@ def table2(results: Path) -> HTML:
     shown = display.table2(path)
     for title, dataset in _titles(shown).items():
         columns[title] = [
-            runs(results, dataset, "ablation", row) for row in shown.index
+            runs(results, dataset, f"ablation/{row}") for row in shown.index
         ]
     return linked(shown, columns, "Table 2, the paper's columns beside ours")
 
@@ -89,7 +105,7 @@ def from_scratch(results: Path, number: int) -> HTML:
     shown = display.from_scratch(path)
     points = _column(path, "point")
     columns = {
-        title: [p and runs(results, dataset, "scaling", p) for p in points]
+        title: [p and runs(results, dataset, registry.of_point(p)) for p in points]
         for title, dataset in _titles(shown).items()
     }
     return linked(shown, columns, f"Table {number}, the paper's columns beside ours")
@@ -100,11 +116,11 @@ def table6(results: Path) -> HTML:
     path = Path(results) / "tables" / "table6.csv"
     shown, points = display.table6(path), _column(path, "point")
     columns = {
-        title: [runs(results, dataset, "contrastive", p) for p in points]
+        title: [runs(results, dataset, f"contrastive/{p}") for p in points]
         for title, dataset in _titles(shown).items()
     }
     columns["untrained (ours)"] = [
-        runs(results, DATASETS["pantomime"], "linear-evaluation", f"{p}+untrained")
+        runs(results, DATASETS["pantomime"], f"linear-evaluation/{p}+untrained")
         for p in points
     ]
     return linked(shown, columns, "Table 6, the paper's column beside ours")
@@ -121,7 +137,7 @@ def pretraining(results: Path) -> HTML:
     }
     columns = {
         title: [
-            runs(results, dataset, study, point)
+            runs(results, dataset, f"{study}/{point}")
             for point, dataset in zip(shown.index, shown["dataset"], strict=True)
         ]
         for title, study in studies.items()
@@ -170,8 +186,7 @@ def _after(results: Path, text: str) -> str:
     """Return the runs at the end of a step."""
     [claim] = (claim for claim in paper.claims()["step"] if claim["text"] == text)
     dataset = claim.get("dataset", DATASETS["pantomime"])
-    study, point = claim["after"].split("/", 1)
-    return runs(results, dataset, study, point)
+    return runs(results, dataset, claim["after"])
 
 
 def _titles(shown: pd.DataFrame) -> dict[str, str]:
