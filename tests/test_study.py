@@ -20,7 +20,7 @@ def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
     """Return a record of a run that never was."""
     recipe = {"model": "r3d-rs-50", "epochs": 2} | recipe
     return {
-        "schema": 1,
+        "schema": record.VERSION,
         "experiment": {
             "dataset": "pantomime-20",
             "study": "scaling",
@@ -85,7 +85,13 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
     written = made_up("RS-200@f48", 3)
     path = record.write(written, tmp_path, scores=made_up_scores())
     assert path == tmp_path / "pantomime-20" / "scaling" / "RS-200@f48" / "seed-3.json"
-    assert record.read(path) == written
+    found = record.read(path)
+    assert found == written | {
+        "scores_sha256": hashlib.sha256(
+            record.scores_path(path).read_bytes()
+        ).hexdigest(),
+        "sha256": record.checksum(found),
+    }
     assert files(tmp_path) == ["seed-3.json", "seed-3.scores.npz"]
     scores = record.load_scores(record.scores_path(path))
     expected = made_up_scores()
@@ -122,7 +128,7 @@ def test_a_record_without_a_field_is_refused(tmp_path, field):
         ("gmacs", True),
         ("started", "yesterday"),
         ("recipe_hash", "abc"),
-        ("schema", 2),
+        ("schema", 1),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_field_and_file(tmp_path, field, value):
@@ -136,9 +142,26 @@ def test_a_wrong_value_is_refused_with_its_field_and_file(tmp_path, field, value
         record.write(broken, tmp_path)
     assert files(tmp_path) == []
     file = tmp_path / "broken.json"
-    file.write_text(json.dumps(broken))
+    file.write_text(json.dumps(broken | {"sha256": "0" * 64}))
     with pytest.raises(ValueError, match=rf"broken\.json: {field}"):
         record.read(file)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_flipped_bit_is_an_error_or_changes_nothing(tmp_path, seed):
+    path = record.write(made_up(), tmp_path, made_up_scores())
+    whole, scores = record.read(path), record.scores_path(path)
+    random = np.random.default_rng(seed)
+    for file in (scores, path):
+        damaged = bytearray(file.read_bytes())
+        damaged[random.integers(len(damaged))] ^= 1 << random.integers(8)
+        file.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"seed-0\.scores\.npz: damaged"):
+        record.scores_of(tmp_path, whole)
+    try:
+        assert record.read(path) == whole  # white space became another white space
+    except ValueError as error:
+        assert "seed-0.json" in str(error)
 
 
 def test_half_a_file_is_not_a_record(tmp_path):

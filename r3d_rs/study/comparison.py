@@ -75,8 +75,6 @@ def text(found: paired.Difference | None) -> str:
 
 def _right(results: Path, run: dict) -> dict[str, bool]:
     """Say for each evaluated video of a run whether its class was the most probable."""
-    scores = record.load_scores(
-        record.scores_path(record.path(results, **run["experiment"]))
-    )
+    scores = record.scores_of(results, run)
     right = scores.probabilities.argmax(1) == scores.labels
     return dict(zip(scores.ids.tolist(), right.tolist(), strict=True))

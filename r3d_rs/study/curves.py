@@ -49,8 +49,7 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
     names = sorted(SETS[dataset].classes)  # a label is a place in this order
     counts = np.zeros((len(names), len(names)))
     for run in _records(results, dataset, study, point):
-        path = record.scores_path(record.path(results, **run["experiment"]))
-        scores = record.load_scores(path)
+        scores = record.scores_of(results, run)
         np.add.at(counts, (scores.labels, scores.probabilities.argmax(1)), 1)
     shares = 100 * counts / counts.sum(1, keepdims=True)
     table = pd.DataFrame(shares, index=names, columns=names)

@@ -1,10 +1,13 @@
 """The record of a run: one JSON file, and the scores of every video beside it.
 
 `record.schema.json` describes each field. A record is written last and in one piece, so
-one that exists is a finished run.
+one that exists is a finished run. It has a checksum of itself and one of its scores: a
+byte that changes is an error, not another number.
 """
 
 import functools
+import hashlib
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -20,6 +23,9 @@ from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.whole import whole_file
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
+
+#: Version of the schema.
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,10 @@ def scores_path(record_path: Path) -> Path:
 
 
 def write(record: dict, results: Path, scores: dict | None = None) -> Path:
-    """Check a record and write it, its scores first.
+    """Check a record and write it with its checksums, its scores first.
 
     Args:
-        record: the fields of `record.schema.json`.
+        record: the fields of `record.schema.json` but `scores_sha256` and `sha256`.
         results: folder of the records.
         scores: ids, labels and probabilities of every video, as in `Scores`.
 
@@ -81,38 +87,56 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
         ValueError: naming the file and each field that does not fit; nothing is
             written then.
     """
-    _validate(record, "a new record")
+    _validate({**record, "sha256": checksum(record)}, "a new record")
     target = path(results, **record["experiment"])
+    packed = None
+    if scores is not None:
+        checked = _checked_scores(target, **scores)
+        expected = record["metrics"]["num_videos"]
+        if len(checked.ids) != expected:
+            raise ValueError(
+                f"{target}: the scores have {len(checked.ids)} videos, "
+                f"metrics.num_videos is {expected}"
+            )
+        packed = _packed(checked)
+        record = {**record, "scores_sha256": hashlib.sha256(packed).hexdigest()}
+    record = {**record, "sha256": checksum(record)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    checked = None if scores is None else _checked_scores(target, **scores)
-    expected = record["metrics"]["num_videos"]
-    if checked is not None and len(checked.ids) != expected:
-        raise ValueError(
-            f"{target}: the scores have {len(checked.ids)} videos, "
-            f"metrics.num_videos is {expected}"
-        )
     # An old record must never stand beside new scores, so it goes first.
     target.unlink(missing_ok=True)
-    if checked is None:
+    if packed is None:
         scores_path(target).unlink(missing_ok=True)
     else:
-        save_scores(scores_path(target), **vars(checked))
+        with whole_file(scores_path(target)) as part:
+            part.write_bytes(packed)
     with whole_file(target) as part:
         part.write_text(text, encoding="utf-8")
     return target
+
+
+def checksum(record: dict) -> str:
+    """Return the SHA-256 of a record's other fields, as JSON with sorted keys."""
+    fields = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def read(path: Path) -> dict:
     """Read a record and check it.
 
     Raises:
-        ValueError: naming the file and each field that does not fit.
+        ValueError: naming the file and each field that does not fit, or saying that it
+            is not what was written.
     """
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # of JSON, or of UTF-8
         raise ValueError(f"{path}: not JSON: {error}") from error
     _validate(record, path)
+    if record["sha256"] != checksum(record):
+        raise ValueError(
+            f"{path}: damaged: its checksum is {checksum(record)}, but sha256 says"
+            f" {record['sha256']}"
+        )
     return record
 
 
@@ -142,26 +166,50 @@ def find(
     return records
 
 
-def save_scores(path: Path, ids, labels, probabilities) -> None:
+def save_scores(path: Path, ids, labels, probabilities) -> str:
     """Write the scores of every video in one piece, probabilities as float16.
+
+    Returns:
+        The SHA-256 of the file; the same scores are the same bytes.
 
     Raises:
         ValueError: naming the file, when the shapes do not agree, an id is there twice
             or a probability is not in [0, 1].
     """
-    scores = _checked_scores(path, ids, labels, probabilities)
-    # By name NumPy would add an ending of its own.
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **vars(scores))
+    packed = _packed(_checked_scores(path, ids, labels, probabilities))
+    with whole_file(path) as part:
+        part.write_bytes(packed)
+    return hashlib.sha256(packed).hexdigest()
 
 
-def load_scores(path: Path) -> Scores:
-    """Read the scores of every video.
+def scores_of(results: Path, record: dict) -> Scores:
+    """Read the scores of every video of a record.
 
     Raises:
-        ValueError: naming the file, when it does not hold scores.
+        FileNotFoundError: naming the file that is missing.
+        ValueError: as `load_scores` does.
     """
-    with np.load(path, allow_pickle=False) as arrays:
+    file = scores_path(path(results, **record["experiment"]))
+    return load_scores(file, record.get("scores_sha256", "that there are none"))
+
+
+def load_scores(path: Path, sha256: str | None = None) -> Scores:
+    """Read the scores of every video.
+
+    Args:
+        path: of the file.
+        sha256: that the file must have; None for any.
+
+    Raises:
+        ValueError: naming the file, when it does not hold scores or is another.
+    """
+    packed = Path(path).read_bytes()
+    found = hashlib.sha256(packed).hexdigest()
+    if sha256 not in (None, found):
+        raise ValueError(
+            f"{path}: damaged: its checksum is {found}, but its record says {sha256}"
+        )
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         missing = {"ids", "labels", "probabilities"} - set(arrays.files)
         if missing:
             raise ValueError(f"{path}: {', '.join(sorted(missing))} missing")
@@ -262,6 +310,13 @@ def _validate(record: dict, file) -> None:
             for error in errors
         )
         raise ValueError(f"{file}: {found}")
+
+
+def _packed(scores: Scores) -> bytes:
+    """Return the bytes of a file of scores, the same for the same scores."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **vars(scores))
+    return file.getvalue()
 
 
 def _checked_scores(file, ids, labels, probabilities) -> Scores:

@@ -307,7 +307,7 @@ class Run:
         total = datetime.datetime.now(datetime.UTC) - self._started
         path = record.write(
             {
-                "schema": 1,
+                "schema": record.VERSION,
                 "experiment": {
                     "dataset": self.dataset_name,
                     "study": self.study,
