@@ -244,5 +244,5 @@ def test_every_page_opens_in_a_browser_without_a_complaint():
     if AXE.exists():  # `make check-pages` fetches it
         check += ["--axe", AXE]
     done = subprocess.run(check, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing wrong" in done.stdout
