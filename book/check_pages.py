@@ -144,7 +144,13 @@ def main() -> None:
     if arguments.pictures:
         arguments.pictures.mkdir(parents=True, exist_ok=True)
     axe = arguments.axe and arguments.axe.read_text(encoding="utf-8")
-    server, wrong = serve(arguments.html), []
+    server, wrong = serve(arguments.html), 0
+
+    def report(found):
+        nonlocal wrong
+        wrong += len(found)
+        print(*found, sep="\n", end="\n" if found else "", flush=True)
+
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -160,14 +166,15 @@ def main() -> None:
                     arguments.pictures / f"{stem}-{name}-{scheme}.png"
                 )
                 found = check_page(context, address, page.as_posix(), picture, axe)
-                wrong += [f"{page} ({name}, {scheme}): {text}" for text in found]
+                report([f"{page} ({name}, {scheme}): {text}" for text in found])
             if name == "wide" and scheme == "light" and not arguments.pages:
-                wrong += [f"search: {text}" for text in check_search(context, address)]
+                found = check_search(context, address)
+                report([f"search: {text}" for text in found])
             context.close()
         browser.close()
     server.shutdown()
     if wrong:
-        sys.exit("\n".join(wrong))
+        sys.exit(f"{wrong} things are wrong")
     print(
         f"{len(pages)} pages, each at {len(WIDTHS)} widths in {len(SCHEMES)} color"
         " schemes: nothing wrong"

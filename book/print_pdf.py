@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 CONTENTS = Path(__file__).parent / "_toc.yml"
 LEFT_OUT = ("runs/index", "api")
 
+
 #: Hides what a page has around its text, and keeps tables whole on the sheet.
 STYLE = """
 .bd-header, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-footer, .bd-header-article,
@@ -47,7 +48,7 @@ JOIN = """
 
 def chapters() -> list[str]:
     """Return the chapters of the table of contents, the front page first."""
-    named = re.findall(r"^(?:root: | *- file: )(\S+)$", CONTENTS.read_text(), re.M)
+    named = re.findall(r"^(?:root: |  - file: )(\S+)$", CONTENTS.read_text(), re.M)
     return [name for name in named if name not in LEFT_OUT]
 
 

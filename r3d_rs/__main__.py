@@ -178,6 +178,14 @@ def views(arguments) -> None:
     )
 
 
+def saliency(arguments) -> None:
+    """Compute where a trained network looks in some test videos."""
+    from r3d_rs.study import saliency as maps
+
+    results = Path(arguments.results)
+    print(maps.write(arguments.checkpoint, results, data_dir=arguments.data_dir))
+
+
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
@@ -257,6 +265,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
     add_folders(command)
     command.set_defaults(command=views)
+
+    command = commands.add_parser("saliency", help=saliency.__doc__)
+    command.add_argument("checkpoint", type=Path, help="folder of a finished run")
+    command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
+    command.add_argument("--results", default="results")
+    command.set_defaults(command=saliency)
 
     command = commands.add_parser("predict", help=predict.__doc__)
     command.add_argument("video", help="any video file")

@@ -201,8 +201,9 @@ def _half(shares) -> float:
 
 def _described(shares: np.ndarray, sign: str = "") -> str:
     mean, half = 100 * float(np.mean(shares)), 100 * _half(shares)
-    plural = "" if len(shares) == 1 else "s"
+    if len(shares) == 1:
+        return f"{mean:{sign}.1f} (1 seed)"
     return (
         f"{mean:{sign}.1f} ({mean - half:{sign}.1f} to {mean + half:{sign}.1f},"
-        f" {len(shares)} seed{plural})"
+        f" {len(shares)} seeds)"
     )
