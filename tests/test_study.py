@@ -472,6 +472,7 @@ def test_a_point_on_the_screen_says_its_numbers_and_leads_to_its_run(results):
         m["data-tip"] for m in marks
     )
     assert len(marks) == 8 and "#000000" not in text
+    assert text.count("xlink:href") > 50 and "ns0:" not in text and "ns1:" not in text
 
 
 def test_every_point_of_figure_2_is_counted(counts):

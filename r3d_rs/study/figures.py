@@ -211,6 +211,7 @@ def _draw(
             ha=align,
         )
     axes.margins(x=0.18, y=0.15)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("multiply-adds of one view (10⁹)")
     if not points:
         axes.set(xticks=[], yticks=[])

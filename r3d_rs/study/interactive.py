@@ -41,6 +41,8 @@ def svg(
     with rc_context(figures.STYLE):
         drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     ElementTree.register_namespace("", _SVG)
+    # A page knows this attribute by its usual prefix alone.
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(written.getvalue())
     for side, points in (("paper", published), ("ours", ours)):
         for point in points:
