@@ -464,7 +464,7 @@ def test_a_point_on_the_screen_says_its_numbers_and_leads_to_its_run(results):
         return "{study}/{point}-{seed}.html".format(**experiment)
 
     text = interactive.svg(2, results, address, title="a figure")
-    marks = BeautifulSoup(text, "html.parser").select(".mark")
+    marks = BeautifulSoup(text, "html.parser").select(".dot")
     [own] = [mark for mark in marks if mark.name == "a"]
     assert own["href"] == "scaling/RS-50-0.html"
     assert own["data-tip"] == "RS-50: 55.0 (0.0 to 100.0, 2 seeds) %, 0.250 G"

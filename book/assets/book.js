@@ -90,7 +90,7 @@ function telling(figure) {
   tip.setAttribute("role", "tooltip");
   tip.hidden = true;
   document.body.append(tip);
-  for (const mark of figure.querySelectorAll(".mark")) {
+  for (const mark of figure.querySelectorAll(".dot")) {
     const show = () => {
       const box = mark.getBoundingClientRect();
       tip.textContent = mark.dataset.tip;

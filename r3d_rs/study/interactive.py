@@ -22,7 +22,7 @@ def svg(
 ) -> str:
     """Return Figure 1 or 2 as SVG to be set in a page.
 
-    Each point is a group of the class "mark" with its numbers as `data-tip`, which the
+    Each point is a group of the class "dot" with its numbers as `data-tip`, which the
     book's script shows by the pointer; ours are links. Black is the page's own text
     color, so that the figure reads on a dark page too.
 
@@ -57,7 +57,7 @@ def svg(
     metadata = root.find(f"{{{_SVG}}}metadata")
     root.remove(metadata)
     text = ElementTree.tostring(root, encoding="unicode")
-    return text.replace("#000000", "currentColor")
+    return text.replace("#000000", "currentColor").replace("#666666", "currentColor")
 
 
 def _mark(group: ElementTree.Element, described: str, link: str | None) -> None:
@@ -70,7 +70,7 @@ def _mark(group: ElementTree.Element, described: str, link: str | None) -> None:
     inner = ElementTree.SubElement(
         group,
         f"{{{_SVG}}}{'a' if link else 'g'}",
-        {"class": "mark", "data-tip": described, "aria-label": described, **kind},
+        {"class": "dot", "data-tip": described, "aria-label": described, **kind},
     )
     inner.extend(children)
     place = {"cx": dot.get("x"), "cy": dot.get("y"), "r": "9", "fill": "transparent"}
