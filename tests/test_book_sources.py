@@ -38,13 +38,17 @@ The number {glue:text}`one`.
 
 """
 
+#: What is wrong with a page, and what the build says of it.
 BROKEN = {
-    "a missing number": "{glue:text}`two`",
-    "a missing picture": "```{figure} ../results/figures/none.png\n:alt: None.\n```",
-    "a broken reference": "[nowhere](nowhere.md)",
-    "a missing place": "[nowhere](#nowhere)",
-    "an unknown citation": "{cite}`nobody2020nothing`",
-    "a failed cell": "```{code-cell} ipython3\n1 / 0\n```",
+    "a missing number": ("{glue:text}`two`", "No key 'two'"),
+    "a missing picture": (
+        "```{figure} ../results/figures/none.png\n:alt: None.\n```",
+        "none.png",
+    ),
+    "a broken reference": ("[nowhere](nowhere.md)", "nowhere.md"),
+    "a missing place": ("[nowhere](#nowhere)", "'nowhere'"),
+    "an unknown citation": ("{cite}`nobody2020nothing`", "nobody2020nothing"),
+    "a failed cell": ("```{code-cell} ipython3\n1 / 0\n```", "ZeroDivisionError"),
 }
 
 
@@ -56,7 +60,7 @@ def build(folder: Path, text: str) -> subprocess.CompletedProcess:
         shutil.copy(BOOK / name, folder)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     (folder / "index.md").write_text(PAGE + text + "\n")
-    command = [sys.executable, "-m", "jupyter_book", "build", "-W", "-n"]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n"]
     return subprocess.run(
         [*command, "--keep-going", folder], capture_output=True, text=True
     )
@@ -69,9 +73,11 @@ def test_a_sound_page_builds(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_page_stops_the_build(tmp_path, text):
-    assert build(tmp_path, text).returncode != 0
+@pytest.mark.parametrize(("text", "said"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_page_stops_the_build(tmp_path, text, said):
+    done = build(tmp_path, text)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
 
 
 def test_a_link_to_a_missing_file_or_place_is_found(tmp_path):

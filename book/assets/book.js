@@ -76,6 +76,8 @@ function named() {
   for (const button of document.querySelectorAll(".search-button__button")) {
     if (button.innerText.trim()) button.removeAttribute("aria-label");
   }
+  // Its entries have a role that is none of a list's items.
+  document.querySelector(".citation-list")?.removeAttribute("role");
   for (const icon of document.querySelectorAll(".theme-switch-button > *")) {
     icon.removeAttribute("title");
     icon.querySelector("title")?.remove();
@@ -107,6 +109,8 @@ function telling(figure) {
 
 document.querySelectorAll(".figure-marks").forEach(telling);
 document.querySelectorAll("table.runs").forEach(searchable);
+// Before Font Awesome makes pictures of the icons, and after the theme's own scripts.
+named();
 addEventListener("load", named);
 reachable();
 addEventListener("resize", reachable);
