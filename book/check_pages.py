@@ -82,11 +82,29 @@ def check_page(
     )
     if overhang > 0:
         wrong.append(f"the page is {overhang} pixels wider than its window")
+    for figure in page.locator(".figure-marks").all():
+        wrong += check_figure(page, figure)
     if axe is not None:
         wrong += violations(page, axe)
     if picture is not None:
         page.screenshot(path=picture, full_page=True)
     page.close()
+    return wrong
+
+
+def check_figure(page, figure) -> list[str]:
+    """Point at every point of a figure: it must say its numbers, and ours be links."""
+    wrong, tip = [], page.locator(".figure-tip")
+    for dot in figure.locator(".dot").all():
+        expected = dot.get_attribute("data-tip")
+        dot.focus()
+        if not tip.is_visible() or tip.inner_text() != expected:
+            wrong.append(f"the figure's point {expected!r} does not say it")
+        dot.blur()
+    if tip.is_visible():
+        wrong.append("the figure's tooltip stays when its point is left")
+    if not figure.locator("a.dot[href*='runs/']").count():
+        wrong.append("no point of the figure leads to a run")
     return wrong
 
 

@@ -36,6 +36,17 @@ def test_quoted_rows_have_no_links():
     assert set(rows(links.from_scratch(RESULTS, 3))["X3D-XXL [14]"].values()) == {None}
 
 
+def test_a_point_of_a_figure_leads_to_its_executed_notebook():
+    html = links.chart(RESULTS, 2, "a figure").data
+    assert 'href="runs/scaling/pantomime-20-RS-50-seed-0.html"' in html
+    assert "<title>" not in html and 'aria-label="a figure"' in html
+
+
+def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs():
+    address = links.runs(RESULTS, "pantomime-20", "ablation/baseline")
+    assert address == "runs/index.html#pantomime-20-scaling-r3d-50"
+
+
 def test_text_is_escaped():
     shown = links.linked(pd.DataFrame({"p": ["< 0.001"]}, ["a"]), {}, "A table")
     assert "&lt; 0.001" in shown.data

@@ -41,7 +41,7 @@ def runs(results: Path, dataset: str, name: str) -> str:
 
 
 def chart(results: Path, number: int, title: str) -> HTML:
-    """Return Figure 1 or 2 with its runs.
+    """Return Figure 1 or 2, whose points of ours lead to their executed notebooks.
 
     Args:
         results: folder of the records.
@@ -50,8 +50,12 @@ def chart(results: Path, number: int, title: str) -> HTML:
     """
 
     def address(experiment):
-        place = (experiment[name] for name in ("dataset", "study", "point"))
-        return f"runs/index.html#{anchor(*place)}"
+        dataset, study, point = (
+            experiment[name] for name in ("dataset", "study", "point")
+        )
+        if (Path(results) / dataset / study / point / "seed-0.ipynb").exists():
+            return f"runs/{study}/{dataset}-{point}-seed-0.html"
+        return runs(results, dataset, f"{study}/{point}")
 
     return HTML(interactive.svg(number, results, address, title=title))
 
