@@ -79,3 +79,19 @@ def test_confusions_agree_with_the_accuracy_and_pairs_stand_side_by_side():
 def test_a_point_without_records_is_named():
     with pytest.raises(ValueError, match="no record of scaling/RS-9 on pantomime-20"):
         curves.figure(RESULTS, DATASET, "scaling", ("RS-9",))
+
+
+def test_intervals_of_accuracies_end_at_100_and_those_of_gains_do_not():
+    rows = pd.DataFrame(
+        [
+            ("RS-50", seed, clips, crops, top1 - (clips == 1) * top1, 0.5, 9, "")
+            for seed, top1 in ((0, 0.9), (1, 0.98))
+            for clips in views_curve.TEMPORAL
+            for crops in views_curve.SPATIAL
+        ],
+        columns=views_curve.COLUMNS,
+    )
+    top1, gain = views_curve.table(rows).loc["4 × 3"]
+    assert top1 == "94.0 (43.2 to 100.0, 2 seeds)"
+    assert gain == "+94.0 (+43.2 to +144.8, 2 seeds)"
+    assert len(views_curve.figure(rows).axes) == 1

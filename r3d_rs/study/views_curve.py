@@ -173,12 +173,13 @@ def figure(rows: pd.DataFrame) -> Figure:
     for point, color in zip(dict.fromkeys(rows["point"]), ("C0", "C1"), strict=False):
         for crops, style in zip(SPATIAL, ("o--", "s-"), strict=True):
             own = rows[(rows["point"] == point) & (rows["crops"] == crops)]
-            means = own.groupby("clips")["top1"].mean()
-            halves = own.groupby("clips")["top1"].agg(_half)
+            by_clips = own.groupby("clips")["top1"]
+            means, halves = 100 * by_clips.mean(), 100 * by_clips.agg(_half)
+            ends = [np.minimum(halves, means), np.minimum(halves, 100 - means)]
             axes.errorbar(
                 means.index + (0.04 if crops == 1 else -0.04),
-                100 * means,
-                yerr=100 * halves,
+                means,
+                yerr=ends,
                 fmt=style,
                 color=color,
                 capsize=2,
@@ -203,7 +204,9 @@ def _described(shares: np.ndarray, sign: str = "") -> str:
     mean, half = 100 * float(np.mean(shares)), 100 * _half(shares)
     if len(shares) == 1:
         return f"{mean:{sign}.1f} (1 seed)"
+    low, high = mean - half, mean + half
+    if not sign:  # an accuracy, where a gain has a sign
+        low, high = max(0.0, low), min(100.0, high)
     return (
-        f"{mean:{sign}.1f} ({mean - half:{sign}.1f} to {mean + half:{sign}.1f},"
-        f" {len(shares)} seeds)"
+        f"{mean:{sign}.1f} ({low:{sign}.1f} to {high:{sign}.1f}, {len(shares)} seeds)"
     )
