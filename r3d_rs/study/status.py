@@ -100,7 +100,8 @@ def overview(
         for dataset in experiment.datasets:
             runs = registry.records(results, dataset, experiment.name)
             place = Path(dataset) / experiment.study / experiment.point
-            status = [f"{len(runs)} seeds"] if runs else []
+            plural = "" if len(runs) == 1 else "s"
+            status = [f"{len(runs)} seed{plural}"] if runs else []
             status += _unfinished(folder / place, executing / place)
             rows.append(
                 {
