@@ -102,6 +102,9 @@ def test_the_compilers_error_about_memory_is_read():
     message = "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm."
     message += " Used 18.50G of 15.75G hbm. Exceeded hbm capacity by 2.75G."
     assert tpu.memory_asked(message) == (18.5 * 2**30, 15.75 * 2**30)
+    message = "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required"
+    message += " for HLO temporaries (17.00G) exceeds available HBM (15.50G)."
+    assert tpu.memory_asked(message) == (17 * 2**30, 15.5 * 2**30)
     with pytest.raises(ValueError, match="does not compile: INTERNAL: something"):
         tpu.memory_asked("INTERNAL: something else\nand more")
 

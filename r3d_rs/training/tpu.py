@@ -306,10 +306,15 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 def memory_asked(message: str) -> tuple[float, float]:
     """Read the bytes asked for and allowed in the compiler's error about memory.
 
+    Of some programs it only says what their temporaries alone would take.
+
     Raises:
         ValueError: with the message, when it is about something else.
     """
-    found = re.search(r"Used ([\d.]+)([KMGT]) of ([\d.]+)([KMGT]) hbm", message)
+    size = r"([\d.]+)([KMGT])"
+    found = re.search(f"Used {size} of {size} hbm", message) or re.search(
+        rf"temporaries \({size}\) exceeds available HBM \({size}\)", message
+    )
     if not found:
         raise ValueError(f"the step does not compile: {message.splitlines()[0]}")
     asked, unit, allowed, other = found.groups()
