@@ -208,6 +208,29 @@ def predict(arguments) -> None:
         print(f"{probability:6.1%}  {name}")
 
 
+def plan(arguments) -> None:
+    """Compile a point for TPUs, which need not be there, and bound its cost."""
+    import os
+
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    from r3d_rs.study import tpu
+
+    program = tpu.Program(
+        arguments.point,
+        tpu.EVALUATION if arguments.evaluation else tpu.TRAINING,
+        arguments.topology,
+        arguments.clips or 8,
+        arguments.rematerialize,
+        arguments.accumulate,
+    )
+    results = Path(arguments.results)
+    if arguments.clips:
+        row = tpu.compiled(program, results)
+    else:
+        row = tpu.largest(program, results)
+    print(tpu.report(row) if row else "not even one clip fits")
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the commands."""
     top = argparse.ArgumentParser(prog="python -m r3d_rs", description=__doc__)
@@ -272,6 +295,26 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--results", default="results")
     command.set_defaults(command=saliency)
 
+    command = commands.add_parser("plan", help=plan.__doc__)
+    command.add_argument("point", help="of Fig. 2, such as RS-50")
+    command.add_argument(
+        "--topology", default="v5e:1x1", help="slice of chips (v5e:1x1)"
+    )
+    command.add_argument(
+        "--clips", type=int, help="that a device sees at once; the most that fit"
+    )
+    command.add_argument(
+        "--evaluation", action="store_true", help="predict views instead of training"
+    )
+    command.add_argument(
+        "--rematerialize", action="store_true", help="keep only the blocks' inputs"
+    )
+    command.add_argument(
+        "--accumulate", action="store_true", help="sum gradients over micro-batches"
+    )
+    command.add_argument("--results", default="results")
+    command.set_defaults(command=plan)
+
     command = commands.add_parser("predict", help=predict.__doc__)
     command.add_argument("video", help="any video file")
     command.add_argument("--checkpoint", required=True, help="folder of a finished run")
@@ -322,7 +365,7 @@ def main() -> None:
     executed.quiet()
     try:
         arguments.command(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

@@ -71,6 +71,10 @@ def pretrain(
     Raises:
         ValueError, NotFiniteError, RunningError: as `loop.train` does.
     """
+    if recipe.micro_batches > 1:  # a view's negatives are those of the whole batch
+        raise ValueError(
+            f"micro_batches is {recipe.micro_batches}; allowed is 1 on pairs of views"
+        )
     computing = devices.find()
     steps = loop.steps_per_epoch(dataset, recipe, computing)
     keras.utils.set_random_seed(seed)

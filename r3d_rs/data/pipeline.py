@@ -48,7 +48,8 @@ def training_clips(
         seed: of the order and of every draw.
         first_epoch: to start with; epochs count from 0.
         split: to read.
-        part: of each batch that is wanted, (which, of how many equal ones).
+        part: of each batch that is wanted, (which, of how many equal ones); it comes
+            in the recipe's micro-batches.
 
     Returns:
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1]
@@ -76,7 +77,13 @@ def training_clips(
         return finish(tf.cast(frames, tf.float32) / 255, recipe), label
 
     return shuffled(
-        index, clip, recipe.batch_size, seed=seed, first_epoch=first_epoch, part=part
+        index,
+        clip,
+        recipe.batch_size,
+        seed=seed,
+        first_epoch=first_epoch,
+        part=part,
+        micro_batches=recipe.micro_batches,
     )
 
 
@@ -88,6 +95,7 @@ def shuffled(
     seed: int,
     first_epoch: int,
     part: tuple[int, int],
+    micro_batches: int = 1,
 ) -> tf.data.Dataset:
     """Return batches of one example of every video in random order, without end.
 
@@ -99,6 +107,7 @@ def shuffled(
         seed: of the order and of every draw.
         first_epoch: to start with; epochs count from 0.
         part: of each batch that is wanted, (which, of how many equal ones).
+        micro_batches: in so many equal batches that part is given.
     """
     total = len(index.ids)
     used = total - total % batch_size
@@ -116,7 +125,7 @@ def shuffled(
     return (
         tf.data.Dataset.range(first_epoch * used // parts, tf.int64.max)
         .map(own, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(size, drop_remainder=True)
+        .batch(size // micro_batches, drop_remainder=True)
         .with_options(_options())
         .prefetch(2)
     )

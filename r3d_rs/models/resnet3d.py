@@ -16,6 +16,7 @@ from r3d_rs.models.layers import (
     SqueezeExcitation,
     StochasticDepth,
 )
+from r3d_rs.models.rematerialize import rematerialized
 
 #: Blocks in stages C2 to C5 by depth.
 DEPTHS = {
@@ -58,6 +59,8 @@ class Bottleneck(keras.layers.Layer):
         self_gating: whether there is one.
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
+        rematerialize: keep only the block's input for the gradient, and compute all
+            else again when it is needed; the results are the same.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Bottleneck(keras.layers.Layer):
         self_gating=False,
         stochastic_depth=0.0,
         zero_init_last=False,
+        rematerialize=False,
         **kwargs,
     ):
         """Create the block's layers."""
@@ -83,6 +87,7 @@ class Bottleneck(keras.layers.Layer):
             "self_gating": self_gating,
             "stochastic_depth": stochastic_depth,
             "zero_init_last": zero_init_last,
+            "rematerialize": rematerialize,
         }
 
         def conv(name, filters, kernel_size, stride=1):
@@ -146,6 +151,11 @@ class Bottleneck(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
+        if training and self.settings["rematerialize"]:
+            return rematerialized(self, self._forward, x)
+        return self._forward(x, training)
+
+    def _forward(self, x, training):
         shortcut = x
         if self.shortcut_conv is not None:
             shortcut = self.shortcut_norm(self.shortcut_conv(x), training=training)
@@ -182,6 +192,7 @@ def build(
     stochastic_depth: float = 0.0,
     dropout: float = 0.5,
     zero_init_last: bool = False,
+    rematerialize: bool = False,
 ) -> keras.Model:
     """Build a 3D ResNet that maps clips to logits.
 
@@ -201,6 +212,8 @@ def build(
         dropout: rate before the head.
         zero_init_last: start each block's last normalization scale at zero (not in the
             paper; the pantomime scale uses it).
+        rematerialize: compute what is inside a block again for its gradient, instead of
+            keeping it: less memory, more arithmetic, the same results.
 
     Returns:
         A functional model, `(batch, frames, size, size, 3)` to float32
@@ -242,6 +255,7 @@ def build(
                 self_gating=self_gating == "all" or (self_gating == "last" and last),
                 stochastic_depth=stochastic_depth * stage / 5,
                 zero_init_last=zero_init_last,
+                rematerialize=rematerialize,
                 name=f"stage{stage}_block{block}",
             )(x)
     x = keras.layers.GlobalAveragePooling3D(name="pool")(x)

@@ -66,8 +66,12 @@ class Averaging(keras.Model):
         return logs, (trainable, others, optimizer, metrics)
 
     def _updated(self, value) -> list:
-        step = ops.cast(value(self.optimizer.iterations), "float32")
+        # Keras counts micro-batches; the weights change with the last of a step's.
+        count = value(self.optimizer._iterations)
+        parts = self.optimizer.gradient_accumulation_steps or 1
+        step = ops.cast(ops.floor_divide(count, parts), "float32")
         decay = ops.minimum(self.decay, (1 + step) / (10 + step))
+        decay = ops.where(ops.equal(count % parts, 0), decay, 1.0)
         return [
             decay * value(average) + (1 - decay) * value(weight)
             for average, weight in zip(self.averages, self.network.weights, strict=True)

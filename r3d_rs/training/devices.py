@@ -29,16 +29,17 @@ class Devices:
         """Return the context in which a model has to be made."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def check(self, batch_size: int) -> None:
-        """See that a batch can be divided.
+    def check(self, batch_size: int, micro_batches: int = 1) -> None:
+        """See that a batch, and each of its micro-batches, can be divided.
 
         Raises:
             ValueError: naming the batch size and the devices.
         """
-        if batch_size % self.count:
+        if batch_size % (self.count * micro_batches):
+            parts = f" and {micro_batches} micro-batches" if micro_batches > 1 else ""
             raise ValueError(
-                f"batch_size is {batch_size}, but there are {self}: allowed are"
-                f" multiples of {self.count}"
+                f"batch_size is {batch_size}, but there are {self}{parts}: allowed are"
+                f" multiples of {self.count * micro_batches}"
             )
 
     def __str__(self) -> str:

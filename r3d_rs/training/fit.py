@@ -31,6 +31,7 @@ def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
             stochastic_depth=recipe.stochastic_depth,
             dropout=recipe.dropout,
             zero_init_last=recipe.zero_init_last,
+            rematerialize=recipe.rematerialize,
         )
         if recipe.frozen:
             model = _with_linear_head(model, num_classes)
@@ -54,6 +55,39 @@ def _with_linear_head(network: keras.Model, num_classes: int) -> keras.Model:
     x = keras.layers.UnitNormalization(name="unit")(backbone.output)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="head")(x)
     return keras.Model(network.input, logits, name=network.name)
+
+
+def compiled(
+    recipe: Recipe,
+    num_classes: int,
+    steps_per_epoch: int,
+    *,
+    start: transfer.Weights | None = None,
+    steps_per_execution: int = 1,
+) -> keras.Model:
+    """Return the recipe's network with its loss and optimizer, ready for `Model.fit`.
+
+    Args:
+        recipe: every choice of the run.
+        num_classes: of the head.
+        steps_per_epoch: whole batches, for the learning rate's schedule.
+        start: weights to start from, but for the head; None for random ones.
+        steps_per_execution: steps between two returns to Python.
+    """
+    network = build_model(recipe, num_classes, size=recipe.size)
+    if start:
+        transfer.transfer(start, network)
+    model = Averaging(network, recipe.ema_decay) if recipe.ema_decay else network
+    model.compile(
+        optimizers.optimizer(recipe, steps_per_epoch, network),
+        keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=loop.jit_compile(),
+        steps_per_execution=steps_per_execution,
+    )
+    return model
 
 
 def fit(
@@ -96,17 +130,11 @@ def fit(
     steps = loop.steps_per_epoch(dataset, recipe, computing)
     keras.utils.set_random_seed(seed)
     with computing.scope():
-        network = build_model(recipe, len(dataset.classes), size=recipe.size)
-        if start:
-            transfer.transfer(start, network)
-        model = Averaging(network, recipe.ema_decay) if recipe.ema_decay else network
-        model.compile(
-            optimizers.optimizer(recipe, steps, network),
-            keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=recipe.label_smoothing
-            ),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-            jit_compile=loop.jit_compile(),
+        model = compiled(
+            recipe,
+            len(dataset.classes),
+            steps,
+            start=start,
             steps_per_execution=steps_per_execution,
         )
 

@@ -73,9 +73,10 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int
     """Return how many whole batches the training split has.
 
     Raises:
-        ValueError: when it has none, or when the devices do not divide a batch.
+        ValueError: when it has none, or when devices and micro-batches do not divide
+            one.
     """
-    computing.check(recipe.batch_size)
+    computing.check(recipe.batch_size, recipe.micro_batches)
     videos = dataset.num_videos("train")
     if videos < recipe.batch_size:
         raise ValueError(
@@ -171,7 +172,7 @@ def train(
                     batches(done, (computing.process, computing.processes)),
                     initial_epoch=done,
                     epochs=last,
-                    steps_per_epoch=length,
+                    steps_per_epoch=length * recipe.micro_batches,
                     shuffle=False,  # the pipeline shuffles
                     verbose=verbose,
                     callbacks=callbacks,

@@ -21,15 +21,19 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         peak: the cosine's value at step 0.
         warmup_steps: steps of linear warm-up.
         steps: steps in all.
+        micro_batches: of a step; Keras counts these.
     """
 
-    def __init__(self, peak: float, warmup_steps: int, steps: int):
-        """Keep the three numbers."""
+    def __init__(
+        self, peak: float, warmup_steps: int, steps: int, micro_batches: int = 1
+    ):
+        """Keep the numbers."""
         self.peak, self.warmup_steps, self.steps = peak, warmup_steps, steps
+        self.micro_batches = micro_batches
 
     def __call__(self, step):
         """Return the learning rate at a step."""
-        step = ops.cast(step, "float32")
+        step = ops.cast(ops.floor_divide(step, self.micro_batches), "float32")
         warmup = max(self.warmup_steps, 1)
         top = 0.5 * self.peak * (1 + math.cos(math.pi * self.warmup_steps / self.steps))
         done = ops.minimum(step / self.steps, 1.0)
@@ -42,6 +46,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "peak": self.peak,
             "warmup_steps": self.warmup_steps,
             "steps": self.steps,
+            "micro_batches": self.micro_batches,
         }
 
 
@@ -75,18 +80,21 @@ def optimizer(
         recipe.learning_rate,
         round(recipe.warmup_epochs * steps_per_epoch),
         recipe.steps or recipe.epochs * steps_per_epoch,
+        recipe.micro_batches,
     )
-    clip = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
+    common = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
+    if recipe.micro_batches > 1:  # the mean over these is clipped
+        common["gradient_accumulation_steps"] = recipe.micro_batches
     if decayed is None:
         decayed = decayed_variables(model)
     if recipe.optimizer == "sgd":
         add_weight_decay(decayed, recipe.weight_decay)
         return keras.optimizers.SGD(
-            schedule, momentum=recipe.momentum, nesterov=recipe.nesterov, **clip
+            schedule, momentum=recipe.momentum, nesterov=recipe.nesterov, **common
         )
     if recipe.optimizer == "lars":
         add_weight_decay(decayed, recipe.weight_decay)
-        made = LARS(schedule, momentum=recipe.momentum, **clip)
+        made = LARS(schedule, momentum=recipe.momentum, **common)
         if recipe.lars_excludes_bias_and_norm:
             made.exclude_from_adaptation(
                 [v for v in model.trainable_variables if v.name != "kernel"]
@@ -96,7 +104,7 @@ def optimizer(
         made = keras.optimizers.AdamW(
             schedule,
             weight_decay=recipe.weight_decay * PAPERS_RATE / recipe.learning_rate,
-            **clip,
+            **common,
         )
         kept = {id(variable) for variable in decayed}
         made.exclude_from_weight_decay(

@@ -91,6 +91,13 @@ class Recipe:
     """In all, instead of `epochs`; 0 for those (§4.5 gives fine-tuning in steps)."""
     warmup_epochs: float = 5.0
     """Of linear warm-up (§4.1)."""
+    micro_batches: int = 1
+    """Equal parts that a batch is computed in, one after the other, where a device's
+    memory is too small for all of it. The gradient is their mean; each part is
+    normalized by its own statistics, which move once a part (not in the paper)."""
+    rematerialize: bool = False
+    """Compute what is inside a block again for its gradient instead of keeping it: less
+    memory, more arithmetic, the same results."""
 
     eval_size: int = 256
     """Height and width of an evaluation crop, pixels (§4.1)."""

@@ -1,0 +1,220 @@
+"""What the paper's points take on TPUs: rows of `results/tpu/compiled.csv`.
+
+A row is one program that the compiler was asked for, of one step on one device; what
+is not among them was not run. A batch of many chips is so many copies of one device's
+program, but for the sums between chips.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs.study import exact, experiments, run
+from r3d_rs.training import tpu
+from r3d_rs.training.recipe import Recipe
+from r3d_rs.whole import whole_file
+
+#: What the plan is for. Kinetics-400 as it was published has about 240,000 training and
+#: 19,900 validation videos; what can still be had of it is less.
+DATASET, CLASSES, VIDEOS, EVALUATED = "kinetics-400", 400, 240_000, 19_900
+
+TRAINING, EVALUATION = "training", "evaluation"
+
+#: What says which program a row is of.
+KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A step for one device of a slice.
+
+    Args:
+        point: a name in `experiments.SCALING`.
+        task: "training" or "evaluation".
+        topology: the slice, such as "v5e:2x2".
+        clips: that a device sees at once.
+        rematerialize: as in the recipe.
+        accumulate: whether it sums gradients over several micro-batches.
+    """
+
+    point: str
+    task: str
+    topology: str
+    clips: int
+    rematerialize: bool = False
+    accumulate: bool = False
+
+    def recipe(self) -> Recipe:
+        """Return the paper's recipe with what the program changes."""
+        return dataclasses.replace(
+            run.recipe_of(experiments.point(self.point), DATASET),
+            rematerialize=self.rematerialize,
+            micro_batches=2 if self.accumulate else 1,
+        )
+
+
+def path(results: Path) -> Path:
+    """Return the table's place."""
+    return Path(results) / "tpu" / "compiled.csv"
+
+
+def read(results: Path) -> pd.DataFrame:
+    """Return the rows, none where there is no table.
+
+    Bytes, operations and seconds are as the compiler says; `macs` are ours, of one clip
+    forward.
+    """
+    if not path(results).exists():
+        return pd.DataFrame(columns=[*KEY, "fits"])
+    return pd.read_csv(path(results))
+
+
+def compiled(program: Program, results: Path) -> dict:
+    """Return a program's row; compile it, for minutes, where there is none yet.
+
+    Raises:
+        ModuleNotFoundError, ValueError: as `tpu.compile_training` does.
+    """
+    place = tpu.topology(program.topology)
+    recipe = program.recipe()
+    rows = read(results)
+    own = dataclasses.asdict(program)
+    found = rows[(rows[KEY] == pd.Series(own)).all(axis=1)]
+    if len(found):
+        return found.iloc[0].to_dict()
+    training = program.task == TRAINING
+    compiling = tpu.compile_training if training else tpu.compile_evaluation
+    result = compiling(recipe, CLASSES, place, program.clips)
+    size = recipe.size if training else recipe.eval_size
+    row = {
+        **own,
+        "macs": exact.count(recipe.model, recipe.frames, size, CLASSES)["macs"],
+        **dataclasses.asdict(result),
+        **tpu.versions(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    rows = read(results)  # another process may have added some
+    table = pd.DataFrame([*rows.to_dict("records"), row])
+    with whole_file(path(results)) as part:
+        table.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
+    return row
+
+
+def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
+    """Return the row of the largest power of two of clips that fits, or None.
+
+    Args:
+        program: whose clips are where the search begins.
+        results: where rows are looked up and kept.
+        limit: of the clips.
+    """
+    best, clips = None, program.clips
+    while 1 <= clips <= limit:
+        row = compiled(dataclasses.replace(program, clips=clips), results)
+        if row["fits"]:
+            best = row
+            if clips < program.clips:
+                break
+            clips *= 2
+        elif best is not None:
+            break
+        else:
+            clips //= 2
+            program = dataclasses.replace(program, clips=2 * clips)
+    return best
+
+
+def step_seconds(row: dict) -> float:
+    """Return the least time of a step: all at peak arithmetic, or all traffic.
+
+    What really happens takes longer: no program reaches either, the sums between chips
+    come on top, and the compiler's count of the traffic is an estimate.
+    """
+    chip = tpu.topology(row["topology"]).chip
+    return chip.devices * max(
+        row["flops"] / chip.flops, row["bytes_accessed"] / chip.bandwidth
+    )
+
+
+def is_memory_bound(row: dict) -> bool:
+    """Say whether traffic and not arithmetic gives `step_seconds`."""
+    chip = tpu.topology(row["topology"]).chip
+    return row["bytes_accessed"] / chip.bandwidth > row["flops"] / chip.flops
+
+
+def chip_hours(row: dict) -> float:
+    """Return the least chip-hours of a point's whole training, or its evaluation.
+
+    Training is all whole batches of all epochs, evaluation all views of all videos.
+    """
+    recipe = Program(**{name: row[name] for name in KEY}).recipe()
+    if row["task"] == TRAINING:
+        batches = recipe.epochs * (VIDEOS // recipe.batch_size)
+        clips = batches * recipe.batch_size
+    else:
+        clips = EVALUATED * recipe.temporal_views * recipe.spatial_views
+    devices = tpu.topology(row["topology"]).chip.devices
+    return clips / row["clips"] * step_seconds(row) / devices / 3600
+
+
+def micro_batches(batch_size: int, devices: int, clips: int) -> int:
+    """Return the least parts of a batch of which each device sees `clips` at most.
+
+    Raises:
+        ValueError: when the devices do not divide the batch.
+    """
+    if batch_size % devices:
+        raise ValueError(
+            f"batch_size is {batch_size}, but there are {devices} devices: allowed are"
+            f" multiples of {devices}"
+        )
+    own = batch_size // devices
+    parts = math.ceil(own / clips)
+    while own % parts:
+        parts += 1
+    return parts
+
+
+def report(row: dict) -> str:
+    """Describe a row in some lines."""
+    place = tpu.topology(row["topology"])
+    chip, devices = place.chip, place.chip.devices
+    remat = ", blocks rematerialized" if row["rematerialize"] else ""
+    parts = ", summing gradients of micro-batches" if row["accumulate"] else ""
+    head = (
+        f"{row['point']}, {row['task']} on {row['topology']}, {row['clips']} clips a"
+        f" device{remat}{parts}"
+    )
+    memory = f"{chip.memory / devices / tpu.GIB:.4g} GiB a device"
+    if not row["fits"]:
+        return (
+            f"{head}\n  does not fit: needs {row['needed'] / tpu.GIB:.2f} GiB, the"
+            f" compiler has {row['limit'] / tpu.GIB:.2f} GiB of {memory}"
+        )
+    sizes = ", ".join(
+        f"{name} {row[name] / tpu.GIB:.2f}"
+        for name in ("arguments", "outputs", "temporaries")
+    )
+    seconds = step_seconds(row)
+    what = "traffic" if is_memory_bound(row) else "arithmetic"
+    clips = row["clips"]
+    lines = [
+        head,
+        f"  memory: {row['needed'] / tpu.GIB:.2f} of {memory} ({sizes})",
+        f"  multiply-adds of a clip, forward: {row['macs'] / 1e9:.2f} G",
+        f"  a step, by the compiler: {row['flops'] / 1e12:.3f} TFLOP,"
+        f" {row['bytes_accessed'] / 1e9:.1f} GB accessed",
+        f"  bound: {1000 * seconds:.1f} ms a step ({what}),"
+        f" {clips * devices / seconds:.0f} clips/s and chip at most",
+    ]
+    hours = chip_hours(row)
+    chips = "" if place.chips == 1 else f", {hours / place.chips:,.1f} hours on this"
+    recipe = experiments.point(row["point"]).name
+    whole = "the paper's schedule" if row["task"] == TRAINING else "all views"
+    lines.append(f"  {whole} of {recipe}: {hours:,.1f} chip-hours at least{chips}")
+    return "\n".join(lines)

@@ -1,0 +1,200 @@
+"""What the paper's points take on TPUs: bounds, tables and the real compiler."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from r3d_rs.study import tpu as study
+from r3d_rs.training import tpu
+
+ROOT = Path(__file__).parents[1]
+
+#: A row as the compiler might have given it, of 8 clips on a v3 core.
+ROW = {
+    "point": "RS-200@f48",
+    "task": "training",
+    "topology": "v3:1x1",
+    "clips": 8,
+    "rematerialize": False,
+    "accumulate": False,
+    "macs": 200 * 10**9,
+    "fits": True,
+    "arguments": 1 * tpu.GIB,
+    "outputs": 0,
+    "temporaries": 10 * tpu.GIB,
+    "needed": 11 * tpu.GIB,
+    "limit": float("nan"),
+    "flops": 12.3e12,
+    "bytes_accessed": 45e9,
+    "seconds": 60.0,
+}
+
+
+def made_up(folder, **changes):
+    """Write a table of one row."""
+    place = study.path(folder)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame([ROW | changes]).to_csv(place, index=False)
+    return folder
+
+
+def test_a_v3_chip_is_two_devices_with_16_gib_each():
+    v3 = tpu.chips()["v3"]
+    assert v3.devices == 2
+    assert v3.memory / v3.devices == 16 * 2**30
+    # The paper's slice of 128 cores has 8 clips of 1,024 on each.
+    assert tpu.topology("v3:8x8").devices == 128
+    assert study.micro_batches(1024, 128, 8) == 1
+
+
+def test_every_chip_has_its_published_numbers():
+    assert list(tpu.chips()) == ["v3", "v4", "v5e", "v5p", "v6e"]
+    v5e = tpu.chips()["v5e"]
+    assert (v5e.memory, v5e.flops, v5e.bandwidth) == (16 * 2**30, 197e12, 819e9)
+    for chip in tpu.chips().values():
+        assert chip.source
+        # Any of them needs more than 100 operations a byte to be busy.
+        assert chip.flops / chip.bandwidth > 100
+
+
+def test_a_bound_by_hand():
+    # A core has half of 123 TFLOP/s and half of 900 GB/s.
+    assert study.step_seconds(ROW) == pytest.approx(0.2)
+    assert not study.is_memory_bound(ROW)
+    # 350 epochs of 234 batches are 81,900 steps of 128 cores, 64 chips.
+    assert study.chip_hours(ROW) == pytest.approx(81_900 * 0.2 * 64 / 3600)
+    more = ROW | {"bytes_accessed": 180e9}
+    assert study.step_seconds(more) == pytest.approx(0.4)
+    assert study.is_memory_bound(more)
+    # 30 views of each of 19,900 videos.
+    views = ROW | {"task": "evaluation"}
+    expected = 19_900 * 30 / 8 * 0.2 / 2 / 3600
+    assert study.chip_hours(views) == pytest.approx(expected)
+
+
+def test_micro_batches_are_as_few_as_fit():
+    assert study.micro_batches(1024, 1, 32) == 32
+    assert study.micro_batches(1024, 8, 32) == 4
+    assert study.micro_batches(1024, 8, 100) == 2  # 128 clips in parts of 64
+    assert study.micro_batches(24, 1, 5) == 6  # of 4 clips, as 5 do not divide 24
+    with pytest.raises(ValueError, match="there are 3 devices: allowed are multiples"):
+        study.micro_batches(1024, 3, 8)
+
+
+def test_what_is_no_topology_is_named():
+    with pytest.raises(ValueError, match="'v9:2x2', allowed generations are v3, v4"):
+        tpu.topology("v9:2x2")
+    with pytest.raises(ValueError, match="allowed are 3 numbers of chips"):
+        tpu.topology("v4:2x2")
+    with pytest.raises(ValueError, match="allowed are 2 numbers of chips"):
+        tpu.topology("v5e")
+    with pytest.raises(ValueError, match="allowed are 2 numbers of chips"):
+        tpu.topology("v5e:0x2")
+
+
+def test_the_compilers_error_about_memory_is_read():
+    message = "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm."
+    message += " Used 18.50G of 15.75G hbm. Exceeded hbm capacity by 2.75G."
+    assert tpu.memory_asked(message) == (18.5 * 2**30, 15.75 * 2**30)
+    message = "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required"
+    message += " for HLO temporaries (17.00G) exceeds available HBM (15.50G)."
+    assert tpu.memory_asked(message) == (17 * 2**30, 15.5 * 2**30)
+    with pytest.raises(ValueError, match="does not compile: INTERNAL: something"):
+        tpu.memory_asked("INTERNAL: something else\nand more")
+
+
+def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):
+    made_up(tmp_path)
+    monkeypatch.setattr(tpu, "compile_training", None)
+    found = study.compiled(
+        study.Program("RS-200@f48", "training", "v3:1x1", 8), tmp_path
+    )
+    assert found["flops"] == ROW["flops"]
+
+
+def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        study, "compiled", lambda one, _: {"clips": one.clips, "fits": one.clips <= 16}
+    )
+    for start in (1, 8, 16, 32, 128):
+        program = study.Program("RS-50", "training", "v5e:1x1", start)
+        assert study.largest(program, tmp_path)["clips"] == 16
+    monkeypatch.setattr(study, "compiled", lambda *_: {"fits": False})
+    assert study.largest(program, tmp_path) is None
+
+
+def plan(*arguments, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "r3d_rs", "plan", *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"} | variables,
+    )
+
+
+def test_the_command_prints_a_row(tmp_path):
+    made_up(tmp_path)
+    options = ["--topology", "v3:1x1", "--clips", "8", "--results", tmp_path]
+    done = plan("RS-200@f48", *options)
+    assert done.returncode == 0, done.stderr
+    assert "memory: 11.00 of 16 GiB a device" in done.stdout
+    assert "200.0 ms a step (arithmetic), 80 clips/s and chip at most" in done.stdout
+
+
+def test_the_command_names_what_is_wrong(tmp_path):
+    for arguments, text in (
+        (["RS-51"], "parameter point: received 'RS-51', allowed are"),
+        (["RS-50", "--topology", "v9:2x2"], "allowed generations are v3"),
+    ):
+        done = plan(*arguments, "--clips", "8", "--results", tmp_path)
+        assert done.returncode == 1
+        assert text in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+HAS_COMPILER = importlib.util.find_spec("libtpu") is not None
+
+
+@pytest.mark.skipif(HAS_COMPILER, reason="libtpu is installed")
+def test_without_the_compiler_a_command_installs_it(tmp_path):
+    done = plan("RS-50", "--clips", "8", "--results", tmp_path)
+    assert done.returncode == 1
+    assert 'pip install "r3d-rs[tpu]"' in done.stderr
+
+
+SMALL = """
+import dataclasses, json
+from r3d_rs.training import tpu
+from r3d_rs.training.recipe import Recipe
+recipe = Recipe(width=0.125, span=4, size=32, eval_size=32, batch_size=8)
+found = [
+    tpu.compile_training(recipe, 5, tpu.topology("v5e:2x2"), 2),
+    tpu.compile_evaluation(recipe, 5, tpu.topology("v5e:2x2"), 2),
+]
+print(json.dumps([dataclasses.asdict(one) for one in found]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_COMPILER, reason="libtpu, the TPU's compiler, is missing")
+def test_a_small_network_compiles_for_four_chips():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL],
+        capture_output=True,
+        text=True,
+        env=environment | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+    )
+    assert done.returncode == 0, done.stderr
+    training, evaluation = json.loads(done.stdout.splitlines()[-1])
+    assert training["fits"] and evaluation["fits"]
+    # Three times the forward pass, less the first layer's gradient of its input.
+    assert 2.5 < training["flops"] / evaluation["flops"] < 3.5
+    assert training["arguments"] > evaluation["arguments"]
+    assert 0 < training["needed"] < 16 * 2**30
