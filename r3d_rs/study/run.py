@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import time
 from pathlib import Path
 
@@ -109,6 +110,10 @@ def checked(
             none.
     """
     executed.quiet()
+    if any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ):
+        from r3d_rs.training import devices  # before anything is computed
+
+        devices.connect()
     parameters.check("dataset", dataset, str)
     for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):
         parameters.check(name, value, int, minimum=0)
@@ -156,8 +161,15 @@ def recipe_table(paper: recipes.Recipe, recipe: recipes.Recipe) -> pd.DataFrame:
 
 
 def keep_network(model, folder: Path) -> Path:
-    """Write a trained network as `model.keras`, in one piece."""
+    """Write a trained network as `model.keras`, in one piece.
+
+    Of several processes only the first does.
+    """
+    from r3d_rs.training import devices
+
     path = folder / "model.keras"
+    if not devices.is_first():
+        return path
     with whole_file(path) as part:
         model.save(part.with_suffix(".keras"), include_optimizer=False)
         part.with_suffix(".keras").replace(part)
@@ -290,13 +302,18 @@ class Run:
     def write_record(self, evaluation) -> Path:
         """Write the per-video scores and, last, the record.
 
-        The checkpoints go then, so that the same run again trains anew.
+        The checkpoints go then, so that the same run again trains anew. Of several
+        processes only the first writes.
         """
         import keras
 
         from r3d_rs.models import complexity
+        from r3d_rs.training import devices
         from r3d_rs.training.fit import build_model
 
+        place = (self.dataset_name, self.study, self.point, self.seed)
+        if not devices.is_first():
+            return record.path(self.results, *place)
         counted = complexity(
             build_model(
                 self.recipe,

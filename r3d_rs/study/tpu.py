@@ -213,7 +213,8 @@ def report(row: dict) -> str:
         f" {clips * devices / seconds:.0f} clips/s and chip at most",
     ]
     hours = chip_hours(row)
-    chips = "" if place.chips == 1 else f", {hours / place.chips:,.1f} hours on this"
+    alone = place.chips == 1 or row["task"] == EVALUATION
+    chips = "" if alone else f", {hours / place.chips:,.1f} hours on this"
     recipe = experiments.point(row["point"]).name
     whole = "the paper's schedule" if row["task"] == TRAINING else "all views"
     lines.append(f"  {whole} of {recipe}: {hours:,.1f} chip-hours at least{chips}")

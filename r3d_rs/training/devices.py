@@ -5,6 +5,7 @@ import dataclasses
 import os
 
 import keras
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,43 @@ def connect() -> None:
     they are. On a TPU pod, which knows the others, the number is enough; without any of
     them there is one process.
     """
-    if any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ):
-        keras.distribution.initialize()
+    several = any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ)
+    if several and keras.backend.backend() == "jax":
+        import jax
+
+        if not jax.distributed.is_initialized():
+            keras.distribution.initialize()
+
+
+def same_everywhere(name: str, value: int) -> None:
+    """See that all processes have the same number.
+
+    Raises:
+        ValueError: naming the number and what each process has.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if jax.process_count() == 1:
+        return
+    from jax.experimental import multihost_utils
+
+    found = multihost_utils.process_allgather(np.array(value)).tolist()
+    if len(set(found)) > 1:
+        raise ValueError(
+            f"{name}: the processes have {found}; allowed is one number: they must"
+            " share the folder of the checkpoints"
+        )
+
+
+def is_first() -> bool:
+    """Say whether this process writes what all of them found."""
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return jax.process_index() == 0
 
 
 def find() -> Devices:

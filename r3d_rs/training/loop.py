@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.training import devices
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.training.devices import Devices
 from r3d_rs.training.recipe import Recipe, as_dict, recipe_hash
@@ -155,6 +156,7 @@ def train(
         )
         kept = _Epochs(checkpoints)
         done = kept.restore(model)
+        devices.same_everywhere("epochs done", done)
         callbacks = [kept]
         if tensorboard:
             if not importlib.util.find_spec("tensorboard"):

@@ -186,7 +186,10 @@ def compile_training(
 def compile_evaluation(
     recipe: Recipe, num_classes: int, where: Topology, clips: int
 ) -> Compiled:
-    """Compile the step of `multiview.predict_clips`; see `compile_training`."""
+    """Compile the step of `multiview.predict_clips`; see `compile_training`.
+
+    It is not divided: each device of a slice predicts all clips of a batch.
+    """
     from r3d_rs.training import fit, loop
 
     lower = lowering(where)
@@ -247,10 +250,12 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         return jax.ShapeDtypeStruct(variable.shape, variable.dtype, sharding=whole)
 
     def compile_step(model, kind, size, num_classes, clips) -> Compiled:
-        batch = clips * len(described.devices)
+        # `Model.predict_on_batch` divides nothing: all devices see all clips.
+        copies = 1 if kind == "predict" else len(described.devices)
+        batch, placed = clips * copies, whole if kind == "predict" else divided
         frames, pixels = size
         x, y = (
-            jax.ShapeDtypeStruct((batch, *shape), "float32", sharding=divided)
+            jax.ShapeDtypeStruct((batch, *shape), "float32", sharding=placed)
             for shape in ((frames, pixels, pixels, 3), (num_classes,))
         )
         lists = [model.trainable_variables, model.non_trainable_variables]
@@ -264,7 +269,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         jitted = jax.jit(
             step,
             donate_argnums=0,
-            out_shardings=(divided if kind == "predict" else None, whole),
+            out_shardings=(None, whole),
         )
         start = time.perf_counter()
         lowered = jitted.lower(state, data)
