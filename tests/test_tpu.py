@@ -67,14 +67,14 @@ def test_a_bound_by_hand():
     # A core has half of 123 TFLOP/s and half of 900 GB/s.
     assert study.step_seconds(ROW) == pytest.approx(0.2)
     assert not study.is_memory_bound(ROW)
-    # 350 epochs of 234 batches are 81,900 steps of 128 cores, 64 chips.
-    assert study.chip_hours(ROW) == pytest.approx(81_900 * 0.2 * 64 / 3600)
+    # 350 epochs of 210 batches are 73,500 steps of 128 cores, 64 chips.
+    assert study.chip_hours(ROW) == pytest.approx(73_500 * 0.2 * 64 / 3600)
     more = ROW | {"bytes_accessed": 180e9}
     assert study.step_seconds(more) == pytest.approx(0.4)
     assert study.is_memory_bound(more)
-    # 30 views of each of 19,900 videos.
+    # 30 views of each of 17,706 videos.
     views = ROW | {"task": "evaluation"}
-    expected = 19_900 * 30 / 8 * 0.2 / 2 / 3600
+    expected = 17_706 * 30 / 8 * 0.2 / 2 / 3600
     assert study.chip_hours(views) == pytest.approx(expected)
 
 
@@ -107,6 +107,17 @@ def test_the_compilers_error_about_memory_is_read():
     assert tpu.memory_asked(message) == (17 * 2**30, 15.5 * 2**30)
     with pytest.raises(ValueError, match="does not compile: INTERNAL: something"):
         tpu.memory_asked("INTERNAL: something else\nand more")
+
+
+def test_the_table_says_what_was_not_compiled(tmp_path):
+    shown = study.table(made_up(tmp_path))
+    row = shown.loc["RS-200@f48"]
+    assert row["GiB needed"] == "11.00 of 16" and row["ms a step, at least"] == "200.0"
+    assert shown.loc["RS-50", "fits"] == "not run"
+    assert len(shown) == 11
+    too_large = made_up(tmp_path, fits=False, needed=20 * tpu.GIB)
+    row = study.table(too_large).loc["RS-200@f48"]
+    assert (row["fits"], row["chip-hours, at least"]) == ("no", "-")
 
 
 def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):

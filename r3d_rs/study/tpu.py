@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import exact, experiments, run
+from r3d_rs.study import cost, exact, experiments, scale
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
 from r3d_rs.whole import whole_file
 
-#: What the plan is for. Kinetics-400 as it was published has about 240,000 training and
-#: 19,900 validation videos; what can still be had of it is less.
-DATASET, CLASSES, VIDEOS, EVALUATED = "kinetics-400", 400, 240_000, 19_900
+#: What the plan is for.
+DATASET, CLASSES = "kinetics-400", 400
 
 TRAINING, EVALUATION = "training", "evaluation"
 
@@ -52,7 +51,7 @@ class Program:
     def recipe(self) -> Recipe:
         """Return the paper's recipe with what the program changes."""
         return dataclasses.replace(
-            run.recipe_of(experiments.point(self.point), DATASET),
+            scale.of_point(experiments.point(self.point), DATASET),
             rematerialize=self.rematerialize,
             micro_batches=2 if self.accumulate else 1,
         )
@@ -153,11 +152,12 @@ def chip_hours(row: dict) -> float:
     Training is all whole batches of all epochs, evaluation all views of all videos.
     """
     recipe = Program(**{name: row[name] for name in KEY}).recipe()
+    videos, evaluated = cost.VIDEOS[DATASET]
     if row["task"] == TRAINING:
-        batches = recipe.epochs * (VIDEOS // recipe.batch_size)
+        batches = recipe.epochs * (videos // recipe.batch_size)
         clips = batches * recipe.batch_size
     else:
-        clips = EVALUATED * recipe.temporal_views * recipe.spatial_views
+        clips = evaluated * recipe.temporal_views * recipe.spatial_views
     devices = tpu.topology(row["topology"]).chip.devices
     return clips / row["clips"] * step_seconds(row) / devices / 3600
 
@@ -178,6 +178,51 @@ def micro_batches(batch_size: int, devices: int, clips: int) -> int:
     while own % parts:
         parts += 1
     return parts
+
+
+def table(results: Path) -> pd.DataFrame:
+    """Return what was compiled for every point of Fig. 2, and what was not.
+
+    Returns:
+        One row a program, text, in the order of the points; a point without a program
+        has one row that says "not run".
+    """
+    found, rows = read(results).to_dict("records"), []
+    for point in experiments.SCALING:
+        own = [row for row in found if row["point"] == point]
+        rows += [_described(row) for row in own]
+        if not own:
+            rows.append({"point": point, "fits": "not run"})
+    columns = [
+        *("step", "chip", "clips a device", "blocks rematerialized", "micro-batches"),
+        *("fits", "GiB needed", "TFLOP a step", "GB accessed"),
+        *("ms a step, at least", "chip-hours, at least"),
+    ]
+    names = [row.pop("point") for row in rows]
+    return pd.DataFrame(rows, index=names, columns=columns).fillna("-")
+
+
+def _described(row: dict) -> dict[str, str]:
+    chip = tpu.topology(row["topology"]).chip
+    memory = chip.memory / chip.devices / tpu.GIB
+    texts = {
+        "point": row["point"],
+        "step": row["task"],
+        "chip": chip.name,
+        "clips a device": str(row["clips"]),
+        "blocks rematerialized": "yes" if row["rematerialize"] else "no",
+        "micro-batches": "yes" if row["accumulate"] else "no",
+        "fits": "yes" if row["fits"] else "no",
+        "GiB needed": f"{row['needed'] / tpu.GIB:.2f} of {memory:.4g}",
+    }
+    if row["fits"]:
+        texts |= {
+            "TFLOP a step": f"{row['flops'] / 1e12:.2f}",
+            "GB accessed": f"{row['bytes_accessed'] / 1e9:.1f}",
+            "ms a step, at least": f"{1000 * step_seconds(row):.1f}",
+            "chip-hours, at least": f"{chip_hours(row):,.0f}",
+        }
+    return texts
 
 
 def report(row: dict) -> str:
