@@ -136,14 +136,7 @@ def titled(notebook: dict, title: str, about: dict) -> dict:
         cells.append(
             {**first, "id": "what-the-notebook-does", "source": text.strip("\n")}
         )
-    # Paths of the machine that ran it are of no use to a reader.
-    papermill = {
-        name: value
-        for name, value in notebook["metadata"]["papermill"].items()
-        if name not in ("input_path", "output_path")
-    }
-    metadata = {**notebook["metadata"], "papermill": papermill}
-    return {**notebook, "cells": [*cells, *rest], "metadata": metadata}
+    return {**notebook, "cells": [*cells, *rest]}
 
 
 def row(record: dict, link: str, first: bool) -> str:

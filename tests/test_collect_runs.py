@@ -81,12 +81,6 @@ def test_the_command_of_a_fine_tuning_has_its_pre_training_first():
     )
 
 
-def test_a_copy_has_no_paths_of_the_machine_that_ran_it(tmp_path):
-    write_run(tmp_path / "results", input_path="/a/b.ipynb", output_path="/a/c.ipynb")
-    [copy] = collect_runs.collect(tmp_path / "results", tmp_path)
-    assert "/a/" not in copy.read_text()
-
-
 def test_runs_are_listed_by_study(tmp_path):
     path = write_run(tmp_path / "results")
     other = tmp_path / "results" / "pantomime-30" / "fine-tuning" / "RS-50"

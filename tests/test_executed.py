@@ -36,6 +36,17 @@ def test_the_error_stream_is_left_out(tmp_path):
     assert [path.name for path in kept.parent.iterdir()] == ["b.ipynb"]
 
 
+def test_a_kept_notebook_has_no_paths_of_the_machine_that_ran_it(tmp_path):
+    paths = {"input_path": "/a/b.ipynb", "output_path": "/a/c.ipynb", "duration": 1.5}
+    path = notebook(tmp_path / "a.ipynb", exception=None, **paths)
+    book = nbformat.read(path, as_version=4)
+    book.cells[0].outputs.pop()
+    nbformat.write(book, path)
+    kept = executed.keep(path, tmp_path / "b.ipynb")
+    metadata = nbformat.read(kept, as_version=4).metadata["papermill"]
+    assert metadata == {"exception": None, "duration": 1.5}
+
+
 def test_a_picture_keeps_its_size_and_nearly_its_colors(tmp_path):
     noise = np.random.default_rng(0).integers(100, 156, (60, 60, 3))
     before = noise.astype(np.uint8)

@@ -22,7 +22,8 @@ def keep(executed: Path, kept: Path) -> Path:
     """Copy a notebook that papermill has run, with its outputs trimmed.
 
     The error stream goes: it has progress bars and notes with paths of one machine. The
-    lines of the other become one output, and pictures have 256 colors.
+    lines of the other become one output, and pictures have 256 colors. Where the
+    notebook lay goes too.
 
     Raises:
         ValueError: when the run failed, naming the notebook and the error.
@@ -41,6 +42,8 @@ def keep(executed: Path, kept: Path) -> Path:
     for cell in notebook.cells:
         if "outputs" in cell:
             cell.outputs = _trimmed(cell.outputs)
+    for name in ("input_path", "output_path"):
+        notebook.metadata.get("papermill", {}).pop(name, None)
     with whole_file(kept) as part:
         nbformat.write(notebook, part)
     return kept
