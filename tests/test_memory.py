@@ -54,7 +54,14 @@ def values(variables):
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+JAX = keras.backend.backend() == "jax"
+
+
+@pytest.mark.skipif(not JAX, reason="blocks are rematerialized on JAX alone")
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+)
 def test_rematerialized_blocks_give_the_same_step(precision):
     recipe = dataclasses.replace(RECIPE, precision=precision)
     one, loss = trained(recipe)
@@ -73,7 +80,13 @@ def test_rematerialized_blocks_give_the_same_step(precision):
     assert all((mean != 0).any() for mean in moved)
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.5])
+@pytest.mark.skipif(JAX, reason="for TensorFlow")
+def test_tensorflow_says_that_it_does_not_rematerialize():
+    with pytest.raises(NotImplementedError, match="rematerialize: Keras is on 'tensor"):
+        trained(dataclasses.replace(RECIPE, rematerialize=True))
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_micro_batches_give_the_whole_batchs_update(ema_decay):
     # Without what a clip has from others, and without draws, which come once a part.
     recipe = dataclasses.replace(

@@ -16,7 +16,15 @@ def rematerialized(layer: keras.layers.Layer, function, x):
         layer: whose variables the function uses; it is built.
         function: of a tensor and whether it is in training.
         x: what it is applied to.
+
+    Raises:
+        NotImplementedError: on TensorFlow, where the recomputed step was not the same.
     """
+    if keras.backend.backend() != "jax":
+        raise NotImplementedError(
+            f"rematerialize: Keras is on {keras.backend.backend()!r}; allowed is 'jax',"
+            " with KERAS_BACKEND=jax"
+        )
     with AutocastScope(None):  # the layers inside cast them
         trained = [ops.convert_to_tensor(v.value) for v in layer.trainable_variables]
         others = [ops.convert_to_tensor(v.value) for v in layer.non_trainable_variables]

@@ -213,7 +213,7 @@ def build(
         zero_init_last: start each block's last normalization scale at zero (not in the
             paper; the pantomime scale uses it).
         rematerialize: compute what is inside a block again for its gradient, instead of
-            keeping it: less memory, more arithmetic, the same results.
+            keeping it: less memory, more arithmetic, the same results (on JAX alone).
 
     Returns:
         A functional model, `(batch, frames, size, size, 3)` to float32

@@ -97,7 +97,7 @@ class Recipe:
     normalized by its own statistics, which move once a part (not in the paper)."""
     rematerialize: bool = False
     """Compute what is inside a block again for its gradient instead of keeping it: less
-    memory, more arithmetic, the same results."""
+    memory, more arithmetic, the same results. On JAX alone."""
 
     eval_size: int = 256
     """Height and width of an evaluation crop, pixels (§4.1)."""
