@@ -174,7 +174,8 @@ def test_the_page_of_training_from_scratch_has_tables_3_and_4_and_confusions():
 
 def test_the_scaling_page_has_figure_2_and_the_steps():
     html = page("scaling")
-    assert html.find("article").find("img")
+    assert "RS-200@f48: 80.7" in html.find("svg").decode()
+    assert html.select_one("svg a.dot")["href"].startswith("runs/scaling/")
     steps = text_of(html, "step-by-step")
     assert "50 to 200 layers" in steps and "not run" in steps
 

@@ -233,6 +233,7 @@ def pretrained(data_dir, tmp_path_factory):
     return train(data_dir, tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow  # tests/test_resume.py has the same of training with labels
 def test_a_killed_run_ends_as_one_that_was_not(data_dir, pretrained, tmp_path):
     folder = tmp_path / "killed"
     child = multiprocessing.get_context("spawn").Process(

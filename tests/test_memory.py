@@ -57,11 +57,9 @@ def values(variables):
 JAX = keras.backend.backend() == "jax"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not JAX, reason="blocks are rematerialized on JAX alone")
-@pytest.mark.parametrize(
-    "precision",
-    ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_rematerialized_blocks_give_the_same_step(precision):
     recipe = dataclasses.replace(RECIPE, precision=precision)
     one, loss = trained(recipe)
