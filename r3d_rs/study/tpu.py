@@ -194,7 +194,7 @@ def table(results: Path) -> pd.DataFrame:
         if not own:
             rows.append({"point": point, "fits": "not run"})
     columns = [
-        *("step", "chip", "clips a device", "blocks rematerialized", "micro-batches"),
+        *("step", "slice", "clips a device", "blocks rematerialized", "micro-batches"),
         *("fits", "GiB needed", "TFLOP a step", "GB accessed"),
         *("ms a step, at least", "chip-hours, at least"),
     ]
@@ -208,7 +208,7 @@ def _described(row: dict) -> dict[str, str]:
     texts = {
         "point": row["point"],
         "step": row["task"],
-        "chip": chip.name,
+        "slice": row["topology"],
         "clips a device": str(row["clips"]),
         "blocks rematerialized": "yes" if row["rematerialize"] else "no",
         "micro-batches": "yes" if row["accumulate"] else "no",
