@@ -220,7 +220,7 @@ def _described(row: dict) -> dict[str, str]:
             "TFLOP a step": f"{row['flops'] / 1e12:.2f}",
             "GB accessed": f"{row['bytes_accessed'] / 1e9:.1f}",
             "ms a step, at least": f"{1000 * step_seconds(row):.1f}",
-            "chip-hours, at least": f"{chip_hours(row):,.0f}",
+            "chip-hours, at least": f"{chip_hours(row):,.1f}",
         }
     return texts
 
