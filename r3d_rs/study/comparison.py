@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from r3d_rs.evaluation import paired
+from r3d_rs.evaluation import interval, paired
 from r3d_rs.study import record
 
 
@@ -66,11 +66,8 @@ def text(found: paired.Difference | None) -> str:
     """Describe a difference that was found, or say that no seed is in common."""
     if found is None:
         return "no seed in common"
-    plural = "" if found.seeds == 1 else "s"
-    return (
-        f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f},"
-        f" {found.seeds} seed{plural})"
-    )
+    shares = (found.mean, found.low, found.high)
+    return interval.described(*(100 * share for share in shares), found.seeds, "+")
 
 
 def _right(results: Path, run: dict) -> dict[str, bool]:

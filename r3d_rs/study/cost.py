@@ -9,6 +9,7 @@ from scipy import stats
 
 from r3d_rs import paper
 from r3d_rs.study import exact, plan, registry
+from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
 
 #: Videos for training and for evaluation in the published configurations of Kinetics
@@ -19,10 +20,6 @@ VIDEOS = {
     "kinetics-600": (366_016, 27_780),
     "web-video-text": (paper.settings()["pretraining"]["clips"]["value"], 0),
 }
-
-#: Operations a second of one core of the paper's TPU v3 at its peak, in bfloat16: half
-#: of the chip's 123 · 10^12 (Google Cloud's page on the system).
-CORE_FLOPS = 61.5e12
 
 #: A gradient takes about twice the operations of the pass forward.
 FORWARD, WITH_GRADIENTS = 1, 3
@@ -49,7 +46,9 @@ class Cost:
     @property
     def core_hours(self) -> float:
         """Hours of one core of a TPU v3 at its peak: no machine is faster than that."""
-        return 2 * (self.training_macs + self.evaluation_macs) / CORE_FLOPS / 3600
+        chip = tpu.chips()["v3"]
+        operations = 2 * (self.training_macs + self.evaluation_macs)
+        return operations * chip.devices / chip.flops / 3600
 
     def __add__(self, other: "Cost") -> "Cost":
         """Return what both take."""
@@ -166,15 +165,17 @@ def order(results: Path) -> pd.DataFrame:
         told = [everything[name].paper.get(dataset) for name in ends]
         if claim.get("dataset") or "paper" not in claim or None in told:
             continue
+        ends = [registry.SAME.get(name, name) for name in ends]
         left[claim["text"]] = (claim["paper"], ends, _probability(claim["paper"], told))
 
+    hours = {
+        name: of(everything[name], dataset, counts).core_hours
+        for _, ends, _ in left.values()
+        for name in ends
+    }
+
     def added(ends: list[str]) -> dict[str, float]:
-        names = [registry.SAME.get(name, name) for name in ends]
-        return {
-            name: of(everything[name], dataset, counts).core_hours
-            for name in names
-            if name not in done
-        }
+        return {name: hours[name] for name in ends if name not in done}
 
     while left:
         worth = {

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from r3d_rs.evaluation import interval
+
 
 def read_table(path: Path | str) -> pd.DataFrame:
     """Read a table of results for display.
@@ -118,11 +120,8 @@ def _accuracies(rows: pd.DataFrame, prefix: str) -> list[str]:
     def cell(row):
         if not row["seeds"]:
             return row["top1"]
-        top1, low, high = (
-            f"{float(row[name]):.1f}" for name in ("top1", "low", "high")
-        )
-        plural = "" if row["seeds"] == "1" else "s"
-        return f"{top1} ({low} to {high}, {row['seeds']} seed{plural})"
+        numbers = (float(row[name]) for name in ("top1", "low", "high"))
+        return interval.described(*numbers, row["seeds"])
 
     names = ("top1", "low", "high", "seeds", "interval")
     own = rows[[f"{prefix}_{name}" for name in names]].set_axis(names, axis=1)

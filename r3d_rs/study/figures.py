@@ -97,24 +97,19 @@ def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, l
     inference = paper.settings()["inference"]["size"]["value"]
     published, missing, ours, absent = [], [], [], []
     for row in paper.figure(number).to_dict("records"):
-        name = (
-            row["point"] if not row.get("quoted") else row["label"].partition(" [")[0]
-        )
-        if row.get("quoted"):
-            gmacs = float(row["flops_b"])
+        quoted = bool(row.get("quoted"))
+        if quoted:
+            name, gmacs = row["label"].partition(" [")[0], float(row["flops_b"])
         else:
+            name = row["point"]
             size = row.get("eval_size", inference)
             gmacs = counts[row["model"], row["frames_span"] // 2, size, 400]
         if math.isnan(row["top1"]):
             missing.append(name)
         else:
             text = f"{name}: {row['top1']} % ({row['source']}), {gmacs:.1f} G"
-            published.append(
-                Mark(
-                    name, gmacs, row["top1"], None, text, None, bool(row.get("quoted"))
-                )
-            )
-        if row.get("quoted"):
+            published.append(Mark(name, gmacs, row["top1"], None, text, quoted=quoted))
+        if quoted:
             continue
         records = registry.records(results, dataset, registry.of_point(name))
         summary = record.summarize(records)
@@ -149,7 +144,12 @@ def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
-    published, missing, ours, absent = marks(number, results, dataset)
+    return draw(number, marks(number, results, dataset), dataset)
+
+
+def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Figure:
+    """Draw the points of `marks`; see `figure`."""
+    published, missing, ours, absent = points
     with rc_context(STYLE):
         drawn = Figure(figsize=(8, 3.4), layout="constrained")
         left, right = drawn.subplots(1, 2)

@@ -36,8 +36,9 @@ def svg(
     Raises:
         FileNotFoundError, ValueError: as `figures.figure` does.
     """
-    published, _, ours, _ = figures.marks(number, results, dataset)
-    drawn, written = figures.figure(number, results, dataset), io.BytesIO()
+    points = figures.marks(number, results, dataset)
+    published, _, ours, _ = points
+    drawn, written = figures.draw(number, points, dataset), io.BytesIO()
     with rc_context(figures.STYLE):
         drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     ElementTree.register_namespace("", _SVG)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.contrastive import recipe as contrastive
-from r3d_rs.study import experiments, registry, scale
+from r3d_rs.study import experiments, record, registry, scale
 from r3d_rs.training import recipe as recipes
 
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
@@ -49,13 +49,15 @@ class Job:
 
     def is_done(self, results: Path) -> bool:
         """Say whether there is a record of this run by this recipe."""
-        runs = registry.records(results, self.dataset, self.experiment.name)
-        return any(
-            run["experiment"]["seed"] == self.seed
-            and run["recipe_hash"] == self.own
-            and run.get("parent", {}).get("recipe_hash", "") == self.parent
-            for run in runs
-        )
+        for name in (self.experiment.name, *registry.same(self.experiment.name)):
+            path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
+            if not path.exists():
+                continue
+            found = record.read(path)
+            parent = found.get("parent", {}).get("recipe_hash", "")
+            if (found["recipe_hash"], parent) == (self.own, self.parent):
+                return True
+        return False
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 from jsonschema.protocols import Validator
-from scipy import stats
 
-from r3d_rs.evaluation.interval import wilson_interval
+from r3d_rs.evaluation import interval
 from r3d_rs.whole import whole_file
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
@@ -240,10 +239,10 @@ def summarize(records: Sequence[dict]) -> Summary | None:
     top1 = [record["metrics"]["video_top1"] for record in records]
     if len(top1) == 1:
         total = records[0]["metrics"]["num_videos"]
-        low, high = wilson_interval(round(top1[0] * total), total)
+        low, high = interval.wilson_interval(round(top1[0] * total), total)
         return Summary(top1[0], low, high, 1, "Wilson over videos")
     mean = float(np.mean(top1))
-    half = float(stats.t.ppf(0.975, len(top1) - 1) * stats.sem(top1))
+    half = interval.half_over_seeds(top1)
     low, high = max(0.0, mean - half), min(1.0, mean + half)
     return Summary(mean, low, high, len(top1), "t over seeds")
 
@@ -258,8 +257,7 @@ def described(records: Sequence[dict]) -> str:
     if summary is None:
         return ""
     mean, low, high = (100 * x for x in (summary.mean, summary.low, summary.high))
-    plural = "" if summary.seeds == 1 else "s"
-    return f"{mean:.1f} ({low:.1f} to {high:.1f}, {summary.seeds} seed{plural})"
+    return interval.described(mean, low, high, summary.seeds)
 
 
 def _check_same_recipe(a: dict, b: dict) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
+from r3d_rs.evaluation import interval
 from r3d_rs.study import record
 from r3d_rs.whole import whole_file
 
@@ -197,7 +197,7 @@ def _half(shares) -> float:
     """Return half of the 95 % interval over seeds, 0 where there is one seed."""
     if len(shares) < 2:
         return 0.0
-    return float(stats.t.ppf(0.975, len(shares) - 1) * stats.sem(shares))
+    return interval.half_over_seeds(shares)
 
 
 def _described(shares: np.ndarray, sign: str = "") -> str:
@@ -207,6 +207,4 @@ def _described(shares: np.ndarray, sign: str = "") -> str:
     low, high = mean - half, mean + half
     if not sign:  # an accuracy, where a gain has a sign
         low, high = max(0.0, low), min(100.0, high)
-    return (
-        f"{mean:{sign}.1f} ({low:{sign}.1f} to {high:{sign}.1f}, {len(shares)} seeds)"
-    )
+    return interval.described(mean, low, high, len(shares), sign)
