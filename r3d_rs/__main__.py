@@ -224,6 +224,9 @@ def plan(arguments) -> None:
         arguments.accumulate,
     )
     results = Path(arguments.results)
+    if arguments.keep:
+        print(tpu.keep_fits(results))
+        return
     if arguments.clips:
         row = tpu.compiled(program, results)
     else:
@@ -296,7 +299,12 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(command=saliency)
 
     command = commands.add_parser("plan", help=plan.__doc__)
-    command.add_argument("point", help="of Fig. 2, such as RS-50")
+    command.add_argument(
+        "point",
+        nargs="?",
+        default="RS-50",
+        help="of Fig. 2 or a row of Table 2 (RS-50)",
+    )
     command.add_argument(
         "--topology", default="v5e:1x1", help="slice of chips (v5e:1x1)"
     )
@@ -311,6 +319,9 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--accumulate", action="store_true", help="sum gradients over micro-batches"
+    )
+    command.add_argument(
+        "--keep", action="store_true", help="let runs divide batches by what was found"
     )
     command.add_argument("--results", default="results")
     command.set_defaults(command=plan)

@@ -139,5 +139,5 @@ def test_wrong_parameters_are_named(folder, finished, tmp_path):
     ):
         with pytest.raises(error, match=message):
             start(folder, **wrong)
-    with pytest.raises(transfer.TransferError, match="missing: stage4_block7, stage4_"):
+    with pytest.raises(transfer.TransferError, match="missing: stage4/block7, stage4/"):
         start(folder, point="RS-101", backbone=str(finished[0].folder))

@@ -185,9 +185,9 @@ def test_cvrl_backbone_alone(tmp_path):
     def loaded(path):
         return values[f"backbone/layer_with_weights-{path}"]
 
-    block = model.get_layer("stage2_block1")
+    block = model.get_layer("stage2").blocks[0]
     np.testing.assert_array_equal(block.norm1.gamma, loaded("2/_norm1/gamma"))
-    block = model.get_layer("stage5_block3")
+    block = model.get_layer("stage5").blocks[2]
     np.testing.assert_array_equal(
         block.spatial_conv.kernel, loaded("17/_spatial_conv/kernel")
     )

@@ -71,7 +71,7 @@ def test_stochastic_depth_drops_whole_clips_and_keeps_the_mean():
 def test_stochastic_depth_grows_by_stage():
     model = tiny(stochastic_depth=0.2)
     rates = [
-        model.get_layer(f"stage{stage}_block1").stochastic_depth.rate
+        model.get_layer(f"stage{stage}").blocks[0].stochastic_depth.rate
         for stage in (2, 3, 4, 5)
     ]
     assert rates == pytest.approx([0.08, 0.12, 0.16, 0.20])
@@ -83,11 +83,12 @@ def test_stochastic_depth_grows_by_stage():
 )
 def test_self_gating_sits_where_it_is_asked_for(self_gating, gated):
     model = tiny(self_gating=self_gating)
-    blocks = [layer for layer in model.layers if layer.name.startswith("stage")]
+    stages = [model.get_layer(f"stage{stage}") for stage in (2, 3, 4, 5)]
+    blocks = [block for stage in stages for block in stage.blocks]
     assert len(blocks) == 16
     assert sum(block.self_gating is not None for block in blocks) == gated
     if self_gating == "last":
-        assert model.get_layer("stage2_block3").self_gating is not None
+        assert all(stage.blocks[-1].self_gating is not None for stage in stages)
 
 
 def test_a_model_saves_and_loads(tmp_path):
@@ -127,7 +128,7 @@ def test_mixed_precision_ends_in_float32_logits():
             if expected is None:
                 expected = ops.convert_to_numpy(logits)
             else:
-                block = model.get_layer("stage4_block1")
+                block = model.get_layer("stage4").blocks[0]
                 assert block.spatial_conv.compute_dtype == "bfloat16"
                 assert block.norm1.moving_mean.dtype == "float32"
                 spread = np.abs(expected).max()

@@ -205,7 +205,8 @@ def test_a_small_network_compiles_for_four_chips():
     assert done.returncode == 0, done.stderr
     training, evaluation = json.loads(done.stdout.splitlines()[-1])
     assert training["fits"] and evaluation["fits"]
-    # Three times the forward pass, less the first layer's gradient of its input.
-    assert 2.5 < training["flops"] / evaluation["flops"] < 3.5
+    # Three times the forward pass, less the first layer's gradient of its input, and
+    # what lies between the convolutions once more.
+    assert 2.5 < training["flops"] / evaluation["flops"] < 4
     assert training["arguments"] > evaluation["arguments"]
     assert 0 < training["needed"] < 16 * 2**30

@@ -175,7 +175,7 @@ def test_precision_and_momentum_are_the_recipes():
     layers = list(network._flatten_layers(include_self=False))
     norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
     assert {norm.momentum for norm in norms} == {0.5}
-    block = network.get_layer("stage2_block1")
+    block = network.get_layer("stage2").blocks[0]
     assert block.spatial_conv.compute_dtype == "bfloat16"
     assert all(weight.dtype == "float32" for weight in network.weights)
     assert network.output.dtype == "float32"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from r3d_rs.models.layers import Conv3D
-from r3d_rs.models.resnet3d import Bottleneck
+from r3d_rs.models.resnet3d import Bottleneck, Stage
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,14 @@ def table1(model: keras.Model) -> list[StageRow]:
         StageRow("Stem", _size(stem[-1].output.shape), _join(map(_kernel, stem))),
         StageRow("Pool", _size(pool.output.shape), "max 1×3², stride 1×2²"),
     ]
-    for stage in range(2, 6):
-        blocks = [
-            layer
-            for layer in layers
-            if isinstance(layer, Bottleneck) and layer.name.startswith(f"stage{stage}_")
-        ]
+    stages = [layer for layer in layers if isinstance(layer, Stage)]
+    for number, stage in enumerate(stages, start=2):
+        blocks = stage.blocks
         first = blocks[0]
         convs = (first.temporal_conv, first.spatial_conv, first.expand_conv)
         operations = [*map(_kernel, convs), *filter(None, [_gates(blocks)])]
-        size = _size(blocks[-1].output.shape)
-        rows.append(StageRow(f"C{stage}", size, _join(operations), len(blocks)))
+        size = _size(stage.output.shape)
+        rows.append(StageRow(f"C{number}", size, _join(operations), len(blocks)))
     dropout, head = model.get_layer("dropout"), model.get_layer("head")
     operations = ["average pool", f"dropout {dropout.rate:g}", f"FC, {head.units}"]
     rows.append(StageRow("Head", "1×1²", _join(operations)))

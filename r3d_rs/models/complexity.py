@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from r3d_rs.models.layers import BatchNorm, Conv3D
-from r3d_rs.models.resnet3d import Bottleneck
+from r3d_rs.models.resnet3d import Bottleneck, Stage
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def _macs(layer: keras.layers.Layer, shape) -> int:
             f"layer {layer.name!r} sees an input of shape {tuple(shape)}; to count "
             "multiply-adds every size but the batch's must be known"
         )
-    if isinstance(layer, Bottleneck):
-        return _bottleneck_macs(layer, shape)
+    if isinstance(layer, Stage):
+        return sum(_bottleneck_macs(block, one) for block, one in _blocks(layer, shape))
     if isinstance(layer, Conv3D):
         positions = math.prod(layer.compute_output_shape(shape)[1:4])
     elif isinstance(layer, keras.layers.Dense):
@@ -102,9 +102,16 @@ def _macs(layer: keras.layers.Layer, shape) -> int:
     else:
         raise TypeError(
             f"layer {layer.name!r} is a {type(layer).__name__}; multiply-adds are "
-            "counted for Conv3D, Bottleneck, Dense and batch normalization"
+            "counted for Conv3D, Stage, Dense and batch normalization"
         )
     return positions * math.prod(layer.kernel.shape)
+
+
+def _blocks(stage: Stage, shape) -> Iterator[tuple[Bottleneck, tuple]]:
+    """Return the blocks of a stage, each with the shape of its input."""
+    for block in stage.blocks:
+        yield block, shape
+        shape = block.compute_output_shape(shape)
 
 
 def _bottleneck_macs(block: Bottleneck, shape) -> int:
@@ -126,9 +133,14 @@ def _bottleneck_macs(block: Bottleneck, shape) -> int:
 def _elementwise(layer: keras.layers.Layer) -> int:
     if isinstance(layer, keras.layers.GlobalAveragePooling3D):
         return math.prod(layer.input.shape[1:])
-    if not isinstance(layer, Bottleneck):
+    if not isinstance(layer, Stage):
         return 0
-    gates = [layer.self_gating, layer.squeeze_excitation]
-    # The residual's sum; an average and a product for each gate.
-    passes = 1 + 2 * sum(gate is not None for gate in gates)
+    gates = [
+        gate
+        for block in layer.blocks
+        for gate in (block.self_gating, block.squeeze_excitation)
+        if gate is not None
+    ]
+    # The residual's sum of each block; an average and a product for each gate.
+    passes = len(layer.blocks) + 2 * len(gates)
     return passes * math.prod(layer.output.shape[1:])

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from r3d_rs.models.layers import BatchNorm, Conv3D
-from r3d_rs.models.resnet3d import Bottleneck
+from r3d_rs.models.resnet3d import Bottleneck, Stage
 
 PARTS = ("model", "backbone")
 
@@ -147,8 +147,12 @@ def _backbone_root(saved, prefix) -> str:
 
 
 def _backbone(model: keras.Model) -> Iterator[_Weight]:
-    kinds = (Conv3D, BatchNorm, Bottleneck)
-    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, Stage):
+            layers += layer.blocks
+        elif isinstance(layer, Conv3D | BatchNorm):
+            layers.append(layer)
     for number, layer in enumerate(layers):
         root = f"layer_with_weights-{number}"
         if isinstance(layer, Conv3D):

@@ -5,6 +5,8 @@ Architecture as in the official implementation (`backbones/resnet_3d.py` and
 text differ, the default is what gives the paper's parameter counts.
 """
 
+import itertools
+
 import keras
 from keras import ops
 
@@ -16,7 +18,7 @@ from r3d_rs.models.layers import (
     SqueezeExcitation,
     StochasticDepth,
 )
-from r3d_rs.models.rematerialize import rematerialized
+from r3d_rs.models.repeat import is_traced, recomputed, repeated
 
 #: Blocks in stages C2 to C5 by depth.
 DEPTHS = {
@@ -60,7 +62,12 @@ class Bottleneck(keras.layers.Layer):
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
         rematerialize: keep only the block's input for the gradient, and compute all
-            else again when it is needed; the results are the same.
+            else again when it is needed, instead of all but the convolutions; the
+            results are the same (on JAX alone).
+
+    Raises:
+        NotImplementedError: when blocks should be rematerialized on TensorFlow, where
+            the step was not the same.
     """
 
     def __init__(
@@ -78,6 +85,11 @@ class Bottleneck(keras.layers.Layer):
     ):
         """Create the block's layers."""
         super().__init__(**kwargs)
+        if rematerialize and keras.backend.backend() != "jax":
+            raise NotImplementedError(
+                f"rematerialize: Keras is on {keras.backend.backend()!r}; allowed is"
+                " 'jax', with KERAS_BACKEND=jax"
+            )
         self.settings = {
             "filters": filters,
             "temporal_kernel": temporal_kernel,
@@ -151,9 +163,10 @@ class Bottleneck(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
-        if training and self.settings["rematerialize"]:
-            return rematerialized(self, self._forward, x)
-        return self._forward(x, training)
+        if not (training and is_traced(x)):
+            return self._forward(x, training)
+        keep = not self.settings["rematerialize"]
+        return recomputed(self, lambda x: self._forward(x, True), x, keep=keep)
 
     def _forward(self, x, training):
         shortcut = x
@@ -177,6 +190,91 @@ class Bottleneck(keras.layers.Layer):
     def get_config(self):
         """Return the arguments."""
         return super().get_config() | self.settings
+
+
+@keras.saving.register_keras_serializable("r3d_rs")
+class Stage(keras.layers.Layer):
+    """The bottleneck blocks of one stage, C2 to C5, one after the other.
+
+    On JAX blocks that are alike are compiled once (`repeat.repeated`).
+
+    Args:
+        blocks: how many there are.
+        filters: of each, see `Bottleneck`.
+        temporal_kernel: of each.
+        stride: of the first, the only one with a projection.
+        self_gating: in which of them there is one: "last", "all" or "none".
+        **settings: of each; further arguments of `Bottleneck`.
+    """
+
+    def __init__(
+        self,
+        blocks,
+        filters,
+        temporal_kernel=1,
+        stride=1,
+        self_gating="last",
+        squeeze_excitation=0.0,
+        stochastic_depth=0.0,
+        zero_init_last=False,
+        rematerialize=False,
+        **kwargs,
+    ):
+        """Keep the settings; the blocks are made by `build`."""
+        super().__init__(**kwargs)
+        self.number, self.stride, self.self_gating = blocks, stride, self_gating
+        self.settings = {
+            "filters": filters,
+            "temporal_kernel": temporal_kernel,
+            "squeeze_excitation": squeeze_excitation,
+            "stochastic_depth": stochastic_depth,
+            "zero_init_last": zero_init_last,
+            "rematerialize": rematerialize,
+        }
+        self.blocks = []
+
+    def build(self, input_shape):
+        """Make the blocks, each before the next, and build them."""
+        for number in range(1, self.number + 1):
+            first, last = number == 1, number == self.number
+            block = Bottleneck(
+                **self.settings,
+                stride=self.stride if first else 1,
+                projection=first,
+                self_gating=self.self_gating == "all"
+                or (self.self_gating == "last" and last),
+                name=f"block{number}",
+                dtype=self.dtype_policy,
+            )
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+            self.blocks.append(block)
+
+    def call(self, x, training=False):
+        """Apply the blocks."""
+        for _, group in itertools.groupby(self.blocks, lambda block: block.settings):
+            alike = list(group)
+            if len(alike) > 1 and is_traced(x):
+                x = repeated(alike, x, training=training)
+            else:
+                for block in alike:
+                    x = block(x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        """Give the shape of the output."""
+        batch, frames, height, width, _ = input_shape
+        sizes = (-(-size // self.stride) for size in (height, width))
+        return (batch, frames, *sizes, 4 * self.settings["filters"])
+
+    def get_config(self):
+        """Return the arguments."""
+        own = {
+            "blocks": self.number,
+            "stride": self.stride,
+            "self_gating": self.self_gating,
+        }
+        return super().get_config() | self.settings | own
 
 
 def build(
@@ -244,20 +342,18 @@ def build(
     for stage, (blocks, filters, temporal_kernel) in enumerate(
         zip(DEPTHS[depth], FILTERS, TEMPORAL_KERNELS, strict=True), start=2
     ):
-        for block in range(1, blocks + 1):
-            first, last = block == 1, block == blocks
-            x = Bottleneck(
-                channels(filters),
-                temporal_kernel,
-                stride=2 if first and stage > 2 else 1,
-                projection=first,
-                squeeze_excitation=ratio,
-                self_gating=self_gating == "all" or (self_gating == "last" and last),
-                stochastic_depth=stochastic_depth * stage / 5,
-                zero_init_last=zero_init_last,
-                rematerialize=rematerialize,
-                name=f"stage{stage}_block{block}",
-            )(x)
+        x = Stage(
+            blocks,
+            channels(filters),
+            temporal_kernel,
+            stride=2 if stage > 2 else 1,
+            self_gating=self_gating,
+            squeeze_excitation=ratio,
+            stochastic_depth=stochastic_depth * stage / 5,
+            zero_init_last=zero_init_last,
+            rematerialize=rematerialize,
+            name=f"stage{stage}",
+        )(x)
     x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     logits = keras.layers.Dense(

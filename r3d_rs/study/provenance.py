@@ -31,7 +31,11 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Name the processor and the cores this run may use."""
+    """Name the accelerators, if any, and the processor and cores this run may use."""
+    from r3d_rs.training import devices
+
+    kind, count = devices.accelerators()
+    accelerators = f"{count} × {kind}, " if count else ""
     name = platform.processor() or platform.machine()
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -39,7 +43,7 @@ def device() -> str:
                 name = line.split(":", 1)[1].strip()
                 break
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return f"{accelerators}{name}, {cores} cores"
 
 
 def commit() -> str:

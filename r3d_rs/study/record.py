@@ -262,7 +262,9 @@ def described(records: Sequence[dict]) -> str:
 
 def _check_same_recipe(a: dict, b: dict) -> None:
     parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
-    if a["recipe_hash"] == b["recipe_hash"] and parents[0] == parents[1]:
+    parts = [record["recipe"].get("micro_batches", 1) for record in (a, b)]
+    same_hash = a["recipe_hash"] == b["recipe_hash"]
+    if same_hash and parents[0] == parents[1] and parts[0] == parts[1]:
         return
     one, other = a["recipe"], b["recipe"]
     one, other = (

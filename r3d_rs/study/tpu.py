@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import cost, exact, experiments, scale
+from r3d_rs.study import cost, experiments, scale
+from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
 from r3d_rs.whole import whole_file
@@ -23,6 +24,14 @@ from r3d_rs.whole import whole_file
 DATASET, CLASSES = "kinetics-400", 400
 
 TRAINING, EVALUATION = "training", "evaluation"
+
+#: What of the table decides how a run divides its batches. It is part of the package,
+#: so that a notebook in Colab has it; `python -m r3d_rs plan --keep` writes it.
+FITS = Path(__file__).with_name("tpu_fits.csv")
+
+#: Clips of a device that are enough to normalize by: as many as the paper's have (§4.1:
+#: 1,024 on 128 cores).
+ENOUGH = 8
 
 #: What says which program a row is of.
 KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
@@ -33,7 +42,7 @@ class Program:
     """A step for one device of a slice.
 
     Args:
-        point: a name in `experiments.SCALING`.
+        point: a name in `experiments.SCALING`, or of a row of Table 2.
         task: "training" or "evaluation".
         topology: the slice, such as "v5e:2x2".
         clips: that a device sees at once.
@@ -50,8 +59,14 @@ class Program:
 
     def recipe(self) -> Recipe:
         """Return the paper's recipe with what the program changes."""
+        is_row = self.point in recipes.TABLE_2 and self.point not in experiments.SCALING
+        paper = (
+            recipes.row(self.point)
+            if is_row
+            else scale.of_point(experiments.point(self.point), DATASET)
+        )
         return dataclasses.replace(
-            scale.of_point(experiments.point(self.point), DATASET),
+            paper,
             rematerialize=self.rematerialize,
             micro_batches=2 if self.accumulate else 1,
         )
@@ -87,12 +102,13 @@ def compiled(program: Program, results: Path) -> dict:
     if len(found):
         return found.iloc[0].to_dict()
     training = program.task == TRAINING
+    size = recipe.size if training else recipe.eval_size
+    macs = _macs(dataclasses.replace(recipe, size=size))
     compiling = tpu.compile_training if training else tpu.compile_evaluation
     result = compiling(recipe, CLASSES, place, program.clips)
-    size = recipe.size if training else recipe.eval_size
     row = {
         **own,
-        "macs": exact.count(recipe.model, recipe.frames, size, CLASSES)["macs"],
+        "macs": macs,
         **dataclasses.asdict(result),
         **tpu.versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -180,6 +196,67 @@ def micro_batches(batch_size: int, devices: int, clips: int) -> int:
     return parts
 
 
+def fits(results: Path) -> pd.DataFrame:
+    """Return the most clips a device that were found to fit, by chip and program."""
+    rows = read(results)
+    rows = rows[(rows["task"] == TRAINING) & rows["fits"].astype(bool)]
+    rows = rows.assign(chip=rows["topology"].str.partition(":")[0])
+    kind = ["chip", "point", "macs", "rematerialize", "accumulate"]
+    return rows.groupby(kind, as_index=False)["clips"].max()
+
+
+def keep_fits(results: Path) -> Path:
+    """Write `fits` into the package."""
+    with whole_file(FITS) as part:
+        fits(results).to_csv(part, index=False, lineterminator="\n")
+    return FITS
+
+
+def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
+    """Divide a recipe's batches so that they fit a TPU's memory.
+
+    What fits is looked up for the network with the least multiply-adds that has as many
+    as the recipe's. A batch is computed at once if that fits; otherwise in as few
+    micro-batches as fit, of `ENOUGH` clips a device or more. Blocks are rematerialized
+    where neither is possible without.
+
+    Args:
+        recipe: of a run; one with a division of its own keeps it.
+        kind: of the devices, as JAX calls them.
+        devices: how many there are.
+
+    Returns:
+        The recipe with its `micro_batches` and `rematerialize`, or as it was where
+        nothing is known of the devices or of a network as large.
+    """
+    names = {chip.kind: name for name, chip in tpu.chips().items()}
+    if kind not in names or recipe.micro_batches > 1 or recipe.rematerialize:
+        return recipe
+    rows = pd.read_csv(FITS)
+    rows = rows[(rows["chip"] == names[kind]) & (rows["macs"] >= _macs(recipe))]
+    rows = rows[rows["macs"] == rows["macs"].min()]
+    share = recipe.batch_size / devices
+    for again, least in ((False, ENOUGH), (True, 1)):
+        alike = rows[rows["rematerialize"] == again].set_index("accumulate")["clips"]
+        if (alike >= share).any():
+            return dataclasses.replace(recipe, rematerialize=again)
+        if alike.get(True, 0) >= least:
+            parts = micro_batches(recipe.batch_size, devices, int(alike[True]))
+            return dataclasses.replace(recipe, rematerialize=again, micro_batches=parts)
+    return recipe
+
+
+def _macs(recipe: Recipe) -> int:
+    import keras
+
+    from r3d_rs.models import complexity
+    from r3d_rs.training import fit
+
+    # Counting needs shapes only.
+    with keras.StatelessScope(initialize_variables=False):
+        return complexity(fit.build_model(recipe, CLASSES, size=recipe.size)).macs
+
+
 def table(results: Path) -> pd.DataFrame:
     """Return what was compiled for every point of Fig. 2, and what was not.
 
@@ -188,7 +265,7 @@ def table(results: Path) -> pd.DataFrame:
         has one row that says "not run".
     """
     found, rows = read(results).to_dict("records"), []
-    for point in experiments.SCALING:
+    for point in dict.fromkeys([*experiments.SCALING, *(r["point"] for r in found)]):
         own = [row for row in found if row["point"] == point]
         rows += [_described(row) for row in own]
         if not own:
@@ -260,7 +337,8 @@ def report(row: dict) -> str:
     hours = chip_hours(row)
     alone = place.chips == 1 or row["task"] == EVALUATION
     chips = "" if alone else f", {hours / place.chips:,.1f} hours on this"
-    recipe = experiments.point(row["point"]).name
     whole = "the paper's schedule" if row["task"] == TRAINING else "all views"
-    lines.append(f"  {whole} of {recipe}: {hours:,.1f} chip-hours at least{chips}")
+    lines.append(
+        f"  {whole} of {row['point']}: {hours:,.1f} chip-hours at least{chips}"
+    )
     return "\n".join(lines)

@@ -98,6 +98,26 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def accelerators() -> tuple[str, int]:
+    """Return what JAX or TensorFlow calls the devices, and how many there are.
+
+    Returns:
+        Such as ("TPU v5 lite", 8); ("", 0) where there are none but processors.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        names = [device.device_kind for device in jax.devices()]
+        return ("", 0) if jax.devices()[0].platform == "cpu" else (names[0], len(names))
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    if not found:
+        return "", 0
+    details = tf.config.experimental.get_device_details(found[0])
+    return details.get("device_name", "GPU"), len(found)
+
+
 def find() -> Devices:
     """Return all devices there are, and make Keras use them for data in parallel.
 

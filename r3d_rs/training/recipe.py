@@ -96,8 +96,8 @@ class Recipe:
     memory is too small for all of it. The gradient is their mean; each part is
     normalized by its own statistics, which move once a part (not in the paper)."""
     rematerialize: bool = False
-    """Compute what is inside a block again for its gradient instead of keeping it: less
-    memory, more arithmetic, the same results. On JAX alone."""
+    """Compute all of a block again for its gradient, and not only what lies between its
+    convolutions: less memory, more arithmetic, the same results. On JAX alone."""
 
     eval_size: int = 256
     """Height and width of an evaluation crop, pixels (§4.1)."""
@@ -281,14 +281,19 @@ def from_dict(values: dict) -> Recipe:
     return Recipe(**pairs)
 
 
+#: How a machine computes a batch, which its memory decides and not the study.
+DIVISION = ("micro_batches", "rematerialize")
+
+
 def recipe_hash(recipe: Recipe) -> str:
     """Return the SHA-256 of the fields that are not the defaults, in hexadecimal.
 
     So a field that is added later, with a default that changes nothing, leaves the
-    hashes of older records as they are.
+    hashes of older records as they are. Those of `DIVISION` are left out: a run that
+    was planned is the same run on a chip with less memory.
     """
     kind = type(recipe)
-    default = as_dict(kind())
+    default = as_dict(kind()) | {name: getattr(recipe, name) for name in DIVISION}
     changed = {k: v for k, v in as_dict(recipe).items() if v != default[k]}
     if kind is not Recipe:
         changed["kind"] = kind.__name__

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from r3d_rs.training import loops
+
 if TYPE_CHECKING:
     from r3d_rs.training.recipe import Recipe
 
@@ -280,7 +282,8 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
             seconds = time.perf_counter() - start
             return Compiled(False, needed=needed, limit=limit, seconds=seconds)
         seconds = time.perf_counter() - start
-        memory, cost = made.memory_analysis(), made.cost_analysis()
+        memory = made.memory_analysis()
+        flops, bytes_accessed = loops.cost(made.as_text())
         outputs = memory.output_size_in_bytes - memory.alias_size_in_bytes
         parts = (memory.argument_size_in_bytes, outputs, memory.temp_size_in_bytes)
         code = memory.generated_code_size_in_bytes
@@ -288,8 +291,8 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
             True,
             *parts,
             needed=sum(parts) + code,
-            flops=cost["flops"],
-            bytes_accessed=cost["bytes accessed"],
+            flops=flops,
+            bytes_accessed=bytes_accessed,
             seconds=seconds,
         )
 

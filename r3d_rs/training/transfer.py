@@ -101,16 +101,22 @@ def transfer(weights: Weights, network: keras.Model) -> Transfer:
 
 
 def _layers(paths, chosen: set[str]) -> list[str]:
-    """Name the layers of some variables, a block only once where all of it is chosen.
+    """Name the layers of some variables, what they are in only where all is chosen.
 
     Args:
         paths: of all variables, in the order of the layers.
         chosen: paths of those that are named.
     """
-    partly = {path.split("/")[0] for path in paths if path not in chosen}
+    partly = {one for path in paths if path not in chosen for one in _around(path)}
     layers = {}
     for path in paths:
         if path in chosen:
-            block = path.split("/")[0]
-            layers[path.rpartition("/")[0] if block in partly else block] = None
+            whole = (one for one in _around(path) if one not in partly)
+            layers[next(whole, path.rpartition("/")[0])] = None
     return list(layers)
+
+
+def _around(path: str) -> list[str]:
+    """Return the layers that a variable is in, such as a/b/c of a/b/c/d, a first."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
