@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from r3d_rs.study import executed
+from r3d_rs.study import record as records
 from r3d_rs.study.links import anchor
 
 BOOK = Path(__file__).parent
@@ -164,7 +166,7 @@ def _order(path: Path) -> tuple:
 def _page(path: Path, record: dict, folder: Path) -> Path:
     """Copy an executed notebook with what belongs to it."""
     dataset, study, point, seed = path.with_suffix("").parts[-4:]
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = executed.read(path)
     check_finished(notebook, path)
     kind = "" if study == "scaling" else f", {study.replace('-', ' ')}"
     title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
@@ -185,7 +187,7 @@ def collect(results: Path, book: Path) -> list[Path]:
             raise UnfinishedRun(f"{path}: there is no record beside it")
     copies, lines, last = [], [], None
     for path in sorted(results.glob("*/*/*/seed-*.json"), key=_order):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = records.read(path)
         point = path.parent.name
         if path.with_suffix(".ipynb").exists():
             copies.append(_page(path.with_suffix(".ipynb"), record, folder))
@@ -205,5 +207,5 @@ def collect(results: Path, book: Path) -> list[Path]:
 if __name__ == "__main__":
     try:
         print(f"{len(collect(RESULTS, BOOK))} runs in the book")
-    except UnfinishedRun as error:
+    except (UnfinishedRun, ValueError) as error:
         sys.exit(str(error))

@@ -10,18 +10,14 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import collect_runs
 
-RECORD = {
-    "experiment": {
-        "dataset": "pantomime-20",
-        "study": "scaling",
-        "point": "RS-50",
-        "seed": 0,
-    },
-    "metrics": {"video_top1": 0.5},
-    "wall_seconds": {"total": 90.0},
-    "device": "a processor",
+from r3d_rs.study import record
+from tests.test_study import made_up
+
+RECORD = made_up(top1=0.5) | {
+    "wall_seconds": {"total": 90.0, "training": 60.0, "evaluation": 20.0},
     "commit": "0123456789abcdef",
     "recipe_hash": "f" * 64,
+    "device": "a processor",
     "started": "2026-11-24T12:00:00+00:00",
 }
 
@@ -38,7 +34,7 @@ def write_run(results, **metadata):
     path = results / "pantomime-20" / "scaling" / "RS-50" / "seed-0.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
-    path.with_suffix(".json").write_text(json.dumps(RECORD))
+    record.write(RECORD, results)
     return path
 
 
@@ -95,10 +91,9 @@ def test_runs_are_listed_by_study(tmp_path):
 
 
 def test_a_seed_without_a_notebook_has_its_record_in_the_list(tmp_path):
-    path = write_run(tmp_path / "results")
-    record = json.loads(path.with_suffix(".json").read_text())
-    record["experiment"]["seed"] = 1
-    path.with_name("seed-1.json").write_text(json.dumps(record))
+    write_run(tmp_path / "results")
+    other = RECORD | {"experiment": RECORD["experiment"] | {"seed": 1}}
+    record.write(other, tmp_path / "results")
     assert len(collect_runs.collect(tmp_path / "results", tmp_path)) == 1
     index = (tmp_path / "runs" / "index.md").read_text()
     target = "../results/pantomime-20/scaling/RS-50/seed-1.json"

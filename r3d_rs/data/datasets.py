@@ -12,7 +12,7 @@ from types import MappingProxyType
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from r3d_rs.data import frame_index, records
+from r3d_rs.data import frame_index, records, seal
 from r3d_rs.data.directory import data_directory
 from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
 from r3d_rs.data.listing import SPLITS
@@ -179,6 +179,11 @@ def prepare(
             build(name, directory, progress=progress, videos=videos, max_aside=0.0)
         else:
             build(name, directory, progress=progress, **options)
+    folder = _tfds_folder(name, data_directory(data_dir))
+    if folder.exists():
+        seal.seal(folder)
+        # Of a preparation that was stopped at its very end.
+        shutil.rmtree(_partial(name, data_directory(data_dir)), ignore_errors=True)
     dataset = load(name, data_dir)
     if name.startswith("pantomime"):
         _check_pantomime(dataset)
@@ -232,14 +237,15 @@ def build(
         beam_options: `PipelineOptions` of Apache Beam.
         **options: others of `Kinetics`.
     """
-    videos = Path(videos or directory / name)
-    place = _place(name, directory)
-    partial = place / "partial"
+    videos, kind = Path(videos or directory / name), DATASETS[name]
+    place, partial = _place(name, directory), _partial(name, directory)
     builder = Kinetics(
         videos=videos,
         partial=partial,
-        short_side=short_side or DATASETS[name].short_side,
+        short_side=short_side or kind.short_side,
         max_aside=max_aside,
+        # Any videos may stand for Web Video Text.
+        max_classes=kind.num_classes if name.startswith("kinetics") else None,
         progress=progress,
         data_dir=place,
         file_format="tfrecord",
@@ -311,7 +317,7 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
     """Load a prepared dataset.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: for an unknown name, or naming a file that is damaged.
         FileNotFoundError: when it has not been prepared, saying how to.
     """
     name = canonical_name(name)
@@ -338,6 +344,7 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
 
 
 def _load_tfds(name: str, folder: Path) -> Dataset:
+    seal.check(folder)
     builder = tfds.builder_from_directory(folder)
     features = builder.info.features
     splits = {
@@ -392,6 +399,11 @@ def _ucf101(directory: Path) -> tfds.core.DatasetBuilder:
 
 def _place(name: str, directory: Path) -> Path:
     return directory / "tfds" / name
+
+
+def _partial(name: str, directory: Path) -> Path:
+    """Return the folder of the shards of a dataset that is being prepared."""
+    return _place(name, directory) / "partial"
 
 
 def _tfds_folder(name: str, directory: Path) -> Path:

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from r3d_rs import arrays
 from r3d_rs.data import clip, records
 from r3d_rs.whole import whole_file
 
@@ -97,17 +98,21 @@ def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
         progress: show a bar while it is made.
 
     Raises:
-        ValueError: naming a record that cannot be read, or a record file that is not as
-            long as it was.
+        ValueError: naming a record that cannot be read, a record file that is not as
+            long as it was, or an index that is damaged or of another number of videos.
     """
     if not split.index.exists():
-        arrays = dict(vars(make(split.files, parse, progress)))
-        del arrays["files"]  # records and index may be moved together
+        found = dict(vars(make(split.files, parse, progress)))
+        del found["files"]  # records and index may be moved together
         with whole_file(split.index) as part, part.open("wb") as file:
-            np.savez(file, **arrays)
-        del arrays
-    with np.load(split.index, allow_pickle=False) as arrays:
-        index = FrameIndex(np.array(split.files), **arrays)
+            np.savez(file, **found)
+        del found
+    index = _read(split)
+    if len(index.ids) != split.num_videos:
+        raise ValueError(
+            f"{split.index}: has {len(index.ids)} videos, but the dataset says that"
+            f" there are {split.num_videos}: prepare it again"
+        )
     for path, size in zip(split.files, index.sizes, strict=True):
         found = Path(path).stat().st_size
         if found != size:
@@ -117,6 +122,15 @@ def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
                 f" {where}; if that is meant, remove {split.index}"
             )
     return index
+
+
+def _read(split) -> FrameIndex:
+    try:
+        return FrameIndex(np.array(split.files), **arrays.read(split.index))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{error}; remove {split.index}, and it is made again"
+        ) from error
 
 
 def make(files: tuple[str, ...], parse: Callable, progress: bool = False) -> FrameIndex:

@@ -1,5 +1,6 @@
 """TFDS builder for videos kept as Kinetics keeps them: files in folders, and CSVs."""
 
+import collections
 import csv
 import dataclasses
 import json
@@ -40,6 +41,7 @@ class Kinetics(ShardBasedBuilder):
         short_side: pixels that the shorter side of a stored frame has; None for the
             video's own.
         max_aside: share of a split's videos that may be set aside.
+        max_classes: how many there may be; None for any number.
         workers: processes to decode in; all processors by default.
         progress: show a progress bar for each split.
         **options: of every TFDS builder, such as `data_dir`.
@@ -55,6 +57,7 @@ class Kinetics(ShardBasedBuilder):
         annotations: Path | None = None,
         short_side: int | None = None,
         max_aside: float = 0.0,
+        max_classes: int | None = None,
         workers: int | None = None,
         progress: bool = True,
         **options,
@@ -65,13 +68,21 @@ class Kinetics(ShardBasedBuilder):
         self._partial = Path(partial)
         self._short_side = short_side
         self._max_aside = max_aside
+        self._max_classes = max_classes
         self._workers = workers
         self._progress = progress
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        train = listing.read(self._csvs().get("train", self._annotations / "train.csv"))
-        classes = sorted({video.label for video in train})
+        path = self._csvs().get("train", self._annotations / "train.csv")
+        counts = collections.Counter(video.label for video in listing.read(path))
+        classes = sorted(counts)
+        if self._max_classes is not None and len(classes) > self._max_classes:
+            rare = ", ".join(repr(label) for label, _ in counts.most_common()[:-4:-1])
+            raise ValueError(
+                f"{path}: found {len(classes)} classes, expected {self._max_classes};"
+                f" those with the fewest videos are {rare}"
+            )
         image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
         return tfds.core.DatasetInfo(
             builder=self,

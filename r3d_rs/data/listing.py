@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -98,6 +99,13 @@ def _video(fields: dict[str, str], where: str) -> Video:
     empty = [name for name in COLUMNS if not fields[name]]
     if empty:
         raise ValueError(f"{where}: {', '.join(empty)} is empty")
+    for name in ("label", "youtube_id"):
+        # The names are kept one a line, without what surrounds them.
+        if fields[name] != fields[name].strip() or not _is_line(fields[name]):
+            raise ValueError(
+                f"{where}: {name} is {fields[name]!r}, expected one line that neither"
+                " begins nor ends with a blank"
+            )
     start, end = fields["time_start"], fields["time_end"]
     if not (start.isdecimal() and end.isdecimal()):
         raise ValueError(
@@ -108,6 +116,11 @@ def _video(fields: dict[str, str], where: str) -> Video:
     if os.sep in ident:
         raise ValueError(f"{where}: youtube_id is {ident!r}, which is no file's name")
     return Video(f"{ident}_{int(start):06d}_{int(end):06d}", fields["label"])
+
+
+def _is_line(text: str) -> bool:
+    """Say whether a text has neither control characters nor ends of lines."""
+    return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in text)
 
 
 def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:

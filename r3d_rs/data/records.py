@@ -8,7 +8,6 @@ features, which MediaSequence writes, are used where they are there: `clip/media
 """
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,8 @@ from pathlib import Path
 import tensorflow as tf
 from tqdm import tqdm
 
+from r3d_rs import checksum
 from r3d_rs.data.listing import SPLITS
-from r3d_rs.whole import whole_file
 
 FRAMES, LABEL, NAME, IDENT = (
     "image/encoded",
@@ -140,8 +139,7 @@ def _parts(record, frames):
 
 def write_index(index: Index, path: Path) -> None:
     """Write an index as JSON, in one piece."""
-    with whole_file(path) as part:
-        part.write_text(json.dumps(dataclasses.asdict(index), indent=1) + "\n")
+    checksum.write(path, dataclasses.asdict(index))
 
 
 def read_index(path: Path) -> Index:
@@ -149,8 +147,9 @@ def read_index(path: Path) -> Index:
 
     Raises:
         FileNotFoundError: naming a file of records that is not there any more.
+        ValueError: when the index is damaged.
     """
-    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields = checksum.read(path)
     index = Index(tuple(fields["classes"]), fields["files"])
     for name in (name for files in index.files.values() for name in files):
         if not Path(name).is_file():

@@ -20,6 +20,7 @@ import pebble
 import tensorflow as tf
 from tqdm import tqdm
 
+from r3d_rs import checksum
 from r3d_rs.data import clip
 from r3d_rs.data.listing import Video
 from r3d_rs.whole import whole_file
@@ -216,19 +217,21 @@ def _write_shard(shard, folder, results, serialize) -> Written:
                 count += 1
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
-        with whole_file(path.with_suffix(".json")) as part:
-            part.write_text(json.dumps(note), encoding="utf-8")
+        checksum.write(path.with_suffix(".json"), note)
     except (tf.errors.OpError, OSError) as error:
         raise OSError(f"cannot write {path}: {error}") from error
     return Written(path, count, tuple(aside))
 
 
 def _finished(shard: Shard, folder: Path) -> Written | None:
-    """Return a shard that is there already, None if it is not or is another's."""
+    """Return a shard that is there already, None if it is not or is another's.
+
+    One whose note is damaged is written again.
+    """
     path = folder / f"{shard.name}.tfrecord"
     try:
-        note = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        note = checksum.read(path.with_suffix(".json"))
+    except (FileNotFoundError, ValueError):
         return None
     if note["fingerprint"] != shard.fingerprint() or not path.is_file():
         return None

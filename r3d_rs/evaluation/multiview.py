@@ -122,6 +122,11 @@ def evaluate(
                 batch = []
     if batch:
         predict(batch)
+    if len(ids) != dataset.num_videos(split):
+        raise ValueError(
+            f"{dataset.name}, split {split}: {len(ids)} videos were read, but there"
+            f" should be {dataset.num_videos(split)}: prepare it again"
+        )
     probabilities, labels = np.stack(probabilities), np.array(labels)
     clip_top1 = float((probabilities.argmax(-1) == labels[:, None]).mean())
     if not math.isfinite(probabilities.sum()):

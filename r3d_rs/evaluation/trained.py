@@ -1,12 +1,12 @@
 """A trained network, and what a single video shows to it."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from r3d_rs import arrays, checksum
 from r3d_rs.data import clip, datasets, pipeline
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
@@ -51,10 +51,12 @@ def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
                 f"{file} is not there; expected is the folder of a finished run, which"
                 " has model.keras and run.json"
             )
+    run = checksum.read(about)
     try:
-        run = json.loads(about.read_text(encoding="utf-8"))
-        return keras.saving.load_model(path, compile=False), run
-    except (ValueError, TypeError, OSError) as error:
+        # Keras reads large weights where they lie, and compares no checksums then.
+        arrays.check(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True), run
+    except (TypeError, OSError, *arrays.DAMAGE) as error:
         raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
 
 

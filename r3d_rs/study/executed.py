@@ -1,13 +1,18 @@
 """Keeping the executed notebook of a run beside its record."""
 
 import argparse
+import json
 import logging
 import os
 from pathlib import Path
 
 import pandas as pd
 
+from r3d_rs import checksum
 from r3d_rs.whole import whole_file
+
+#: Where in a kept notebook's metadata its checksum is.
+SEAL = "r3d_rs"
 
 
 def quiet() -> None:
@@ -23,7 +28,7 @@ def keep(executed: Path, kept: Path) -> Path:
 
     The error stream goes: it has progress bars and notes with paths of one machine. The
     lines of the other become one output, and pictures have 256 colors. Where the
-    notebook lay goes too.
+    notebook lay goes too. What is kept has a checksum in its metadata.
 
     Raises:
         ValueError: when the run failed, naming the notebook and the error.
@@ -44,9 +49,35 @@ def keep(executed: Path, kept: Path) -> Path:
             cell.outputs = _trimmed(cell.outputs)
     for name in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(name, None)
-    with whole_file(kept) as part:
-        nbformat.write(notebook, part)
+    write(json.loads(nbformat.writes(notebook)), kept)
     return kept
+
+
+def write(notebook: dict, path: Path) -> None:
+    """Write a notebook, as JSON has it, with its checksum."""
+    notebook["metadata"].pop(SEAL, None)
+    notebook["metadata"][SEAL] = {"sha256": checksum.of(notebook)}
+    with whole_file(path) as part:
+        text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict:
+    """Read a kept notebook as JSON has it.
+
+    One that has no checksum is from before there were any, and is taken as it is.
+
+    Raises:
+        ValueError: naming the notebook, when it is not what was written.
+    """
+    try:
+        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
+        said = notebook["metadata"].pop(SEAL, None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: damaged: no notebook: {error!r}") from error
+    if said is not None and said != {"sha256": checksum.of(notebook)}:
+        raise ValueError(f"{path}: damaged: its checksum does not fit")
+    return notebook
 
 
 def _trimmed(outputs: list) -> list:
@@ -87,18 +118,16 @@ def picture(kept: Path, cell: str):
         cell: the cell's id.
 
     Raises:
-        ValueError: when there is none, naming notebook and cell.
+        ValueError: when there is none or the notebook is damaged, naming it.
     """
     import base64
 
-    import nbformat
     from IPython.display import Image
 
-    notebook = nbformat.read(kept, as_version=4)
-    for found in notebook.cells:
-        for output in found.get("outputs", []) if found.id == cell else ():
+    for found in read(kept)["cells"]:
+        for output in found.get("outputs", []) if found.get("id") == cell else ():
             if "image/png" in output.get("data", {}):
-                return Image(base64.b64decode(output["data"]["image/png"]))
+                return Image(base64.b64decode("".join(output["data"]["image/png"])))
     raise ValueError(f"{kept}: cell {cell!r} has no picture")
 
 

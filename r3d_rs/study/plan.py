@@ -1,12 +1,12 @@
 """What of the study has to run: records that are missing, or of another recipe."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from r3d_rs import checksum
 from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.study import experiments, record, registry, scale
 from r3d_rs.training import recipe as recipes
@@ -220,7 +220,7 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
     about = folder / "run.json"
     if not (about.is_file() and (folder / "model.keras").is_file()):
         return False
-    return json.loads(about.read_text(encoding="utf-8"))["recipe_hash"] == job.own
+    return checksum.read(about).get("recipe_hash") == job.own
 
 
 def _seconds(job: Job, results: Path) -> float | None:

@@ -18,6 +18,8 @@ import jsonschema
 import numpy as np
 from jsonschema.protocols import Validator
 
+from r3d_rs import arrays
+from r3d_rs import checksum as checksums
 from r3d_rs.evaluation import interval
 from r3d_rs.whole import whole_file
 
@@ -115,8 +117,7 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
 
 def checksum(record: dict) -> str:
     """Return the SHA-256 of a record's other fields, as JSON with sorted keys."""
-    fields = {name: value for name, value in record.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    return checksums.of(record)
 
 
 def read(path: Path) -> dict:
@@ -208,13 +209,11 @@ def load_scores(path: Path, sha256: str | None = None) -> Scores:
         raise ValueError(
             f"{path}: damaged: its checksum is {found}, but its record says {sha256}"
         )
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        missing = {"ids", "labels", "probabilities"} - set(arrays.files)
-        if missing:
-            raise ValueError(f"{path}: {', '.join(sorted(missing))} missing")
-        return _checked_scores(
-            path, arrays["ids"], arrays["labels"], arrays["probabilities"]
-        )
+    found = arrays.read(path, io.BytesIO(packed))
+    names = ("ids", "labels", "probabilities")
+    if missing := set(names) - set(found):
+        raise ValueError(f"{path}: {', '.join(sorted(missing))} missing")
+    return _checked_scores(path, *(found[name] for name in names))
 
 
 def summarize(records: Sequence[dict]) -> Summary | None:

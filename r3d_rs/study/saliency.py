@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from r3d_rs import arrays, checksum
 from r3d_rs.study import record
 from r3d_rs.whole import whole_file
 
@@ -77,8 +78,6 @@ def write(
     Raises:
         FileNotFoundError, ValueError: as `trained.load` and `datasets.load` do.
     """
-    import json
-
     from r3d_rs.data import datasets, pipeline
     from r3d_rs.evaluation import trained
     from r3d_rs.evaluation.multiview import for_evaluation
@@ -100,7 +99,7 @@ def write(
     shares = gradients(model, clips, np.array(list(wanted)))
     low, high = (f(clips, axis=(1, 2, 3, 4), keepdims=True) for f in (np.min, np.max))
     maps = shares / shares.max((1, 2, 3), keepdims=True)
-    run = json.loads((Path(checkpoint) / "run.json").read_text(encoding="utf-8"))
+    run = checksum.read(Path(checkpoint) / "run.json")
     target = path(results, dataset.name)
     with whole_file(target) as part, part.open("wb") as file:
         np.savez_compressed(
@@ -123,12 +122,11 @@ def read(results: Path, dataset: str) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: when they have not been computed.
-        ValueError: when no record of the scaling study has their recipe and seed: they
-            are stale then.
+        ValueError: when the file is damaged, or no record of the scaling study has
+            their recipe and seed: they are stale then.
     """
     file = path(results, dataset)
-    with np.load(file, allow_pickle=False) as arrays:
-        found = dict(arrays)
+    found = arrays.read(file)
     recipe, seed = str(found["recipe"]), int(found["seed"])
     for run in record.find(results, dataset, "scaling"):
         if run["recipe_hash"] == recipe and run["experiment"]["seed"] == seed:

@@ -5,20 +5,17 @@ import fcntl
 import json
 import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from r3d_rs import arrays as array_files
+from r3d_rs import checksum
 from r3d_rs.whole import whole_file
 
 #: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
 KEPT = 2
-
-
-#: What reading a damaged file may raise.
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 class RunningError(RuntimeError):
@@ -52,7 +49,7 @@ class Checkpoints:
 
     Raises:
         ValueError: when the folder holds another run's checkpoints, naming the
-            differences.
+            differences, or when its `run.json` is damaged.
         RunningError: when another process is at it.
     """
 
@@ -93,15 +90,13 @@ class Checkpoints:
     def _check_run(self) -> None:
         path = self.folder / "run.json"
         if self._files() and path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            different = _differences(found, self._run)
+            different = _differences(checksum.read(path), self._run)
             if different:
                 raise ValueError(
                     f"{self.folder} holds checkpoints of another run:"
                     f" {'; '.join(different)}; remove the folder to start anew"
                 )
-        with whole_file(path) as part:
-            part.write_text(json.dumps(self._run, indent=1) + "\n", encoding="utf-8")
+        checksum.write(path, self._run)
 
     def _files(self) -> list[Path]:
         """Return the checkpoints, the last first."""
@@ -117,7 +112,7 @@ class Checkpoints:
         for path in self._files():
             try:
                 return _read(path)
-            except _DAMAGE as error:
+            except ValueError as error:
                 warnings.warn(
                     f"{path}: damaged, so the one before it is used: {error}",
                     stacklevel=2,
@@ -132,7 +127,13 @@ class Checkpoints:
         if not self._writes:
             return
         arrays = {f"value_{i}": value for i, value in enumerate(state.arrays)}
-        about = json.dumps({"epoch": state.epoch, "history": state.history})
+        about = json.dumps(
+            {
+                "epoch": state.epoch,
+                "history": state.history,
+                "values": len(state.arrays),
+            }
+        )
         target = self.folder / f"epoch-{state.epoch:04d}.npz"
         with whole_file(target) as part, part.open("wb") as file:
             np.savez(file, about=np.array(about), **arrays)
@@ -159,11 +160,15 @@ def remove(folder: Path) -> None:
 
 
 def _read(path: Path) -> State:
-    # NumPy's files are ZIP files, whose checksums are compared as they are read.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    arrays = array_files.read(path)
+    try:
         about = json.loads(str(arrays["about"]))
-        values = [arrays[f"value_{i}"] for i in range(len(arrays.files) - 1)]
-    return State(about["epoch"], about["history"], values)
+        # Damage to the list of a ZIP file's parts can hide some of them.
+        number = about.get("values", len(arrays) - 1)
+        values = [arrays[f"value_{i}"] for i in range(number)]
+        return State(about["epoch"], about["history"], values)
+    except KeyError as error:
+        raise ValueError(f"{path}: damaged: {error} is missing") from error
 
 
 def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:

@@ -1,0 +1,87 @@
+"""How often a fault was tried, and how often what is promised held.
+
+In the long version, `R3D_RS_FAULTS=long`, each test writes its line of
+`results/faults/<part>.csv`, which the book shows.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from r3d_rs.study import faults, provenance
+from r3d_rs.whole import whole_file
+
+LONG = os.environ.get("R3D_RS_FAULTS", "") == "long"
+SEED = int(os.environ.get("R3D_RS_FAULTS_SEED", "0"))
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def times(short: int, long: int) -> int:
+    """Return how often to try."""
+    return long if LONG else short
+
+
+def random(name: str) -> np.random.Generator:
+    """Return a generator for a test, the same for the same `R3D_RS_FAULTS_SEED`."""
+    return np.random.default_rng([SEED, *name.encode()])
+
+
+@dataclass
+class Tally:
+    """Counts of one fault.
+
+    Attributes:
+        survived: times that what is promised held.
+        lost: what happened the other times.
+    """
+
+    survived: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    def count(self, held: bool, otherwise: str) -> None:
+        """Count one time; `otherwise` says what happened if it did not hold."""
+        if held:
+            self.survived += 1
+        else:
+            self.lost.append(otherwise)
+
+
+@contextlib.contextmanager
+def tallied(part: str, fault: str, test: str) -> Iterator[Tally]:
+    """Count how often a fault is survived, and fail if it once is not.
+
+    Args:
+        part: of the suite, the name of its file of results.
+        fault: what is done, for the table.
+        test: name of the test.
+    """
+    tally = Tally()
+    yield tally
+    assert tally.survived + len(tally.lost), "nothing was tried"
+    if LONG:
+        write(part, fault, test, tally)
+    assert not tally.lost, "\n".join(tally.lost[:20])
+
+
+def write(part: str, fault: str, test: str, tally: Tally) -> None:
+    """Write a fault's line, in the place of an older one."""
+    path = faults.path(RESULTS, part)
+    line = {
+        "fault": fault,
+        "tried": tally.survived + len(tally.lost),
+        "survived": tally.survived,
+        "lost": len(tally.lost),
+        "test": test,
+        "seed": SEED,
+        "commit": provenance.commit()[:10],
+    }
+    old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(line))
+    rows = [row for row in old.to_dict("records") if row["fault"] != fault]
+    table = pd.DataFrame([*rows, line]).sort_values("fault")
+    with whole_file(path) as part_file:
+        table.to_csv(part_file, index=False, lineterminator="\n")
