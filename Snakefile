@@ -9,6 +9,8 @@
 import shlex
 import sys
 
+from snakemake.exceptions import WorkflowError
+
 from r3d_rs.study import plan
 
 PLAN = plan.make(
@@ -24,6 +26,15 @@ PARAMETERS = "".join(
 )
 
 
+# A lock of the operating system's, which ends with the process. Snakemake's own would
+# stay where it was killed (the profiles have `nolock`).
+onstart:
+    try:
+        plan.hold(PLAN.results)
+    except plan.RunningError as error:
+        raise WorkflowError(str(error)) from None
+
+
 localrules: all, book
 
 
@@ -36,14 +47,14 @@ rule run:
     input: lambda wildcards: PLAN.needs(wildcards)
     threads: 1
     shell:
-        "{sys.executable} -m r3d_rs run {wildcards.study}/{wildcards.point}"
+        "{sys.executable:q} -m r3d_rs run {wildcards.study}/{wildcards.point}"
         " --dataset {wildcards.dataset} --seed {wildcards.seed}"
-        " --results {PLAN.results} --checkpoints {PLAN.checkpoints} {PARAMETERS}"
+        " --results {PLAN.results:q} --checkpoints {PLAN.checkpoints:q} {PARAMETERS}"
 
 
 rule data:
     output: touch("build/study/data/{dataset}")
-    shell: "{sys.executable} -m r3d_rs data prepare {wildcards.dataset}"
+    shell: "{sys.executable:q} -m r3d_rs data prepare {wildcards.dataset}"
 
 
 rule book:

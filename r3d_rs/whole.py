@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and that one process writes at a time."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +11,63 @@ from pathlib import Path
 def whole_file(path: Path) -> Iterator[Path]:
     """Let a file be written under another name, and then give it its own.
 
+    What a process that was killed has left of the same file is removed.
+
     Args:
         path: of the file; its folder is made where there is none.
 
     Yields:
         A path in the same folder, to write to. If writing fails, nothing is left of it.
+
+    Raises:
+        OSError: naming the file, when it cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, f".{path.name}.*.tmp")
+        with temporary.open("ab") as lock:
+            # The lock says that this file's process lives. Not every file system has
+            # locks; leftovers stay there.
+            with contextlib.suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:  # of a `write`
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it must not hide the first error
+            temporary.unlink()
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Remove what `whole_file` was writing in processes that do not live any more."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError), path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes out of what a file stands for, or wait until they are done.
+
+    Args:
+        path: of a file to lock, made where there is none, or of a folder. Where the
+            file system has no locks, nobody is kept out.
+    """
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

@@ -17,6 +17,7 @@ from r3d_rs.data.directory import data_directory
 from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
 from r3d_rs.data.listing import SPLITS
 from r3d_rs.data.shards import Aside
+from r3d_rs.whole import locked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,27 +168,39 @@ def prepare(
             f" {', '.join(sorted(options))}, allowed are none"
         )
     if not is_prepared(name, data_dir):
-        directory = data_directory(data_dir)
-        if name == "ucf101":
-            _ucf101(directory).download_and_prepare()
-        elif name.startswith("pantomime"):
-            from r3d_rs.data import pantomime
-
-            videos = pantomime.make(
-                directory / f"{name}-videos", name=name, progress=progress
-            )
-            build(name, directory, progress=progress, videos=videos, max_aside=0.0)
-        else:
-            build(name, directory, progress=progress, **options)
-    folder = _tfds_folder(name, data_directory(data_dir))
-    if folder.exists():
-        seal.seal(folder)
-        # Of a preparation that was stopped at its very end.
-        shutil.rmtree(_partial(name, data_directory(data_dir)), ignore_errors=True)
+        with locked(_place(name, data_directory(data_dir)) / ".lock"):
+            if not is_prepared(name, data_dir):  # by now
+                _prepare(name, data_directory(data_dir), progress, options)
+    _tidy(name, data_directory(data_dir))
     dataset = load(name, data_dir)
     if name.startswith("pantomime"):
         _check_pantomime(dataset)
     return _indexed(dataset, progress)
+
+
+def _prepare(name: str, directory: Path, progress: bool, options: dict) -> None:
+    if name == "ucf101":
+        _ucf101(directory).download_and_prepare()
+    elif name.startswith("pantomime"):
+        from r3d_rs.data import pantomime
+
+        videos = pantomime.make(
+            directory / f"{name}-videos", name=name, progress=progress
+        )
+        build(name, directory, progress=progress, videos=videos, max_aside=0.0)
+    else:
+        build(name, directory, progress=progress, **options)
+
+
+def _tidy(name: str, directory: Path) -> None:
+    """Seal a dataset, and remove what preparations that were stopped have left."""
+    folder = _tfds_folder(name, directory)
+    if not folder.exists():
+        return
+    with contextlib.suppress(OSError):  # a folder that may only be read
+        seal.seal(folder)
+    for left in (_partial(name, directory), *folder.parent.glob("incomplete.*")):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_pantomime(dataset: Dataset) -> None:

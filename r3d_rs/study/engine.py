@@ -24,7 +24,8 @@ def run(
 ) -> Path:
     """Run an experiment; the executed notebook of seed 0 is kept beside its record.
 
-    That of another seed tells nothing more than its record, and is not kept.
+    That of another seed tells nothing more than its record, and is not kept. A run that
+    was stopped when its record was there already is not run again for its notebook.
 
     Args:
         name: of `registry.everything`.
@@ -57,6 +58,8 @@ def run(
     target = record.path(results, dataset, experiment.study, experiment.point, seed)
     output = RUNNING / target.relative_to(results).with_suffix(".ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
+    if is_left(target, results):
+        return _keep(output, target)
     received = {
         **experiment.received(dataset, seed, checkpoints),
         "results": str(results),
@@ -70,7 +73,22 @@ def run(
     done = subprocess.run([*command, notebook, output, *options])
     if done.returncode:
         raise ChildProcessError(f"{name} on {dataset}, seed {seed}, failed: {output}")
-    if seed == 0:
+    return _keep(output, target)
+
+
+def is_left(target: Path, results: str | Path) -> bool:
+    """Say whether a run was stopped after its record, before its notebook was kept.
+
+    Args:
+        target: the run's record.
+        results: folder of the records.
+    """
+    output = RUNNING / target.relative_to(results).with_suffix(".ipynb")
+    return target.exists() and executed.is_finished(output)
+
+
+def _keep(output: Path, target: Path) -> Path:
+    if target.stem == "seed-0":
         executed.keep(output, target.with_suffix(".ipynb"))
     output.unlink()  # what is left there is running, has failed or was stopped
     return target

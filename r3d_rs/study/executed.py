@@ -80,6 +80,20 @@ def read(path: Path) -> dict:
     return notebook
 
 
+def is_finished(executed: Path) -> bool:
+    """Say whether papermill has run a notebook to its end, without an error."""
+    try:
+        notebook = json.loads(Path(executed).read_text(encoding="utf-8"))
+        papermill = notebook["metadata"]["papermill"]
+        return papermill["exception"] is None and all(
+            cell["metadata"]["papermill"]["status"] == "completed"
+            for cell in notebook["cells"]
+            if cell["cell_type"] == "code"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _trimmed(outputs: list) -> list:
     trimmed = []
     for output in outputs:

@@ -1,6 +1,8 @@
 """What of the study has to run: records that are missing, or of another recipe."""
 
+import fcntl
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import numpy as np
 
 from r3d_rs import checksum
 from r3d_rs.contrastive import recipe as contrastive
-from r3d_rs.study import experiments, record, registry, scale
+from r3d_rs.study import engine, experiments, record, registry, scale
 from r3d_rs.training import recipe as recipes
+from r3d_rs.training.checkpoints import RunningError
 
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
 #: hash, so that the marker of an older recipe is another file.
@@ -56,7 +59,8 @@ class Job:
             found = record.read(path)
             parent = found.get("parent", {}).get("recipe_hash", "")
             if (found["recipe_hash"], parent) == (self.own, self.parent):
-                return True
+                # Its notebook may have to be kept yet.
+                return self.seed != 0 or not engine.is_left(path, results)
         return False
 
 
@@ -172,6 +176,25 @@ def make(
     for marker in stale:  # of a record that has been removed
         Path(marker).unlink(missing_ok=True)
     return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints)
+
+
+def hold(results: Path) -> None:
+    """Keep other engines from a folder of records, as long as this process lives.
+
+    Raises:
+        RunningError: when one is at it.
+    """
+    Path(results).mkdir(parents=True, exist_ok=True)
+    folder = os.open(results, os.O_RDONLY)  # and never closed
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunningError(
+            f"{results}: another engine is running the study there; wait for it, or"
+            " give this one another folder (--config results=FOLDER)"
+        ) from error
+    except OSError:  # a file system without locks
+        return
 
 
 def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:

@@ -183,8 +183,10 @@ def keep_network(model, folder: Path) -> Path:
     if not devices.is_first():
         return path
     with whole_file(path) as part:
-        model.save(part.with_suffix(".keras"), include_optimizer=False)
-        part.with_suffix(".keras").replace(part)
+        # Keras wants its own ending; where that is killed, the next run removes it.
+        saved = part.with_name(f"{part.name}.keras")
+        model.save(saved, include_optimizer=False)
+        saved.replace(part)
     return path
 
 

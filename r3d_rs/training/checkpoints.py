@@ -12,7 +12,7 @@ import pandas as pd
 
 from r3d_rs import arrays as array_files
 from r3d_rs import checksum
-from r3d_rs.whole import whole_file
+from r3d_rs.whole import remove_leftovers, whole_file
 
 #: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
 KEPT = 2
@@ -73,8 +73,7 @@ class Checkpoints:
                 f"{self.folder}: another process is training this run; wait for it, or"
                 " give this one another folder"
             ) from error
-        for path in self.folder.glob(".*.tmp"):  # of a process that was killed
-            path.unlink()
+        remove_leftovers(self.folder, ".*.tmp*")
         try:
             self._check_run()
         except BaseException:
