@@ -8,6 +8,8 @@ build: the book shows finished runs.
 
 import json
 import os
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -81,7 +83,7 @@ def commands(record: dict, papermill: dict) -> list[str]:
         above = {"dataset": dataset, "study": study, "point": point}
         named = [{**above, "seed": seed.removeprefix("seed-")}, experiment]
     further = "".join(
-        f" -p {name}={value}"
+        f" -p {_argument(f'{name}={value}')}"
         for name, value in papermill.get("parameters", {}).items()
         if name not in GIVEN
     )
@@ -92,6 +94,17 @@ def commands(record: dict, papermill: dict) -> list[str]:
         + further
         for one in named
     ]
+
+
+def _argument(text: str) -> str:
+    """Return an argument of a command, on one line whatever it is."""
+    quoted = shlex.quote(text)
+    return quoted if quoted.isprintable() else ascii(quoted)
+
+
+def escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, on one line and in a cell."""
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
 def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
@@ -109,8 +122,8 @@ def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
     links.append(f'<a href="../index.html#{anchor(*place)}">all runs</a>')
     lines = [
         f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
-        f" `{record['commit'][:10]}`, recipe `{record['recipe_hash'][:10]}`,"
-        f" {record['device']}, {record['started'][:10]}.",
+        f" `{re.sub('[^\\w+]', '', record['commit'][:10])}`, recipe `{record['recipe_hash'][:10]}`,"
+        f" {escaped(record['device'])}, {record['started'][:10]}.",
         "",
         " · ".join(links),
         "",
@@ -152,7 +165,7 @@ def row(record: dict, link: str, first: bool) -> str:
         str(experiment["seed"]),
         f"{100 * record['metrics']['video_top1']:.1f}",
         f"{record['wall_seconds']['total'] / 60:.1f}",
-        record["device"],
+        escaped(record["device"]),
         record["started"][:10],
     ]
     return f"| {' | '.join(cells)} |\n"
@@ -188,6 +201,8 @@ def collect(results: Path, book: Path) -> list[Path]:
     copies, lines, last = [], [], None
     for path in sorted(results.glob("*/*/*/seed-*.json"), key=_order):
         record = records.read(path)
+        if records.path(results, **record["experiment"]) != path:
+            raise ValueError(f"{path}: its experiment is {record['experiment']}")
         point = path.parent.name
         if path.with_suffix(".ipynb").exists():
             copies.append(_page(path.with_suffix(".ipynb"), record, folder))

@@ -378,6 +378,8 @@ def main() -> None:
         arguments.command(arguments)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except (MemoryError, RuntimeError) as error:  # or no memory for another thread
+        sys.exit(f"{type(error).__name__}: {error or 'out of memory'}")
 
 
 if __name__ == "__main__":

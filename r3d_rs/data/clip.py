@@ -1,6 +1,9 @@
 """Reading a video file: frames upright, at a constant rate, of a stated size."""
 
+import contextlib
+import errno
 import io
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +17,17 @@ from PIL import Image
 MAX_FRAMES = 3000
 #: A file with larger frames is refused: 8K has 33 million pixels.
 MAX_PIXELS = 2**26
+#: A video that takes more memory to decode, bytes, is set aside.
+MAX_MEMORY = 2**32
+#: One whose frames are larger as JPEG, in bytes, is set aside: a record holds 2 GiB.
+MAX_STORED = 2**30
 #: Where a stream ends before this share of the length it states, it was cut off.
 WHOLE = 0.9
 #: Of the frames as they are stored.
 JPEG_QUALITY = 95
+
+#: Errors that say nothing about a video.
+_OF_THE_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 
 
 def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -60,6 +70,7 @@ def frames(path: str | Path, short_side: int | None = None) -> Iterator[np.ndarr
         FileNotFoundError: when there is no such file.
         ValueError: naming the file, when it does not decode, holds no frames, was cut
             off, or is larger than `MAX_FRAMES` and `MAX_PIXELS` allow.
+        OSError: naming the file, when the machine is short of memory or file handles.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"video {path}: there is no such file")
@@ -76,6 +87,8 @@ def frames(path: str | Path, short_side: int | None = None) -> Iterator[np.ndarr
                     )
                 yield frame
     except av.error.FFmpegError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         reason = error.strerror or type(error).__name__
         raise ValueError(f"video {path} does not decode: {reason}") from error
     if not count:
@@ -90,14 +103,58 @@ def encoded(
     Returns:
         The JPEGs and the frames per second or, where the video cannot be used, a text
         that says why.
+
+    Raises:
+        OSError: when the machine is short of memory or file handles: that says nothing
+            about the video.
     """
     if path is None:
         return "there is no file of this name"
     try:
-        jpegs = [encode_jpeg(frame) for frame in frames(path, short_side)]
+        jpegs, stored = [], 0
+        for frame in frames(path, short_side):
+            jpegs.append(encode_jpeg(frame))
+            stored += len(jpegs[-1])
+            if stored > MAX_STORED:
+                return (
+                    f"video {path} takes more than {MAX_STORED} bytes as JPEG, which is"
+                    " the most allowed: choose a short_side"
+                )
         return jpegs, frame_rate(path)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return str(error)
+    except (OSError, MemoryError) as error:
+        if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+            if _is_short():
+                raise OSError(errno.ENOMEM, "out of memory", str(path)) from error
+            return (
+                f"video {path} takes more memory to decode than is allowed,"
+                f" {MAX_MEMORY} bytes"
+            )
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        return str(error)
+    except Exception as error:  # a broken file may ask anything of a decoder
+        return f"video {path} does not decode: {type(error).__name__}: {error}"
+
+
+def limit_memory() -> None:
+    """Let this process have no more memory than `MAX_MEMORY`, if it may have as much.
+
+    Where the system has no such limit, there is none.
+    """
+    with contextlib.suppress(ValueError, OSError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if soft == resource.RLIM_INFINITY or soft > MAX_MEMORY:
+            resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, hard))
+
+
+def _is_short() -> bool:
+    """Say whether this process may have less memory than a video may take."""
+    limits = {resource.RLIMIT_DATA: MAX_MEMORY, resource.RLIMIT_AS: 2 * MAX_MEMORY}
+    return any(
+        0 <= resource.getrlimit(kind)[0] < enough for kind, enough in limits.items()
+    )
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
@@ -129,6 +186,8 @@ def _stream(container, path):
             f"video {path} has frames of {width}x{height} pixels; allowed are"
             f" {MAX_PIXELS} in all"
         )
+    # Frames of a stream may grow.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     # Videos are decoded side by side, one a process.
     stream.codec_context.thread_count = 1
     return stream

@@ -101,6 +101,7 @@ def film_strips(clips, titles, colors=None) -> Figure:
             ha="right",
             va="center",
             color=colors[row] if colors else "black",
+            parse_math=False,  # dollars in a class's name are dollars
         )
     return figure
 

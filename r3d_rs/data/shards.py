@@ -11,6 +11,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError
@@ -29,6 +30,9 @@ from r3d_rs.whole import whole_file
 SHARD_VIDEOS = 32
 #: A video that takes longer to decode is set aside.
 TIMEOUT_SECONDS = 300
+
+#: What to do where the machine was short of something.
+_AGAIN = "what is finished stays: start it again, perhaps with fewer workers"
 
 
 class TooManyAsideError(ValueError):
@@ -149,6 +153,7 @@ def write(
     Raises:
         TooManyAsideError: naming some of the videos and why; the shards written stay.
         OSError: naming the file that could not be written.
+        ChildProcessError: when the machine is short of memory or file handles.
     """
     videos = [video for shard in shards for video in shard.videos]
     split = shards[0].split
@@ -218,6 +223,8 @@ def _write_shard(shard, folder, results, serialize) -> Written:
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
         checksum.write(path.with_suffix(".json"), note)
+    except ChildProcessError:  # not in writing
+        raise
     except (tf.errors.OpError, OSError) as error:
         raise OSError(f"cannot write {path}: {error}") from error
     return Written(path, count, tuple(aside))
@@ -248,14 +255,20 @@ def isolated_map(function, tasks: Iterable[tuple], workers: int | None) -> Itera
 
     A few tasks are taken ahead of the consumer. A call that crashes its process or
     takes longer than `TIMEOUT_SECONDS` gives a text that says so instead of a result.
+
+    Raises:
+        ChildProcessError: when a process cannot be started, is killed from outside or
+            finds the machine short of memory or file handles.
     """
     workers = workers or os.cpu_count() or 1
     spawn = multiprocessing.get_context("spawn")
-    with pebble.ProcessPool(workers, context=spawn) as pool:
+    with pebble.ProcessPool(
+        workers, context=spawn, initializer=clip.limit_memory
+    ) as pool:
         waiting = deque()
         try:
             for task in tasks:
-                waiting.append(pool.schedule(function, task, timeout=TIMEOUT_SECONDS))
+                waiting.append(_schedule(pool, function, task))
                 if len(waiting) > 2 * workers:
                     yield _result(waiting.popleft())
             while waiting:
@@ -264,10 +277,29 @@ def isolated_map(function, tasks: Iterable[tuple], workers: int | None) -> Itera
             pool.stop()
 
 
+def _schedule(pool: pebble.ProcessPool, function, task: tuple):
+    try:
+        return pool.schedule(function, task, timeout=TIMEOUT_SECONDS)
+    except RuntimeError as error:  # it could not start its processes
+        raise ChildProcessError(
+            f"the processes that decode videos failed: {error}; {_AGAIN}"
+        ) from error
+
+
 def _result(future):
     try:
         return future.result()
     except TimeoutError:
         return f"decoding took longer than {TIMEOUT_SECONDS} seconds"
     except pebble.ProcessExpired as error:
+        # By one's own fault a process ends by another signal.
+        if error.exitcode >= 0 or error.exitcode == -signal.SIGKILL:
+            raise ChildProcessError(
+                "a process that decodes videos was ended from outside (exit code"
+                f" {error.exitcode}), as when memory is short; {_AGAIN}"
+            ) from error
         return f"decoding crashed its process (exit code {error.exitcode})"
+    except (OSError, RuntimeError) as error:  # RuntimeError: of the pool
+        raise ChildProcessError(
+            f"a process that decodes videos failed: {error}; {_AGAIN}"
+        ) from error

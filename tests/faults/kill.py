@@ -3,8 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
+import sys
+import tempfile
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +89,48 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def command(*arguments, before=None) -> tuple[int, str]:
+    """Run `python -m r3d_rs` and return its exit code and what it said of errors.
+
+    Args:
+        *arguments: of the command.
+        before: called in the process first, to set its limits.
+    """
+    return ended(_main, [str(argument) for argument in arguments], before=before)
+
+
+def ended(function, *arguments, before=None) -> tuple[int, str]:
+    """Call a function in a process; return its exit code and its stream of errors.
+
+    The code is 1 where `sys.exit` was called with a message, as the command line does
+    for an expected failure, and 70 for any other. Bars of progress are left out.
+    """
+    with tempfile.NamedTemporaryFile("r", suffix=".stderr") as said:
+        os.chmod(said.name, 0o666)  # for other users too
+        process = start(_quietly, said.name, before, function, arguments)
+        process.join(600)
+        assert process.exitcode is not None, "it did not end"
+        lines = re.split(r"[\r\n]+", said.read())
+        return process.exitcode, "\n".join(x for x in lines if "%|" not in x).strip()
+
+
+def _quietly(said: str, before, function, arguments):
+    stream = os.open(said, os.O_WRONLY)
+    os.dup2(stream, 2)
+    os.close(stream)
+    try:
+        if before:
+            before()
+        function(*arguments)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(70)
+
+
+def _main(arguments):
+    from r3d_rs import __main__
+
+    sys.argv = ["r3d_rs", *arguments]
+    __main__.main()
