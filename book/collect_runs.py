@@ -120,9 +120,10 @@ def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
         links.append(f"[chapter](../../{CHAPTERS[study]}.md)")
     place = (experiment[name] for name in ("dataset", "study", "point"))
     links.append(f'<a href="../index.html#{anchor(*place)}">all runs</a>')
+    commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
         f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
-        f" `{re.sub('[^\\w+]', '', record['commit'][:10])}`, recipe `{record['recipe_hash'][:10]}`,"
+        f" `{commit}`, recipe `{record['recipe_hash'][:10]}`,"
         f" {escaped(record['device'])}, {record['started'][:10]}.",
         "",
         " · ".join(links),

@@ -32,15 +32,26 @@ def read(path: Path) -> dict:
         FileNotFoundError: when there is no such file.
         ValueError: naming the file, when it is not what was written.
     """
-    try:
-        fields = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON, or of UTF-8
-        raise ValueError(f"{path}: damaged: not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise ValueError(f"{path}: damaged: not an object of JSON")
+    fields = parsed(path)
     said = fields.pop(FIELD, None)
     if said not in (None, of(fields)):
         raise ValueError(
             f"{path}: damaged: its checksum is {of(fields)}, but {FIELD} says {said}"
         )
+    return fields
+
+
+def parsed(path: Path) -> dict:
+    """Parse a file of JSON that has an object.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: naming the file, when it has something else.
+    """
+    try:
+        fields = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, or too deep
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError(f"{path}: not JSON: no object, but {type(fields).__name__}")
     return fields

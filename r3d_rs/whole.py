@@ -47,7 +47,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
     """Remove what `whole_file` was writing in processes that do not live any more."""
-    for path in folder.glob(pattern):
+    # Longer names first: they are links to the others.
+    for path in sorted(folder.glob(pattern), reverse=True):
         with contextlib.suppress(OSError), path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()

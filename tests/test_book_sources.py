@@ -52,13 +52,15 @@ BROKEN = {
 }
 
 
-def build(folder: Path, text: str) -> subprocess.CompletedProcess:
-    """Build a book of one page, with the settings of the study's."""
+def build(folder: Path, text: str, chapters=()) -> subprocess.CompletedProcess:
+    """Build a book of one page and further ones, with the settings of the study's."""
     for name in ("assets", "extensions"):
         shutil.copytree(BOOK / name, folder / name)
     for name in ("_config.yml", "references.bib"):
         shutil.copy(BOOK / name, folder)
-    (folder / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    contents = "format: jb-book\nroot: index\n" + ("chapters:\n" if chapters else "")
+    contents += "".join(f"  - file: {chapter}\n" for chapter in chapters)
+    (folder / "_toc.yml").write_text(contents)
     (folder / "index.md").write_text(PAGE + text + "\n")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n"]
     return subprocess.run(

@@ -70,11 +70,10 @@ def read(path: Path) -> dict:
     Raises:
         ValueError: naming the notebook, when it is not what was written.
     """
-    try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
-        said = notebook["metadata"].pop(SEAL, None)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: damaged: no notebook: {error!r}") from error
+    notebook = checksum.parsed(path)
+    if not isinstance(notebook.get("metadata"), dict):
+        raise ValueError(f"{path}: damaged: a notebook without metadata")
+    said = notebook["metadata"].pop(SEAL, None)
     if said is not None and said != {"sha256": checksum.of(notebook)}:
         raise ValueError(f"{path}: damaged: its checksum does not fit")
     return notebook

@@ -21,7 +21,7 @@ from jsonschema.protocols import Validator
 from r3d_rs import arrays
 from r3d_rs import checksum as checksums
 from r3d_rs.evaluation import interval
-from r3d_rs.whole import whole_file
+from r3d_rs.whole import locked, whole_file
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
@@ -103,15 +103,18 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
         record = {**record, "scores_sha256": hashlib.sha256(packed).hexdigest()}
     record = {**record, "sha256": checksum(record)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    # An old record must never stand beside new scores, so it goes first.
-    target.unlink(missing_ok=True)
-    if packed is None:
-        scores_path(target).unlink(missing_ok=True)
-    else:
-        with whole_file(scores_path(target)) as part:
-            part.write_bytes(packed)
-    with whole_file(target) as part:
-        part.write_text(text, encoding="utf-8")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Of two runs that end at once each writes both of its files, one after the other.
+    with locked(target.parent):
+        # An old record must never stand beside new scores, so it goes first.
+        target.unlink(missing_ok=True)
+        if packed is None:
+            scores_path(target).unlink(missing_ok=True)
+        else:
+            with whole_file(scores_path(target)) as part:
+                part.write_bytes(packed)
+        with whole_file(target) as part:
+            part.write_text(text, encoding="utf-8")
     return target
 
 
@@ -127,10 +130,7 @@ def read(path: Path) -> dict:
         ValueError: naming the file and each field that does not fit, or saying that it
             is not what was written.
     """
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON, or of UTF-8
-        raise ValueError(f"{path}: not JSON: {error}") from error
+    record = checksums.parsed(path)
     _validate(record, path)
     if record["sha256"] != checksum(record):
         raise ValueError(
@@ -159,7 +159,10 @@ def find(
         wanted = zip((dataset, study, point), names, strict=True)
         if any(want not in (None, name) for want, name in wanted):
             continue
-        record = read(file)
+        try:
+            record = read(file)
+        except FileNotFoundError:  # a run is just writing it anew
+            continue
         if path(results, **record["experiment"]) != file:
             raise ValueError(f"{file}: its experiment is {record['experiment']}")
         records.append(record)
@@ -187,10 +190,20 @@ def scores_of(results: Path, record: dict) -> Scores:
 
     Raises:
         FileNotFoundError: naming the file that is missing.
-        ValueError: as `load_scores` does.
+        ValueError: as `load_scores` does, or when the run has been written anew since
+            the record was read.
     """
-    file = scores_path(path(results, **record["experiment"]))
-    return load_scores(file, record.get("scores_sha256", "that there are none"))
+    own = path(results, **record["experiment"])
+    try:
+        return load_scores(
+            scores_path(own), record.get("scores_sha256", "that there are none")
+        )
+    except (FileNotFoundError, ValueError):
+        if not own.exists() or read(own)["sha256"] != record.get("sha256"):
+            raise ValueError(
+                f"{own}: has been written anew since it was read: read it again"
+            ) from None
+        raise
 
 
 def load_scores(path: Path, sha256: str | None = None) -> Scores:

@@ -183,10 +183,14 @@ def keep_network(model, folder: Path) -> Path:
     if not devices.is_first():
         return path
     with whole_file(path) as part:
-        # Keras wants its own ending; where that is killed, the next run removes it.
+        # Keras wants its own ending: another name of the same file.
         saved = part.with_name(f"{part.name}.keras")
-        model.save(saved, include_optimizer=False)
-        saved.replace(part)
+        saved.unlink(missing_ok=True)
+        saved.symlink_to(part.name)
+        try:
+            model.save(saved, include_optimizer=False)
+        finally:
+            saved.unlink()
     return path
 
 
