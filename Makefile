@@ -14,7 +14,7 @@ SEED ?= 0
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
 .PHONY: help study prepare point tables check-tables test test-beam book book-html \
-  check-pages pdf serve lint lock clean
+  check-pages pdf serve lint lock faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
@@ -26,6 +26,10 @@ help:
 	@echo "make pdf     the book as a PDF, by headless Chromium"
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make lint    ruff, on modules and notebooks"
+	@echo "make faults  the long version of the fault suite, hours: results/faults/"
+	@echo "make fuzz    the parsers, by atheris, SECONDS=60 for each"
+	@echo "make audit   known vulnerabilities of the dependencies, from the network"
+	@echo "make licences  the licences of the direct dependencies"
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
 	@echo "make clean   remove what was built, except .venv and results/"
 
@@ -107,6 +111,37 @@ lock:
 	build/lock/bin/pip install --quiet uv
 	$(RESOLVE) -o requirements.lock
 	$(RESOLVE) --extra beam -o requirements-beam.lock
+
+# What the book's page on faults shows.
+faults: $(READY)
+	R3D_RS_FAULTS=long $(BIN)/pytest -m slow tests/faults
+
+# Tools with environments of their own. That of atheris sees the packages of .venv.
+SECONDS ?= 60
+FUZZ := build/fuzz
+$(FUZZ)/.ready: $(READY)
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/pip install --quiet atheris
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
+	  > $$($(FUZZ)/bin/python -c "import site; print(site.getsitepackages()[0])")/r3d.pth
+	@touch $@
+
+fuzz: $(FUZZ)/.ready
+	for target in annotations records runs scores notebooks parameters \
+	  "checkpoint keys"; do \
+	  $(FUZZ)/bin/python tests/faults/fuzz.py --guided --target "$$target" \
+	    --seconds $(SECONDS) || exit 1; \
+	done
+
+build/audit/bin/pip-audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet pip-audit
+
+audit: build/audit/bin/pip-audit
+	@build/audit/bin/python tests/faults/audit.py $<
+
+licences: $(READY)
+	$(BIN)/python -m tests.faults.licences
 
 clean:
 	rm -rf build book/_build book/runs .pytest_cache .ruff_cache *.egg-info
