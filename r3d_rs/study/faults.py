@@ -45,6 +45,9 @@ def table(results: Path) -> pd.DataFrame:
 def memory(results: Path) -> pd.DataFrame:
     """Return the growth of memory and of open files, by what ran.
 
+    Args:
+        results: folder of the records.
+
     Returns:
         A row for the pipeline and for training: minutes, steps, resident memory at the
         begin and at the end (MB), its slope (MB an hour, with its standard error), and
@@ -76,3 +79,11 @@ def slope(measured: pd.DataFrame) -> tuple[float, float]:
 
     line = stats.linregress(measured["seconds"] / 3600, measured["resident_mb"])
     return float(line.slope), float(line.stderr)
+
+
+def licences(results: Path) -> pd.DataFrame:
+    """Return the licences of the direct dependencies."""
+    file = Path(results) / "faults" / "licences.csv"
+    if not file.exists():
+        return pd.DataFrame({"licence": {"all": NOT_RUN}})
+    return pd.read_csv(file, dtype=str).set_index("package").rename_axis(None)
