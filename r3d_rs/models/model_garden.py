@@ -122,7 +122,10 @@ def _open(prefix: str):
             f"no checkpoint {prefix!r}: there is no file {prefix + '.index'!r} (give "
             "the path without '.index' or '.data-00000-of-00001')"
         )
-    return tf.train.load_checkpoint(prefix)
+    try:
+        return tf.train.load_checkpoint(prefix)
+    except tf.errors.OpError as error:
+        raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
 
 
 def _read(reader, keys, prefix):

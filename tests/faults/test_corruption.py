@@ -406,7 +406,7 @@ def test_an_official_checkpoint(tmp_path, ending):
 
     fault, name = f"an official checkpoint, {ending[:6]}", "test_an_official_checkpoint"
     with tallied(PART, fault, name) as tally:
-        try_all(tally, Path(prefix + ending), read, times(8, 300), fault, named="ckpt")
+        try_all(tally, Path(prefix + ending), read, times(25, 300), fault, named="ckpt")
 
 
 def test_an_executed_notebook(tmp_path):
