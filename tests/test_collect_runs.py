@@ -79,10 +79,10 @@ def test_the_command_of_a_fine_tuning_has_its_pre_training_first():
 
 def test_runs_are_listed_by_study(tmp_path):
     path = write_run(tmp_path / "results")
-    other = tmp_path / "results" / "pantomime-30" / "fine-tuning" / "RS-50"
-    other.mkdir(parents=True)
-    for file in path.parent.iterdir():
-        (other / file.name).write_bytes(file.read_bytes())
+    place = {"dataset": "pantomime-30", "study": "fine-tuning"}
+    run = RECORD | {"experiment": RECORD["experiment"] | place}
+    other = record.write(run, tmp_path / "results")
+    other.with_suffix(".ipynb").write_bytes(path.read_bytes())
     copies = collect_runs.collect(tmp_path / "results", tmp_path)
     assert [copy.parent.name for copy in copies] == ["fine-tuning", "scaling"]
     index = (tmp_path / "runs" / "index.md").read_text()
@@ -99,6 +99,14 @@ def test_a_seed_without_a_notebook_has_its_record_in_the_list(tmp_path):
     target = "../results/pantomime-20/scaling/RS-50/seed-1.json"
     assert f"{{download}}`RS-50 <{target}>`" in index
     assert index.count('<span id="') == 1
+
+
+def test_a_record_in_another_runs_place_stops_the_build(tmp_path):
+    path = write_run(tmp_path / "results").with_suffix(".json")
+    path.rename(path.with_name("seed-1.json"))
+    path.with_suffix(".ipynb").unlink()
+    with pytest.raises(ValueError, match=r"seed-1\.json: its experiment is"):
+        collect_runs.collect(tmp_path / "results", tmp_path)
 
 
 def test_a_failed_run_stops_the_build(tmp_path):

@@ -199,11 +199,21 @@ def scores_of(results: Path, record: dict) -> Scores:
             scores_path(own), record.get("scores_sha256", "that there are none")
         )
     except (FileNotFoundError, ValueError):
-        if not own.exists() or read(own)["sha256"] != record.get("sha256"):
+        if _is_anew(own, record):
             raise ValueError(
                 f"{own}: has been written anew since it was read: read it again"
             ) from None
         raise
+
+
+def _is_anew(file: Path, record: dict) -> bool:
+    """Say whether another record stands where one was read, or is being written."""
+    try:
+        return read(file)["sha256"] != record.get("sha256", "")
+    except FileNotFoundError:
+        return "sha256" in record
+    except ValueError:  # it is damaged
+        return False
 
 
 def load_scores(path: Path, sha256: str | None = None) -> Scores:
