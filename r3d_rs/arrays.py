@@ -4,6 +4,7 @@ They are ZIP files, whose checksums are compared as they are read. Objects, whic
 would unpickle, are never loaded.
 """
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -42,6 +43,10 @@ def read(path: Path, file: BinaryIO | None = None) -> dict[str, np.ndarray]:
             raise ValueError("a single array")
         with found as arrays:
             return {name: arrays[name] for name in arrays.files}
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a place before the file's begin
+            raise
+        raise ValueError(f"{path}: damaged: {error}") from error
     except DAMAGE as error:
         raise ValueError(f"{path}: damaged: {error or type(error).__name__}") from error
 

@@ -77,6 +77,8 @@ class Kinetics(ShardBasedBuilder):
         path = self._csvs().get("train", self._annotations / "train.csv")
         counts = collections.Counter(video.label for video in listing.read(path))
         classes = sorted(counts)
+        if not classes:
+            raise ValueError(f"{path}: lists no videos")
         if self._max_classes is not None and len(classes) > self._max_classes:
             rare = ", ".join(repr(label) for label, _ in counts.most_common()[:-4:-1])
             raise ValueError(

@@ -81,10 +81,10 @@ def load_model_garden_checkpoint(
     """
     if part not in PARTS:
         raise ValueError(f"part is {part!r}; allowed are {', '.join(PARTS)}")
-    reader = _open(str(prefix))
+    reader, found = _open(str(prefix))
     shapes = {
         key.removesuffix(_VALUE): tuple(shape)
-        for key, shape in reader.get_variable_to_shape_map().items()
+        for key, shape in found.items()
         if key.endswith(_VALUE)
     }
     saved = {key: shape for key, shape in shapes.items() if _SLOT not in key}
@@ -123,8 +123,9 @@ def _open(prefix: str):
             "the path without '.index' or '.data-00000-of-00001')"
         )
     try:
-        return tf.train.load_checkpoint(prefix)
-    except tf.errors.OpError as error:
+        reader = tf.train.load_checkpoint(prefix)
+        return reader, reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, IndexError) as error:
         raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
 
 

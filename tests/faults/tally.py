@@ -71,6 +71,7 @@ def tallied(part: str, fault: str, test: str) -> Iterator[Tally]:
 def write(part: str, fault: str, test: str, tally: Tally) -> None:
     """Write a fault's line, in the place of an older one."""
     path = faults.path(RESULTS, part)
+    commit, changes, _ = provenance.commit().partition("+")
     line = {
         "fault": fault,
         "tried": tally.survived + len(tally.lost),
@@ -78,7 +79,7 @@ def write(part: str, fault: str, test: str, tally: Tally) -> None:
         "lost": len(tally.lost),
         "test": test,
         "seed": SEED,
-        "commit": provenance.commit()[:10],
+        "commit": commit[:10] + ("+changes" if changes else ""),
     }
     old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(line))
     rows = [row for row in old.to_dict("records") if row["fault"] != fault]
