@@ -60,8 +60,16 @@ def write(folder: Path, name: str, rows: Sequence[dict]) -> Path:
     return path
 
 
-def options(description: str, repetitions: int, seconds: float):
-    """Return a parser with what all benchmarks have in common."""
+def options(
+    description: str, repetitions: int, seconds: float | None = None
+) -> argparse.ArgumentParser:
+    """Return a parser with what the benchmarks have in common.
+
+    Args:
+        description: of the benchmark.
+        repetitions: by default.
+        seconds: of a side's turn by default; None where turns have no such length.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,9 +77,10 @@ def options(description: str, repetitions: int, seconds: float):
         "--output", type=Path, default=RESULTS, help="folder of the results"
     )
     parser.add_argument("--repetitions", type=int, default=repetitions)
-    parser.add_argument(
-        "--seconds", type=float, default=seconds, help="of a side's turn"
-    )
+    if seconds:
+        parser.add_argument(
+            "--seconds", type=float, default=seconds, help="of a side's turn"
+        )
     return parser
 
 
