@@ -94,7 +94,7 @@ def step_table(results: Path, task: str | None = None) -> pd.DataFrame:
         rows = rows[rows["task"] == task]
     if rows is None or rows.empty:
         return pd.DataFrame({"clips/s": {task or "any step": NOT_RUN}})
-    return _compared(rows, "multiply_gflops", "of matrix multiplication")
+    return _compared(rows, "multiply_gflops", "share of the best multiplication")
 
 
 def gpu_table(results: Path) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def gpu_table(results: Path) -> pd.DataFrame:
     rows = _read(results, "gpu_step.csv")
     if rows is None:
         return pd.DataFrame({"clips/s": {"any card": NOT_RUN}})
-    return _compared(rows, "peak_gflops", "of the card's peak")
+    return _compared(rows, "peak_gflops", "share of the card's peak")
 
 
 def _compared(rows: pd.DataFrame, limit: str, of_limit: str) -> pd.DataFrame:
@@ -162,6 +162,27 @@ def facts(results: Path, name: str) -> dict[str, str]:
         "repetitions": " or ".join(map(str, sorted(rows["repetitions"].unique()))),
         "versions": ", ".join(dict.fromkeys(parts)),
     }
+
+
+#: What there is to measure, and the tables that say that it was.
+MEASUREMENTS = {
+    "the input pipeline beside the official implementation's": "pipeline.csv",
+    "training and inference on a CPU, beside the official implementation's": "step.csv",
+    "where a run's time goes": "run.csv",
+    "how the cost grows": "growth.csv",
+    "a training step on a GPU": "gpu_step.csv",
+    "anything on a TPU": None,
+}
+
+
+def missing(results: Path) -> pd.DataFrame:
+    """Return what no benchmark has measured, with the state "not run"."""
+    states = {
+        what: NOT_RUN
+        for what, name in MEASUREMENTS.items()
+        if name is None or _read(results, name) is None
+    }
+    return pd.DataFrame({"state": states})
 
 
 def _spread(row: dict) -> str:
