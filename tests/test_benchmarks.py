@@ -93,6 +93,7 @@ def test_sides_of_one_network_that_count_differently_stop_the_benchmark(monkeypa
         step.agreed(step.SIDES, about, "parameters")
 
 
+@pytest.mark.tensorflow_only  # JAX compiles every operation of it, for a minute
 def test_the_plain_form_computes_the_same(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import plain_form
