@@ -76,7 +76,8 @@ def measure(sides: list[str], repetitions: int, seconds: float) -> list[dict]:
 def start(side: str) -> Worker:
     """Start the worker of a side."""
     python, library = SIDES[side]
-    return Worker(python(), "limits_side.py", {"library": library})
+    on_processor = {"CUDA_VISIBLE_DEVICES": "-1"}
+    return Worker(python(), "limits_side.py", {"library": library}, on_processor)
 
 
 def multiply_rate(table: list[dict]) -> float:

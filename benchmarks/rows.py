@@ -84,13 +84,13 @@ def options(
     return parser
 
 
-def add_choice(parser, name: str, allowed: Sequence[str], default=None) -> None:
+def add_choice(parser, name: str, allowed: Sequence[str]) -> None:
     """Add an option that takes some of the allowed names, by default all."""
     parser.add_argument(
         f"--{name}",
         nargs="+",
         choices=list(allowed),
-        default=list(default or allowed),
+        default=list(allowed),
         metavar="NAME",
         help=f"of {', '.join(allowed)}",
     )

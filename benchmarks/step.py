@@ -19,6 +19,9 @@ from turns import Worker, steps_in_turn
 from r3d_rs.study import experiments, scale, speed
 from r3d_rs.training import recipe as recipes
 
+#: What keeps a side on the processor.
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Side:
@@ -54,8 +57,7 @@ def ours(backend: str, **settings) -> Side:
         lambda: environments.OURS,
         "step_ours.py",
         settings,
-        environments.CHECKOUT
-        | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
+        environments.CHECKOUT | NO_GPU | {"KERAS_BACKEND": backend},
     )
 
 
@@ -65,6 +67,7 @@ def pytorch(network: str = "R3D-RS", **settings) -> Side:
         environments.torch,
         "step_torch.py",
         {"network": network, **settings},
+        NO_GPU,
         same=network == "R3D-RS",
     )
 
@@ -72,7 +75,7 @@ def pytorch(network: str = "R3D-RS", **settings) -> Side:
 OFFICIAL = "official"
 #: Ratios are to the first side of a case.
 SIDES = {
-    OFFICIAL: Side(environments.official, "step_official.py"),
+    OFFICIAL: Side(environments.official, "step_official.py", environment=NO_GPU),
     "ours, TensorFlow": ours("tensorflow"),
     "ours, JAX": ours("jax"),
     "3-D form, TensorFlow": ours("tensorflow", plain=True),
@@ -126,12 +129,17 @@ CASES = {
 }
 
 
+#: Sides that are in memory at once, some 3 GB each.
+TOGETHER = 4
+
+
 def measure(
     name: str,
     case: Case,
     sides: Mapping[str, Side],
     repetitions: int,
     seconds: float,
+    together: int = TOGETHER,
     **settings,
 ) -> list[dict]:
     """Measure a case's sides in turn, each in a fresh process.
@@ -139,10 +147,14 @@ def measure(
     Args:
         name: of the case.
         case: what is computed.
-        sides: those that take part.
+        sides: those that take part; ratios are to the first.
         repetitions: how often.
         seconds: of a side's turn.
+        together: how many processes there are at once, of `groups`.
         **settings: of the workers besides the case's.
+
+    Returns:
+        A row a side.
 
     Raises:
         RuntimeError: naming the sides whose parameters or multiply-adds are not those
@@ -153,36 +165,64 @@ def measure(
         "classes": case.classes,
         "task": case.task,
     }
-    with contextlib.ExitStack() as stack:
-        workers = {}
-        for side, how in sides.items():
-            print(f"{name}: starting {side}", flush=True)
-            workers[side] = stack.enter_context(how.start(settings))
-        about = {side: worker.about for side, worker in workers.items()}
-        macs = agreed(sides, about, "macs")
-        agreed(sides, about, "parameters")
-        measured = steps_in_turn(workers, repetitions, seconds)
+    about, measured, summaries = {}, {}, {}
     batch = case.recipe.batch_size
-    rates = {s: [batch / t for t in one["seconds"]] for s, one in measured.items()}
+    for group in groups(list(sides), together):
+        with contextlib.ExitStack() as stack:
+            workers = {}
+            for side in group:
+                print(f"{name}: starting {side}", flush=True)
+                workers[side] = stack.enter_context(sides[side].start(settings))
+            about = {side: one.about for side, one in workers.items()} | about
+            for count in ("macs", "parameters"):
+                agreed(sides, about, count)
+            found = steps_in_turn(workers, repetitions, seconds)
+        rates = {s: [batch / t for t in one["seconds"]] for s, one in found.items()}
+        for side, summary in rows.compared(rates).items():
+            print(f"{name}: {side}: {summary['median']:.3g} clips/s", flush=True)
+        # Of the first side its own group's numbers are kept.
+        measured, summaries = found | measured, rows.compared(rates) | summaries
+    macs = agreed(sides, about, "macs")
     passes = 3 if case.task == "training" else 1
     table = []
-    for side, summary in rows.compared(rates).items():
-        of_side, one = about[side], measured[side]
-        counted = of_side.get("macs", macs)
-        row = {"side": side, "case": name, "task": case.task, **summary}
-        row |= {
-            "steps": one["steps"],
-            "peak_mb": round(one["peak"] / 2**20),
-            "device_peak_mb": one["device_peak"] and round(one["device_peak"] / 2**20),
-            "first_step_seconds": round(of_side["first_step_seconds"], 2),
-            "parameters": of_side["parameters"],
-            "gmacs": counted and counted / 1e9,
-            "gflops": counted and 2e-9 * passes * counted * row["median"],
-            "versions": of_side["versions"],
-        }
-        table.append(row)
-        print(f"{name}: {side}: {row['median']:.3g} clips/s", flush=True)
+    for side in sides:
+        summary, one = summaries[side], measured[side]
+        counted = about[side].get("macs", macs)
+        table.append(
+            {
+                "side": side,
+                "case": name,
+                "task": case.task,
+                **summary,
+                "steps": one["steps"],
+                "peak_mb": _megabytes(one["peak"]),
+                "device_peak_mb": _megabytes(one["device_peak"]),
+                "first_step_seconds": round(about[side]["first_step_seconds"], 2),
+                "parameters": about[side]["parameters"],
+                "gmacs": counted and counted / 1e9,
+                "gflops": counted and 2e-9 * passes * counted * summary["median"],
+                "versions": about[side]["versions"],
+            }
+        )
     return table
+
+
+def groups(names: list[str], together: int) -> list[list[str]]:
+    """Divide sides into groups of so many at most, each beginning with the first.
+
+    Raises:
+        ValueError: when groups are of less than two.
+    """
+    if together < 2:
+        raise ValueError(f"together is {together}; allowed is an integer >= 2")
+    first, others = names[0], names[1:]
+    step = together - 1
+    parts = [others[i : i + step] for i in range(0, len(others), step)] or [[]]
+    return [[first, *part] for part in parts]
+
+
+def _megabytes(count: int | None) -> int | None:
+    return None if count is None else round(count / 2**20)
 
 
 def agreed(sides: Mapping[str, Side], about: dict, name: str) -> int | None:
@@ -192,9 +232,9 @@ def agreed(sides: Mapping[str, Side], about: dict, name: str) -> int | None:
         RuntimeError: naming the sides, and what each counts.
     """
     counts = {
-        side: about[side][name]
-        for side, how in sides.items()
-        if how.same and name in about[side]
+        side: told[name]
+        for side, told in about.items()
+        if sides[side].same and name in told
     }
     if len(set(counts.values())) > 1:
         raise RuntimeError(f"{name} differ: {counts}")
@@ -207,6 +247,12 @@ def main() -> None:
     rows.add_choice(parser, "sides", SIDES)
     rows.add_choice(parser, "cases", CASES)
     parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+    parser.add_argument(
+        "--together",
+        type=int,
+        default=TOGETHER,
+        help="sides in memory at once, some 3 GB each",
+    )
     arguments = parser.parse_args()
     rows.use_threads(arguments.threads)
 
@@ -221,7 +267,12 @@ def main() -> None:
         sides = {s: SIDES[s] for s in arguments.sides if s in case.sides}
         if sides:
             table += measure(
-                name, case, sides, arguments.repetitions, arguments.seconds
+                name,
+                case,
+                sides,
+                arguments.repetitions,
+                arguments.seconds,
+                arguments.together,
             )
     for row in table:
         row |= {

@@ -93,6 +93,17 @@ def test_sides_of_one_network_that_count_differently_stop_the_benchmark(monkeypa
         step.agreed(step.SIDES, about, "parameters")
 
 
+def test_every_side_is_measured_beside_the_first(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import step
+
+    assert step.groups(list("abcdef"), 4) == [list("abcd"), list("aef")]
+    assert step.groups(list("ab"), 4) == [list("ab")]
+    assert step.groups(["a"], 2) == [["a"]]
+    with pytest.raises(ValueError, match="together is 1"):
+        step.groups(list("ab"), 1)
+
+
 @pytest.mark.tensorflow_only  # JAX compiles every operation of it, for a minute
 def test_the_plain_form_computes_the_same(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))

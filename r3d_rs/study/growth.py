@@ -119,6 +119,8 @@ def figure(results: Path) -> Figure | None:
                     label=f"{varied}, {side}",
                 )
             axes.set(xlabel=against, ylabel=label, ylim=(0, None))
+            if place != "step_gmacs":
+                axes.set_xticks(sorted(rows[place].unique()))
         axes = drawn.axes[0]
         if axes.lines:
             axes.legend(frameon=False)
