@@ -14,7 +14,7 @@ SEED ?= 0
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
 .PHONY: help study prepare point tables check-tables test test-beam book book-html \
-  check-pages pdf serve lint lock faults fuzz audit licences clean
+  check-pages pdf serve lint lock bench faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
@@ -25,6 +25,7 @@ help:
 	@echo "make check-pages   open every page of the book in headless Chromium"
 	@echo "make pdf     the book as a PDF, by headless Chromium"
 	@echo "make serve   show the book at http://localhost:8000"
+	@echo "make bench   measure speed and memory, for hours: benchmarks/README.md"
 	@echo "make lint    ruff, on modules and notebooks"
 	@echo "make faults  the long version of the fault suite, hours: results/faults/"
 	@echo "make fuzz    the parsers, by atheris, SECONDS=60 for each"
@@ -142,6 +143,16 @@ audit: build/audit/bin/pip-audit
 
 licences: $(READY)
 	$(BIN)/python -m tests.faults.licences
+
+# One after the other: they are to have the machine for themselves.
+bench: $(READY)
+	$(BIN)/python benchmarks/limits.py
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/pipeline.py
+	@if command -v nvidia-smi >/dev/null; then $(BIN)/python benchmarks/gpu_step.py; \
+	else echo "gpu_step.py is not run: there is no NVIDIA GPU"; fi
 
 clean:
 	rm -rf build book/_build book/runs .pytest_cache .ruff_cache *.egg-info

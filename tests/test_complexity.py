@@ -146,10 +146,11 @@ def profiled_macs(model):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's profiler"
 )
-@pytest.mark.parametrize("size", [64, 72])  # 72 is odd after three halvings
+# 72 is odd after three halvings; at less than 65 C5 is a dense layer.
+@pytest.mark.parametrize("size", [72, 96])
 @pytest.mark.parametrize("name", ["r3d-50", "r3d-rs-50"])
 def test_multiply_adds_equal_the_profiler(name, size):
-    frames = 4 if size == 64 else 9
+    frames = 4 if size == 96 else 9
     model = build(name, frames, size, 10, width=0.25)
     assert complexity(model).macs == profiled_macs(model)
 

@@ -24,11 +24,17 @@ def tiny(name="r3d-rs-50", **overrides):
         ((1, 3, 3), (1, 1, 1), (2, 3, 8, 8, 4)),
         ((1, 3, 3), (1, 2, 2), (2, 3, 8, 9, 4)),
         ((3, 1, 1), (1, 1, 1), (2, 5, 4, 4, 8)),
+        ((1, 1, 1), (1, 1, 1), (2, 3, 7, 8, 4)),
         ((1, 1, 1), (1, 2, 2), (2, 3, 7, 8, 4)),
+        ((1, 3, 3), (1, 1, 1), (2, 3, 2, 2, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 2, 2, 4)),
+        ((1, 3, 3), (1, 1, 1), (2, 3, 1, 2, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 2, 1, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 1, 1, 4)),
         ((5, 3, 3), (2, 2, 2), (2, 1, 6, 6, 3)),
     ],
 )
-def test_a_convolution_in_its_2d_form_equals_the_3d_one(kernel, strides, shape):
+def test_a_convolution_in_each_form_equals_the_3d_one(kernel, strides, shape):
     rng = np.random.default_rng(1)
     x = ops.convert_to_tensor(rng.normal(size=shape).astype("float32"))
     weights = rng.normal(size=(*kernel, shape[-1], 6)).astype("float32")

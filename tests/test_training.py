@@ -11,7 +11,7 @@ import pytest
 from r3d_rs import paper
 from r3d_rs.models import build
 from r3d_rs.models.layers import BatchNorm, StochasticDepth
-from r3d_rs.training import fit, optimizers
+from r3d_rs.training import fit, fused, optimizers
 from r3d_rs.training import recipe as recipes
 
 
@@ -207,6 +207,35 @@ def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(model):
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
         variable.assign(old)
     assert len(decayed) == 88
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
+        (keras.optimizers.AdamW, {"weight_decay": 0.1}),
+        (keras.optimizers.AdamW, {"gradient_accumulation_steps": 2}),
+    ],
+)
+def test_variables_updated_together_end_as_those_updated_alone(kind, options):
+    rng = np.random.default_rng(0)
+    shapes = [(3,), (fused.SMALL // 16, 16), (2, 3), (1, 5), (4,)]
+    steps = [[rng.normal(size=shape) for shape in shapes] for _ in range(5)]
+    ends = []
+    for one in (kind, fused.fused(kind)):
+        made = one(0.1, global_clipnorm=1.0, **options)
+        variables = [keras.Variable(value, dtype="float32") for value in steps[0]]
+        made.exclude_from_weight_decay([variables[0], variables[4]])
+        made.build(variables)
+        for gradients in steps[1:]:
+            made.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradients])
+        ends.append(variables)
+    # The large one is alone, and the four others are in two vectors.
+    assert len(made._trainable_variables) == 3
+    for alone, together, start in zip(*ends, steps[0], strict=True):
+        np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-7)
+        assert (np.abs(together - start) > 1e-3).any()
 
 
 def test_sgd_has_the_decay_in_the_loss(model):

@@ -18,6 +18,7 @@ from r3d_rs.models.layers import (
     SqueezeExcitation,
     StochasticDepth,
 )
+from r3d_rs.models.platform import for_tpu
 from r3d_rs.models.repeat import is_traced, recomputed, repeated
 
 #: Blocks in stages C2 to C5 by depth.
@@ -62,8 +63,8 @@ class Bottleneck(keras.layers.Layer):
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
         rematerialize: keep only the block's input for the gradient, and compute all
-            else again when it is needed, instead of all but the convolutions; the
-            results are the same (on JAX alone).
+            else again when it is needed; the results are the same (on JAX alone). For a
+            TPU all but the convolutions is computed again anyway.
 
     Raises:
         NotImplementedError: when blocks should be rematerialized on TensorFlow, where
@@ -163,10 +164,10 @@ class Bottleneck(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
-        if not (training and is_traced(x)):
+        again = self.settings["rematerialize"]
+        if not (training and (again or for_tpu()) and is_traced(x)):
             return self._forward(x, training)
-        keep = not self.settings["rematerialize"]
-        return recomputed(self, lambda x: self._forward(x, True), x, keep=keep)
+        return recomputed(self, lambda x: self._forward(x, True), x, keep=not again)
 
     def _forward(self, x, training):
         shortcut = x
@@ -196,7 +197,7 @@ class Bottleneck(keras.layers.Layer):
 class Stage(keras.layers.Layer):
     """The bottleneck blocks of one stage, C2 to C5, one after the other.
 
-    On JAX blocks that are alike are compiled once (`repeat.repeated`).
+    For a TPU blocks that are alike are compiled once (`repeat.repeated`).
 
     Args:
         blocks: how many there are.
@@ -254,7 +255,7 @@ class Stage(keras.layers.Layer):
         """Apply the blocks."""
         for _, group in itertools.groupby(self.blocks, lambda block: block.settings):
             alike = list(group)
-            if len(alike) > 1 and is_traced(x):
+            if len(alike) > 1 and for_tpu() and is_traced(x):
                 x = repeated(alike, x, training=training)
             else:
                 for block in alike:

@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from r3d_rs.study import repetitions
+
 OURS, OFFICIAL = "r3d_rs", "official"
+
+NOT_RUN = "not run"
 
 
 def pipeline_facts(results: Path) -> dict[str, str]:
@@ -13,11 +17,11 @@ def pipeline_facts(results: Path) -> dict[str, str]:
     names = ("bench_frame", "bench_machine", "bench_repetitions")
     rows = _read(results, "pipeline.csv")
     if rows is None:
-        return dict.fromkeys(names, "not run")
+        return dict.fromkeys(names, NOT_RUN)
     one = rows.iloc[0]
     machine = f"{one['processor']}, {one['cores']} cores, {one['date']}"
-    repetitions = rows["repetition"].nunique()
-    return dict(zip(names, (one["frame_kb"], machine, repetitions), strict=True))
+    number = rows["repetition"].nunique()
+    return dict(zip(names, (one["frame_kb"], machine, number), strict=True))
 
 
 def pipeline_table(results: Path) -> pd.DataFrame:
@@ -30,7 +34,7 @@ def pipeline_table(results: Path) -> pd.DataFrame:
     """
     rows = _read(results, "pipeline.csv")
     if rows is None:
-        return pd.DataFrame({"clips/s": {OURS: "not run", OFFICIAL: "not run"}})
+        return pd.DataFrame({"clips/s": {OURS: NOT_RUN, OFFICIAL: NOT_RUN}})
     rates = rows.pivot_table(
         index="repetition",
         columns=["side", "dtype"],
@@ -54,18 +58,154 @@ def memory_table(results: Path) -> pd.DataFrame:
     """Return the resident memory of our training pipeline after some epochs."""
     rows = _read(results, "pipeline-memory.csv")
     if rows is None:
-        return pd.DataFrame({"resident memory, MB": {"any epoch": "not run"}})
+        return pd.DataFrame({"resident memory, MB": {"any epoch": NOT_RUN}})
     memory = rows.set_index("epochs")["resident_mb"]
     return memory.to_frame("resident memory, MB").T.rename_axis(columns="after epoch")
 
 
+def limits_table(results: Path) -> pd.DataFrame:
+    """Return what the cores can do at most, by `benchmarks/limits.py`."""
+    rows = _read(results, "limits.csv")
+    if rows is None:
+        return pd.DataFrame({"rate": {"limits of the cores": NOT_RUN}})
+    table = {
+        f"{row['case']}, {row['side']}": {"rate": f"{_spread(row)} {row['unit']}"}
+        for row in rows.to_dict("records")
+    }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def step_table(results: Path, task: str | None = None) -> pd.DataFrame:
+    """Return how fast a network's steps are, by `benchmarks/step.py`.
+
+    Args:
+        results: folder of the results.
+        task: "training" or "inference"; None for both.
+
+    Returns:
+        A row a case and side: the median of clips a second with its quartiles, how many
+        times as many that is as the case's first side has (a ratio of medians with its
+        95 % bootstrap interval), the arithmetic's rate and its share of the best matrix
+        multiplication's, the process's largest resident memory, and the seconds from
+        building the network to the end of the first step.
+    """
+    rows = _read(results, "step.csv")
+    if rows is not None and task:
+        rows = rows[rows["task"] == task]
+    if rows is None or rows.empty:
+        return pd.DataFrame({"clips/s": {task or "any step": NOT_RUN}})
+    return _compared(rows, "multiply_gflops", "share of the best multiplication")
+
+
+def gpu_table(results: Path) -> pd.DataFrame:
+    """Return how fast training steps are on a card, by `benchmarks/gpu_step.py`."""
+    rows = _read(results, "gpu_step.csv")
+    if rows is None:
+        return pd.DataFrame({"clips/s": {"any card": NOT_RUN}})
+    return _compared(rows, "peak_gflops", "share of the card's peak")
+
+
+def _compared(rows: pd.DataFrame, limit: str, of_limit: str) -> pd.DataFrame:
+    def cells(row):
+        device = row["device_peak_mb"]
+        memory = row["peak_mb"] if pd.isna(device) else device
+        share = row["gflops"] / row[limit]
+        return {
+            "case": row["case"],
+            "side": row["side"],
+            "clips/s (quartiles)": _spread(row),
+            "times the first": _times(row),
+            "GFLOP/s": "" if pd.isna(row["gflops"]) else f"{row['gflops']:.0f}",
+            of_limit: "" if pd.isna(share) else f"{share:.0%}",
+            "memory, MB": f"{memory:.0f}",
+            "first step, s": f"{row['first_step_seconds']:.0f}",
+        }
+
+    table = pd.DataFrame(cells(row) for row in rows.to_dict("records"))
+    return table.set_index("case").rename_axis(None)
+
+
+def run_table(results: Path) -> pd.DataFrame:
+    """Return where a run's time goes, by `benchmarks/run.py`.
+
+    Returns:
+        A row a part, and a column a backend: the median of the seconds with its
+        quartiles.
+    """
+    rows = _read(results, "run.csv")
+    if rows is None:
+        return pd.DataFrame({"seconds": {"any part": NOT_RUN}})
+    cells = rows.assign(seconds=[_spread(row) for row in rows.to_dict("records")])
+    table = cells.pivot_table(
+        index="case", columns="side", values="seconds", aggfunc="first", sort=False
+    )
+    return table.fillna("").rename_axis(None).rename_axis(columns="seconds")
+
+
+def facts(results: Path, name: str) -> dict[str, str]:
+    """Return what a benchmark was run on: "not run" where it was not.
+
+    Args:
+        results: folder of the results.
+        name: of its table, such as "step.csv".
+
+    Returns:
+        `machine`, `repetitions` and `versions`.
+    """
+    rows = _read(results, name)
+    if rows is None:
+        return dict.fromkeys(("machine", "repetitions", "versions"), NOT_RUN)
+    one = rows.iloc[0]
+    parts = (part for text in rows["versions"] for part in text.split(", "))
+    return {
+        "machine": f"{one['processor']}, {one['cores']} cores, {one['date']}",
+        "repetitions": " or ".join(map(str, sorted(rows["repetitions"].unique()))),
+        "versions": ", ".join(dict.fromkeys(parts)),
+    }
+
+
+#: What there is to measure, and the tables that say that it was.
+MEASUREMENTS = {
+    "the input pipeline beside the official implementation's": "pipeline.csv",
+    "training and inference on a CPU, beside the official implementation's": "step.csv",
+    "where a run's time goes": "run.csv",
+    "how the cost grows": "growth.csv",
+    "a training step on a GPU": "gpu_step.csv",
+    "anything on a TPU": None,
+}
+
+
+def missing(results: Path) -> pd.DataFrame:
+    """Return what no benchmark has measured, with the state "not run"."""
+    states = {
+        what: NOT_RUN
+        for what, name in MEASUREMENTS.items()
+        if name is None or _read(results, name) is None
+    }
+    return pd.DataFrame({"state": states})
+
+
+def _spread(row: dict) -> str:
+    """Return a median with its quartiles, to three digits."""
+    median, low, high = (_short(row[name]) for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"
+
+
+def _short(number: float) -> str:
+    """Return a number with three digits, and without an exponent."""
+    return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def _times(row: dict) -> str:
+    if row["side"] == row["reference"]:
+        return ""
+    ratio, low, high = (row[f"ratio{end}"] for end in ("", "_low", "_high"))
+    return f"{ratio:.2f} × ({low:.2f} to {high:.2f})"
+
+
 def _ratio(ours: pd.Series, theirs: pd.Series) -> str:
-    # A repetition is drawn as a whole: both sides saw the same machine.
-    drawn = np.random.default_rng(0).integers(len(ours), size=(10_000, len(ours)))
-    a, b = ours.to_numpy(), theirs.to_numpy()
-    ratios = np.median(a[drawn], 1) / np.median(b[drawn], 1)
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return f"{np.median(a) / np.median(b):.2f} × ({low:.2f} to {high:.2f})"
+    middle, low, high = repetitions.ratio(ours, theirs)
+    return f"{middle:.2f} × ({low:.2f} to {high:.2f})"
 
 
 def _read(results: Path, name: str) -> pd.DataFrame | None:

@@ -3,9 +3,11 @@
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from r3d_rs.models.layers import Conv3D, SqueezeExcitation
+from r3d_rs.training.fused import fused
 from r3d_rs.training.lars import LARS
 from r3d_rs.training.recipe import Recipe
 
@@ -89,7 +91,7 @@ def optimizer(
         decayed = decayed_variables(model)
     if recipe.optimizer == "sgd":
         add_weight_decay(decayed, recipe.weight_decay)
-        return keras.optimizers.SGD(
+        return _fast(keras.optimizers.SGD)(
             schedule, momentum=recipe.momentum, nesterov=recipe.nesterov, **common
         )
     if recipe.optimizer == "lars":
@@ -101,7 +103,7 @@ def optimizer(
             )
         return made
     if recipe.optimizer == "adamw":
-        made = keras.optimizers.AdamW(
+        made = _fast(keras.optimizers.AdamW)(
             schedule,
             weight_decay=recipe.weight_decay * PAPERS_RATE / recipe.learning_rate,
             **common,
@@ -112,6 +114,12 @@ def optimizer(
         )
         return made
     raise ValueError(f"optimizer is {recipe.optimizer!r}; allowed are sgd, lars, adamw")
+
+
+def _fast(kind: type) -> type:
+    if keras.backend.backend() != "tensorflow" or tf.distribute.has_strategy():
+        return kind
+    return fused(kind)
 
 
 def decayed_variables(model: keras.Model) -> list:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from r3d_rs.models.platform import compiling_for_tpu
 from r3d_rs.training import loops
 
 if TYPE_CHECKING:
@@ -274,7 +275,8 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
             out_shardings=(None, whole),
         )
         start = time.perf_counter()
-        lowered = jitted.lower(state, data)
+        with compiling_for_tpu():
+            lowered = jitted.lower(state, data)
         try:
             made = lowered.compile()
         except jax.errors.JaxRuntimeError as error:

@@ -1,4 +1,4 @@
-"""The official implementation's training pipeline, for `worker.serve`.
+"""The official implementation's training pipeline, for `worker.drawing`.
 
 Runs in the environment of `official-requirements.txt`. The dataset is built by the
 task itself (`VideoClassificationTask.build_inputs`), from the settings that the
@@ -42,4 +42,4 @@ def versions() -> dict:
 
 
 if __name__ == "__main__":
-    worker.serve(batches, versions)
+    worker.serve(worker.drawing(batches, versions))

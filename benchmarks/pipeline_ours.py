@@ -1,4 +1,4 @@
-"""Our training pipeline, for `worker.serve`."""
+"""Our training pipeline, for `worker.drawing`."""
 
 import tempfile
 from importlib.metadata import version
@@ -35,4 +35,4 @@ def versions() -> dict:
 
 
 if __name__ == "__main__":
-    worker.serve(batches, versions)
+    worker.serve(worker.drawing(batches, versions))

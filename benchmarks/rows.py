@@ -1,0 +1,111 @@
+"""Rows of the benchmarks' tables, and the machine that they were measured on."""
+
+import argparse
+import datetime
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs.study import repetitions
+from r3d_rs.whole import whole_file
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def machine() -> dict:
+    """Return processor, cores that may be used, and date."""
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def processor() -> str:
+    """Return the processor's model (Linux), or what the platform calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+def compared(measured: Mapping[str, Sequence[float]]) -> dict[str, dict]:
+    """Summarize what was measured of the sides, each beside the first.
+
+    Args:
+        measured: by side, one number a repetition.
+
+    Returns:
+        By side: the columns of `repetitions.summary`, and the first's name.
+    """
+    first = next(iter(measured))
+    return {
+        side: repetitions.summary(values, measured[first]) | {"reference": first}
+        for side, values in measured.items()
+    }
+
+
+def write(folder: Path, name: str, rows: Sequence[dict]) -> Path:
+    """Write rows as `<folder>/benchmarks/<name>`, in one piece."""
+    path = Path(folder) / "benchmarks" / name
+    with whole_file(path) as part:
+        pd.DataFrame(rows).to_csv(
+            part, index=False, float_format="%.6g", lineterminator="\n"
+        )
+    return path
+
+
+def options(
+    description: str, repetitions: int, seconds: float | None = None
+) -> argparse.ArgumentParser:
+    """Return a parser with what the benchmarks have in common.
+
+    Args:
+        description: of the benchmark.
+        repetitions: by default.
+        seconds: of a side's turn by default; None where turns have no such length.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS, help="folder of the results"
+    )
+    parser.add_argument("--repetitions", type=int, default=repetitions)
+    if seconds:
+        parser.add_argument(
+            "--seconds", type=float, default=seconds, help="of a side's turn"
+        )
+    return parser
+
+
+def add_choice(parser, name: str, allowed: Sequence[str]) -> None:
+    """Add an option that takes some of the allowed names, by default all."""
+    parser.add_argument(
+        f"--{name}",
+        nargs="+",
+        choices=list(allowed),
+        default=list(allowed),
+        metavar="NAME",
+        help=f"of {', '.join(allowed)}",
+    )
+
+
+def use_threads(threads: int) -> None:
+    """Let this process and those it starts run on so many cores alone; 0 for all.
+
+    Raises:
+        ValueError: naming the number and the cores there are.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if not 0 <= threads <= len(cores):
+        raise ValueError(
+            f"threads is {threads}; allowed is 0 for all cores, to {len(cores)}"
+        )
+    if threads:
+        os.sched_setaffinity(0, cores[:threads])

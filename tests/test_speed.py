@@ -1,0 +1,164 @@
+"""The benchmarks' tables, from rows whose values are known."""
+
+import pandas as pd
+import pytest
+
+from r3d_rs.study import growth, repetitions, speed
+
+MACHINE = {"processor": "a processor", "cores": 2, "date": "2026-11-25"}
+
+
+def summary(values, reference):
+    return repetitions.summary(values, reference)
+
+
+def write(folder, name, rows):
+    path = folder / "benchmarks" / name
+    path.parent.mkdir(exist_ok=True)
+    pd.DataFrame(row | MACHINE for row in rows).to_csv(path, index=False)
+
+
+def step(side, task, rates, reference, **changed):
+    row = {
+        "side": side,
+        "case": f"RS-50, {task}",
+        "task": task,
+        **summary(rates, reference),
+        "reference": "official",
+        "peak_mb": 3000,
+        "device_peak_mb": None,
+        "first_step_seconds": 15.2,
+        "gmacs": 10.0,
+        "gflops": 60.0,
+        "multiply_gflops": 120.0,
+        "versions": "keras 3, jax 0.10" if side == "ours" else "tensorflow 2.20",
+    }
+    return row | changed
+
+
+def test_a_summary_has_quartiles_and_the_ratio_of_medians():
+    found = repetitions.summary([2, 4, 6, 8, 10], [1, 2, 3, 4, 5])
+    assert (found["low"], found["median"], found["high"]) == (4, 6, 8)
+    # Both sides vary together: their ratio does not.
+    assert found["ratio"] == found["ratio_low"] == found["ratio_high"] == 2
+    assert found["repetitions"] == 5
+
+
+def test_a_ratios_interval_is_as_wide_as_the_repetitions_are_apart():
+    middle, low, high = repetitions.ratio([1.0, 1.5, 2.0, 2.5, 3.0], [1.0] * 5)
+    assert 1.0 <= low < middle == 2.0 < high <= 3.0
+
+
+def test_sides_with_different_repetitions_have_no_ratio():
+    with pytest.raises(ValueError, match=r"found 2 and 1"):
+        repetitions.ratio([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        speed.pipeline_table,
+        speed.memory_table,
+        speed.limits_table,
+        speed.step_table,
+        speed.gpu_table,
+        speed.run_table,
+        growth.table,
+    ],
+)
+def test_what_was_not_measured_says_so(table, tmp_path):
+    assert table(tmp_path).to_numpy().ravel()[0] == "not run"
+
+
+def test_a_chapter_without_benchmarks_has_every_fact_as_not_run(tmp_path):
+    assert set(speed.facts(tmp_path, "step.csv").values()) == {"not run"}
+    assert growth.described(tmp_path) == "not run"
+    assert growth.figure(tmp_path) is None
+    assert len(speed.missing(tmp_path)) == len(speed.MEASUREMENTS)
+
+
+def test_the_table_of_steps_has_rates_ratios_and_shares(tmp_path):
+    reference = [1.0, 1.1, 1.2]
+    rows = [
+        step("official", "training", reference, reference),
+        step("ours", "training", [2.0, 2.2, 2.4], reference),
+        step(
+            "official", "inference", [250.0] * 3, [250.0] * 3, gmacs=None, gflops=None
+        ),
+    ]
+    write(tmp_path, "step.csv", rows)
+    table = speed.step_table(tmp_path, "training")
+    official, ours = table.to_dict("records")
+    assert official["clips/s (quartiles)"] == "1.1 (1.05 to 1.15)"
+    assert official["times the first"] == ""
+    assert ours["times the first"] == "2.00 × (2.00 to 2.00)"
+    assert ours["share of the best multiplication"] == "50%"
+    [inference] = speed.step_table(tmp_path, "inference").to_dict("records")
+    assert inference["clips/s (quartiles)"] == "250 (250 to 250)"
+    assert inference["GFLOP/s"] == ""
+    facts = speed.facts(tmp_path, "step.csv")
+    assert facts["machine"] == "a processor, 2 cores, 2026-11-25"
+    assert facts["versions"] == "tensorflow 2.20, keras 3, jax 0.10"
+    assert "training and inference on a CPU" not in " ".join(
+        speed.missing(tmp_path).index
+    )
+
+
+def test_the_table_of_steps_says_which_task_is_not_run(tmp_path):
+    write(tmp_path, "step.csv", [step("official", "training", [1.0], [1.0])])
+    table = speed.step_table(tmp_path, "inference")
+    assert table.loc["inference", "clips/s"] == "not run"
+
+
+def test_the_table_of_a_card_has_its_memory_and_its_peak(tmp_path):
+    row = step("ours", "training", [500.0], [500.0], device_peak_mb=20_000)
+    write(tmp_path, "gpu_step.csv", [row | {"peak_gflops": 600.0}])
+    [cells] = speed.gpu_table(tmp_path).to_dict("records")
+    assert cells["memory, MB"] == "20000"
+    assert cells["share of the card's peak"] == "10%"
+
+
+def test_the_table_of_a_run_has_a_row_a_part_and_a_column_a_backend(tmp_path):
+    parts = {"first step": (12.0, 24.0), "in all": (60.0, 90.0)}
+    rows = [
+        {"side": side, "case": case, **summary([value], [seconds[0]])}
+        for case, seconds in parts.items()
+        for side, value in zip(("TensorFlow", "JAX"), seconds, strict=True)
+    ]
+    rows.append({"side": "command line", "case": "--help", **summary([1.5], [1.5])})
+    write(tmp_path, "run.csv", rows)
+    table = speed.run_table(tmp_path)
+    assert list(table.index) == ["first step", "in all", "--help"]
+    assert list(table.columns) == ["TensorFlow", "JAX", "command line"]
+    assert table.loc["first step", "JAX"] == "24 (24 to 24)"
+    assert table.loc["--help", "TensorFlow"] == ""
+
+
+def test_the_table_and_figure_of_growth_have_every_value(tmp_path):
+    base = {"depth": 50, "frames": 16, "size": 64, "batch": 8, "devices": 1}
+    rows = []
+    for varied, value, rate, gmacs in (
+        ("depth", 50, 8.0, 0.5),
+        ("depth", 101, 4.0, 1.0),
+        ("batch", 4, 8.0, 0.5),
+        ("batch", 8, 8.0, 0.5),
+        ("devices", 1, 8.0, 0.5),
+        ("devices", 2, 2.0, 0.5),
+    ):
+        row = step("TensorFlow", "training", [rate], [rate], gmacs=gmacs)
+        rows.append(row | base | {"width": 0.25, "varied": varied, "value": value})
+        rows[-1][varied] = value
+    write(tmp_path, "growth.csv", rows)
+    table = growth.table(tmp_path)
+    assert table.loc["depth 101", "a step, s"] == "2"
+    assert table.loc["depth 101", "times the smallest"] == "2.00 ×"
+    assert table.loc["batch 8", "times the smallest"] == "2.00 ×"
+    assert table.loc["batch 8", "in multiply-adds"] == "2.00 ×"
+    assert table.loc["devices 2", "times the smallest"] == "4.00 ×"
+    assert table.loc["devices 2", "in multiply-adds"] == "1.00 ×"
+    drawn = growth.figure(tmp_path)
+    steps, _, first, devices = drawn.axes
+    assert [list(line.get_ydata()) for line in steps.lines] == [[1.0, 2.0], [0.5, 1.0]]
+    assert list(first.lines[0].get_xdata()) == [50, 101]
+    assert list(devices.lines[0].get_ydata()) == [1.0, 4.0]
+    assert growth.described(tmp_path).startswith("R3D-RS-50 of width 0.25")
