@@ -1,7 +1,7 @@
 """Our networks in their plain form: 3-D convolutions, and Keras' own layers.
 
 `use` exchanges, in this process alone, what `r3d_rs.models.layers` does otherwise:
-convolutions by folded 2-D ones, fused batch normalization, max-pooling by frames.
+convolutions in the fastest form, fused batch normalization, max-pooling by frames.
 """
 
 import keras

@@ -1,4 +1,4 @@
-"""The networks: their layers in the 2-D form, round trips, gradients, precision."""
+"""The networks: their layers in each form, round trips, gradients, precision."""
 
 import json
 

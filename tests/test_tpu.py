@@ -1,5 +1,6 @@
 """What the paper's points take on TPUs: bounds, tables and the real compiler."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from r3d_rs.study import tpu as study
 from r3d_rs.training import tpu
+from r3d_rs.training.recipe import Recipe, recipe_hash
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +42,13 @@ def made_up(folder, **changes):
     """Write a table of one row."""
     place = study.path(folder)
     place.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame([ROW | changes]).to_csv(place, index=False)
+    return folder
+
+
+def made_up_before(folder, **changes):
+    """Write the table of before, of one row."""
+    place = study.path(folder).with_name("before.csv")
     pd.DataFrame([ROW | changes]).to_csv(place, index=False)
     return folder
 
@@ -120,6 +129,23 @@ def test_the_table_says_what_was_not_compiled(tmp_path):
     assert (row["fits"], row["chip-hours, at least"]) == ("no", "-")
 
 
+def test_what_improved_is_shown_where_both_were_compiled(tmp_path):
+    made_up(tmp_path)
+    assert not len(study.improvement(made_up_before(tmp_path, clips=16)))
+    made_up_before(tmp_path, needed=22 * tpu.GIB, seconds=600)
+    row = study.improvement(tmp_path).loc["RS-200@f48"]
+    assert row["GiB needed"] == "22.00 → 11.00"
+    assert row["seconds to compile"] == "600 → 60"
+
+
+def test_a_rehearsal_that_was_not_is_said(tmp_path):
+    assert study.rehearsal(tmp_path).loc["rehearsal", ""] == "not run"
+    place = study.rehearsal_path(tmp_path)
+    place.parent.mkdir()
+    place.write_text('{"records": 1}')
+    assert study.rehearsal(tmp_path).loc["records", ""] == "1"
+
+
 def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):
     made_up(tmp_path)
     monkeypatch.setattr(tpu, "compile_training", None)
@@ -138,6 +164,56 @@ def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
         assert study.largest(program, tmp_path)["clips"] == 16
     monkeypatch.setattr(study, "compiled", lambda *_: {"fits": False})
     assert study.largest(program, tmp_path) is None
+
+
+#: A small network's run on eight clips a device, and what is known of it.
+RUN = Recipe(width=0.125, span=4, size=32, batch_size=64)
+V5E = tpu.chips()["v5e"].kind
+
+
+@pytest.fixture
+def known(monkeypatch, tmp_path):
+    """Write what fits; rows are (rematerialize, accumulate, clips)."""
+    macs = study._macs(RUN)
+
+    def write(*rows, macs=macs):
+        monkeypatch.setattr(study, "FITS", tmp_path / "fits.csv")
+        pd.DataFrame(
+            [("v5e", "RS-50", macs, *row) for row in rows],
+            columns=["chip", "point", "macs", "rematerialize", "accumulate", "clips"],
+        ).to_csv(study.FITS, index=False)
+
+    return write
+
+
+def test_a_run_divides_its_batches_by_what_fits(known):
+    known((False, False, 16), (False, True, 8), (True, False, 32), (True, True, 16))
+    assert study.fitted(RUN, V5E, 4) == RUN  # 16 a device
+    divided = study.fitted(RUN, V5E, 1)
+    assert (divided.micro_batches, divided.rematerialize) == (8, False)
+    assert recipe_hash(divided) == recipe_hash(RUN)
+
+
+def test_blocks_are_rematerialized_where_too_few_clips_fit(known):
+    known((False, False, 4), (False, True, 4), (True, False, 16), (True, True, 16))
+    assert study.fitted(RUN, V5E, 4) == dataclasses.replace(RUN, rematerialize=True)
+    divided = study.fitted(RUN, V5E, 1)
+    assert (divided.micro_batches, divided.rematerialize) == (4, True)
+
+
+def test_what_is_not_known_is_left_as_it_is(known):
+    known((False, True, 8))
+    assert study.fitted(RUN, "TPU v9", 1) == RUN
+    assert study.fitted(RUN, "", 0) == RUN
+    own = dataclasses.replace(RUN, micro_batches=2)
+    assert study.fitted(own, V5E, 1) == own
+    known((False, True, 8), macs=1)  # of a smaller network
+    assert study.fitted(RUN, V5E, 1) == RUN
+
+
+def test_the_package_has_what_the_table_says():
+    kept = pd.read_csv(study.FITS)
+    pd.testing.assert_frame_equal(kept, study.fits(ROOT / "results"))
 
 
 def plan(*arguments, **variables):

@@ -16,6 +16,7 @@ PARTS = {
     "corruption": "one byte changed",
     "hostile": "hostile input",
     "together": "at the same time",
+    "hosts": "several hosts",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import math
 from pathlib import Path
 
@@ -32,6 +33,10 @@ FITS = Path(__file__).with_name("tpu_fits.csv")
 #: Clips of a device that are enough to normalize by: as many as the paper's have (§4.1:
 #: 1,024 on 128 cores).
 ENOUGH = 8
+
+#: Columns that say which program a shown row is of, and what of it is compared.
+PROGRAM = ["point", "step", "slice", "clips a device", "blocks rematerialized"]
+IMPROVED = ["GiB needed", "ms a step, at least", "seconds to compile"]
 
 #: What says which program a row is of.
 KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
@@ -255,6 +260,42 @@ def _macs(recipe: Recipe) -> int:
     # Counting needs shapes only.
     with keras.StatelessScope(initialize_variables=False):
         return complexity(fit.build_model(recipe, CLASSES, size=recipe.size)).macs
+
+
+def improvement(results: Path) -> pd.DataFrame:
+    """Return the programs that were compiled before the network's form for TPUs, too.
+
+    Returns:
+        A row a program: memory, least time and seconds to compile, before and after.
+        `results/tpu/before.csv` is of 2-D convolutions, each block compiled for itself
+        and all in it kept for the gradient.
+    """
+    before = pd.read_csv(path(results).with_name("before.csv")).set_index(KEY)
+    after = read(results).set_index(KEY)
+    rows = []
+    for key in [key for key in before.index if key in after.index]:
+        own = dict(zip(KEY, key, strict=True))
+        pair = [own | frame.loc[key].to_dict() for frame in (before, after)]
+        values = {
+            "GiB needed": [f"{row['needed'] / tpu.GIB:.2f}" for row in pair],
+            "ms a step, at least": [f"{1000 * step_seconds(row):.1f}" for row in pair],
+            "seconds to compile": [f"{row['seconds']:.0f}" for row in pair],
+        }
+        program = {name: _described(pair[0])[name] for name in PROGRAM}
+        rows.append(program | {name: " → ".join(two) for name, two in values.items()})
+    return pd.DataFrame(rows, columns=[*PROGRAM, *IMPROVED]).set_index("point")
+
+
+def rehearsal_path(results: Path) -> Path:
+    """Return what `tests/faults/test_hosts.py` wrote of a run of several hosts."""
+    return Path(results) / "tpu" / "rehearsal.json"
+
+
+def rehearsal(results: Path) -> pd.DataFrame:
+    """Return what happened when one of several hosts was killed, a line a fact."""
+    path = rehearsal_path(results)
+    facts = json.loads(path.read_text()) if path.exists() else {"rehearsal": "not run"}
+    return pd.DataFrame({"": {name: str(value) for name, value in facts.items()}})
 
 
 def table(results: Path) -> pd.DataFrame:
