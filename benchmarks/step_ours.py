@@ -73,7 +73,10 @@ def _training(recipe, clips, labels):
         def batches():  # Keras takes a generator's arrays as they are
             yield from itertools.repeat(batch)
     else:
+        options = tf.data.Options()
+        options.autotune.enabled = False  # as in r3d_rs/data/pipeline.py
         dataset = tf.data.Dataset.from_tensors((clips, labels)).repeat()
+        dataset = dataset.with_options(options)
 
         def batches():
             return dataset

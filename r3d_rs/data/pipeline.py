@@ -11,6 +11,7 @@ truncates them to 256 grey levels after resizing.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -124,7 +125,7 @@ def shuffled(
 
     return (
         tf.data.Dataset.range(first_epoch * used // parts, tf.int64.max)
-        .map(own, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(own, num_parallel_calls=os.cpu_count())
         .batch(size // micro_batches, drop_remainder=True)
         .with_options(_options())
         .prefetch(2)
@@ -191,7 +192,7 @@ def evaluation_views(
                 "label": tf.cast(video["label"], tf.int32),
                 "views": cut(video["frames"], recipe, video["id"]),
             },
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=os.cpu_count(),
         )
         .with_options(_options())
         .prefetch(2)
@@ -309,4 +310,7 @@ def _decode(jpegs, box=None):
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
+    # The thread that tunes a pipeline sleeps twice as long each time, up to a minute,
+    # and whoever ends the pipeline waits until it wakes.
+    options.autotune.enabled = False
     return options
