@@ -289,10 +289,12 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         outputs = memory.output_size_in_bytes - memory.alias_size_in_bytes
         parts = (memory.argument_size_in_bytes, outputs, memory.temp_size_in_bytes)
         code = memory.generated_code_size_in_bytes
+        needed, limit = sum(parts) + code, where.chip.memory / where.chip.devices
         return Compiled(
-            True,
+            needed <= limit,  # the compiler takes some programs that are larger
             *parts,
-            needed=sum(parts) + code,
+            needed=needed,
+            limit=limit,
             flops=flops,
             bytes_accessed=bytes_accessed,
             seconds=seconds,
