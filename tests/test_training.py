@@ -222,7 +222,7 @@ def test_variables_updated_together_end_as_those_updated_alone(kind, options):
     rng = np.random.default_rng(0)
     shapes = [(3,), (fused.SMALL // 16, 16), (2, 3), (1, 5), (4,)]
     steps = [[rng.normal(size=shape) for shape in shapes] for _ in range(5)]
-    ends = []
+    ends, states = [], []
     for one in (kind, fused.fused(kind)):
         made = one(0.1, global_clipnorm=1.0, **options)
         variables = [keras.Variable(value, dtype="float32") for value in steps[0]]
@@ -231,6 +231,8 @@ def test_variables_updated_together_end_as_those_updated_alone(kind, options):
         for gradients in steps[1:]:
             made.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradients])
         ends.append(variables)
+        states.append(sum(np.prod(v.shape) for v in made.variables))
+    assert states[0] == states[1]
     # The large one is alone, and the four others are in two vectors.
     assert len(made._trainable_variables) == 3
     for alone, together, start in zip(*ends, steps[0], strict=True):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from keras import ops
+from keras.src.utils.tracking import no_automatic_dependency_tracking
 
 #: Variables of fewer numbers are updated together.
 SMALL = 2**16
@@ -29,34 +30,36 @@ def fused(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optim
     """
 
     class Fused(kind):
+        @no_automatic_dependency_tracking  # weights are no state of the optimizer
         def build(self, variables):
             self._own = list(variables)
-            self._groups = _grouped(variables, self._use_weight_decay)
-            self._fused = [_joined_variable(group) for group in self._groups]
+            self._pairs = [
+                (_joined_variable(group), group)
+                for group in _grouped(variables, self._use_weight_decay)
+            ]
             self.exclude_from_weight_decay(
                 [
                     vector
-                    for vector, group in zip(self._fused, self._groups, strict=True)
+                    for vector, group in self._pairs
                     if not self._use_weight_decay(group[0])
                 ]
             )
-            super().build(self._fused)
+            super().build([vector for vector, _ in self._pairs])
 
         def apply(self, grads, trainable_variables=None):
             if not self.built:
                 self.build(trainable_variables)
             pairs = zip(trainable_variables or self._own, grads, strict=True)
             gradients = {id(variable): gradient for variable, gradient in pairs}
-            together = [
-                (vector, group)
-                for vector, group in zip(self._fused, self._groups, strict=True)
-                if len(group) > 1
-            ]
+            together = [(vector, group) for vector, group in self._pairs if group[1:]]
             for vector, group in together:
                 vector.assign(_joined(group))
             super().apply(
-                [_joined([gradients[id(v)] for v in group]) for group in self._groups],
-                self._fused,
+                [
+                    _joined([gradients[id(v)] for v in group])
+                    for _, group in self._pairs
+                ],
+                [vector for vector, _ in self._pairs],
             )
             for vector, group in together:
                 ends = np.cumsum([math.prod(v.shape) for v in group])[:-1].tolist()
