@@ -7,6 +7,7 @@ once), and lets the pipelines draw batches from the same records on the same cor
 turn. See README.md beside this file.
 """
 
+import contextlib
 from pathlib import Path
 
 import environments
@@ -100,26 +101,18 @@ def main() -> None:
         "frame_kb": round(frame_bytes / 1000, 1),
         **rows.machine(),
     }
-    workers = {}
-    try:
-        for side in SIDES:
-            workers[side] = start(side, records)
+    with contextlib.ExitStack() as stack:
+        workers = {side: stack.enter_context(start(side, records)) for side in SIDES}
         measured = measure(workers, arguments.repetitions, arguments.seconds)
         for row in measured:
             side = (row["side"], row["dtype"])
             about = workers[side].about
             row |= {key: about[key] for key in ("package", "tensorflow")} | machine
-    finally:
-        for worker in workers.values():
-            worker.close()
     rows.write(arguments.output, "pipeline.csv", measured)
     print(f"\n{speed.pipeline_table(arguments.output).to_string()}")
 
-    worker = start(SIDES[1], records)
-    try:
+    with start(SIDES[1], records) as worker:
         measured = [row | machine for row in memory(worker, made.videos)]
-    finally:
-        worker.close()
     rows.write(arguments.output, "pipeline-memory.csv", measured)
     print(f"\n{speed.memory_table(arguments.output).to_string()}")
 

@@ -3,13 +3,12 @@
 import argparse
 import datetime
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import repetitions
+from r3d_rs.study import provenance, repetitions
 from r3d_rs.whole import whole_file
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -18,20 +17,10 @@ RESULTS = Path(__file__).parent.parent / "results"
 def machine() -> dict:
     """Return processor, cores that may be used, and date."""
     return {
-        "processor": processor(),
+        "processor": provenance.processor(),
         "cores": len(os.sched_getaffinity(0)),
         "date": datetime.date.today().isoformat(),
     }
-
-
-def processor() -> str:
-    """Return the processor's model (Linux), or what the platform calls it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.processor()
 
 
 def compared(measured: Mapping[str, Sequence[float]]) -> dict[str, dict]:

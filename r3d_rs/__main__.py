@@ -215,6 +215,10 @@ def plan(arguments) -> None:
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from r3d_rs.study import tpu
 
+    results = Path(arguments.results)
+    if arguments.keep:
+        print(tpu.keep_fits(results))
+        return
     program = tpu.Program(
         arguments.point,
         tpu.EVALUATION if arguments.evaluation else tpu.TRAINING,
@@ -223,10 +227,6 @@ def plan(arguments) -> None:
         arguments.rematerialize,
         arguments.accumulate,
     )
-    results = Path(arguments.results)
-    if arguments.keep:
-        print(tpu.keep_fits(results))
-        return
     if arguments.clips:
         row = tpu.compiled(program, results)
     else:

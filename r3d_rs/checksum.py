@@ -33,12 +33,24 @@ def read(path: Path) -> dict:
         ValueError: naming the file, when it is not what was written.
     """
     fields = parsed(path)
-    said = fields.pop(FIELD, None)
-    if said not in (None, of(fields)):
-        raise ValueError(
-            f"{path}: damaged: its checksum is {of(fields)}, but {FIELD} says {said}"
-        )
+    if fields.get(FIELD) is not None:
+        check(path, fields)
+    fields.pop(FIELD, None)
     return fields
+
+
+def check(path: Path, fields: dict) -> None:
+    """Compare the checksum of a file's fields with the one among them.
+
+    Raises:
+        ValueError: naming the file, when they differ.
+    """
+    found = of(fields)
+    if fields[FIELD] != found:
+        raise ValueError(
+            f"{path}: damaged: its checksum is {found}, but {FIELD} says"
+            f" {fields[FIELD]}"
+        )
 
 
 def parsed(path: Path) -> dict:

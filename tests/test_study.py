@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from r3d_rs import checksum
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.study import exact, experiments, figures, interactive, record, tables
 
@@ -90,7 +91,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
         "scores_sha256": hashlib.sha256(
             record.scores_path(path).read_bytes()
         ).hexdigest(),
-        "sha256": record.checksum(found),
+        "sha256": checksum.of(found),
     }
     assert files(tmp_path) == ["seed-3.json", "seed-3.scores.npz"]
     scores = record.load_scores(record.scores_path(path))

@@ -38,8 +38,6 @@ def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
 
 def is_traced(x) -> bool:
     """Say whether JAX is tracing a function of `x`, as it is in every compiled step."""
-    if keras.backend.backend() != "jax":
-        return False
     import jax
 
     return isinstance(x, jax.core.Tracer)

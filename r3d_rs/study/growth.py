@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from r3d_rs.study.figures import STYLE
+from r3d_rs.study.tables import NOT_RUN
 
 #: Shape of a point by what is varied; backends are full and empty.
 MARKERS = {"depth": "o", "frames": "s", "size": "^", "batch": "D"}
@@ -53,7 +54,7 @@ def table(results: Path) -> pd.DataFrame:
     """
     rows = read(results)
     if rows is None:
-        return pd.DataFrame({"a step, s": {"any growth": "not run"}})
+        return pd.DataFrame({"a step, s": {"any growth": NOT_RUN}})
     cells = []
     for (varied, side), part in rows.groupby(["varied", "side"], sort=False):
         part = part.sort_values("value")
@@ -77,7 +78,7 @@ def described(results: Path) -> str:
     """Say which network was varied, or "not run"."""
     rows = read(results)
     if rows is None:
-        return "not run"
+        return NOT_RUN
     base = {name: rows[name].mode().iloc[0] for name in ("depth", "frames", "size")}
     return (
         f"R3D-RS-{base['depth']} of width {rows['width'].iloc[0]:g} at"

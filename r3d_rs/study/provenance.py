@@ -36,14 +36,17 @@ def device() -> str:
 
     kind, count = devices.accelerators()
     accelerators = f"{count} × {kind}, " if count else ""
-    name = platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return f"{accelerators}{processor()}, {cores} cores"
+
+
+def processor() -> str:
+    """Return the processor's model (Linux), or what the platform calls it."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return f"{accelerators}{name}, {cores} cores"
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def commit() -> str:

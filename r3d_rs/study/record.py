@@ -18,8 +18,7 @@ import jsonschema
 import numpy as np
 from jsonschema.protocols import Validator
 
-from r3d_rs import arrays
-from r3d_rs import checksum as checksums
+from r3d_rs import arrays, checksum
 from r3d_rs.evaluation import interval
 from r3d_rs.whole import locked, whole_file
 
@@ -88,7 +87,7 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
         ValueError: naming the file and each field that does not fit; nothing is
             written then.
     """
-    _validate({**record, "sha256": checksum(record)}, "a new record")
+    _validate({**record, "sha256": checksum.of(record)}, "a new record")
     target = path(results, **record["experiment"])
     packed = None
     if scores is not None:
@@ -101,7 +100,7 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
             )
         packed = _packed(checked)
         record = {**record, "scores_sha256": hashlib.sha256(packed).hexdigest()}
-    record = {**record, "sha256": checksum(record)}
+    record = {**record, "sha256": checksum.of(record)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     target.parent.mkdir(parents=True, exist_ok=True)
     # Of two runs that end at once each writes both of its files, one after the other.
@@ -118,11 +117,6 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
     return target
 
 
-def checksum(record: dict) -> str:
-    """Return the SHA-256 of a record's other fields, as JSON with sorted keys."""
-    return checksums.of(record)
-
-
 def read(path: Path) -> dict:
     """Read a record and check it.
 
@@ -130,13 +124,9 @@ def read(path: Path) -> dict:
         ValueError: naming the file and each field that does not fit, or saying that it
             is not what was written.
     """
-    record = checksums.parsed(path)
+    record = checksum.parsed(path)
     _validate(record, path)
-    if record["sha256"] != checksum(record):
-        raise ValueError(
-            f"{path}: damaged: its checksum is {checksum(record)}, but sha256 says"
-            f" {record['sha256']}"
-        )
+    checksum.check(path, record)
     return record
 
 

@@ -133,7 +133,10 @@ def checked(
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    chosen = fitted(chosen)
+    from r3d_rs.study import tpu
+    from r3d_rs.training import devices
+
+    chosen = tpu.fitted(chosen, *devices.accelerators())
     folder = Path(checkpoints) / dataset / study / point / f"seed-{seed}"
     return Run(
         study,
@@ -147,17 +150,6 @@ def checked(
         data_dir or None,
         tensorboard or None,
     )
-
-
-def fitted(recipe: recipes.Recipe) -> recipes.Recipe:
-    """Divide the recipe's batches so that they fit the TPU there is, if there is one.
-
-    `tpu.fitted` says how; without a TPU the recipe is as it was.
-    """
-    from r3d_rs.study import tpu
-    from r3d_rs.training import devices
-
-    return tpu.fitted(recipe, *devices.accelerators())
 
 
 def recipe_table(paper: recipes.Recipe, recipe: recipes.Recipe) -> pd.DataFrame:

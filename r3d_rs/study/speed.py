@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from r3d_rs.study import repetitions
+from r3d_rs.study.tables import NOT_RUN
 
 OURS, OFFICIAL = "r3d_rs", "official"
-
-NOT_RUN = "not run"
 
 
 def pipeline_facts(results: Path) -> dict[str, str]:

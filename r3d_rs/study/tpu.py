@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs.study import cost, experiments, scale
+from r3d_rs.study.tables import NOT_RUN
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
@@ -294,7 +295,7 @@ def rehearsal_path(results: Path) -> Path:
 def rehearsal(results: Path) -> pd.DataFrame:
     """Return what happened when one of several hosts was killed, a line a fact."""
     path = rehearsal_path(results)
-    facts = json.loads(path.read_text()) if path.exists() else {"rehearsal": "not run"}
+    facts = json.loads(path.read_text()) if path.exists() else {"rehearsal": NOT_RUN}
     return pd.DataFrame({"": {name: str(value) for name, value in facts.items()}})
 
 
@@ -310,7 +311,7 @@ def table(results: Path) -> pd.DataFrame:
         own = [row for row in found if row["point"] == point]
         rows += [_described(row) for row in own]
         if not own:
-            rows.append({"point": point, "fits": "not run"})
+            rows.append({"point": point, "fits": NOT_RUN})
     columns = [
         *("step", "slice", "clips a device", "blocks rematerialized", "micro-batches"),
         *("fits", "GiB needed", "TFLOP a step", "GB accessed"),

@@ -107,8 +107,9 @@ def accelerators() -> tuple[str, int]:
     if keras.backend.backend() == "jax":
         import jax
 
-        names = [device.device_kind for device in jax.devices()]
-        return ("", 0) if jax.devices()[0].platform == "cpu" else (names[0], len(names))
+        found = jax.devices()
+        kind = found[0].device_kind
+        return ("", 0) if found[0].platform == "cpu" else (kind, len(found))
     import tensorflow as tf
 
     found = tf.config.list_physical_devices("GPU")

@@ -96,8 +96,9 @@ class Recipe:
     memory is too small for all of it. The gradient is their mean; each part is
     normalized by its own statistics, which move once a part (not in the paper)."""
     rematerialize: bool = False
-    """Compute all of a block again for its gradient, and not only what lies between its
-    convolutions: less memory, more arithmetic, the same results. On JAX alone."""
+    """Compute what is inside a block again for its gradient instead of keeping it: less
+    memory, more arithmetic, the same results. On JAX alone; for a TPU all but the
+    convolutions is computed again anyway."""
 
     eval_size: int = 256
     """Height and width of an evaluation crop, pixels (§4.1)."""

@@ -144,7 +144,8 @@ class Compiled:
         outputs: bytes of what comes out and does not take the place of an argument.
         temporaries: bytes that the step needs besides.
         needed: bytes in all, of programs too large those that the compiler asks for.
-        limit: bytes that the compiler lets a program have, where it says so.
+        limit: bytes that a program may have: the device's or, of programs too large,
+            those that the compiler names.
         flops: operations, as it counts them.
         bytes_accessed: traffic to and from memory, as it counts it.
         seconds: that compiling took.

@@ -411,19 +411,8 @@ def test_an_official_checkpoint(tmp_path, ending):
 
 
 def test_an_executed_notebook(tmp_path):
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# One point"),
-            nbformat.v4.new_code_cell(
-                "summary",
-                execution_count=1,
-                outputs=[
-                    nbformat.v4.new_output("stream", name="stdout", text="top-1 61.5")
-                ],
-            ),
-        ],
-        metadata={"papermill": {"exception": None}},
-    )
+    printed = nbformat.v4.new_output("stream", name="stdout", text="top-1 61.5")
+    notebook = tiny_run.notebook("summary", printed)
     ran, kept = tmp_path / "ran.ipynb", tmp_path / "seed-0.ipynb"
     nbformat.write(notebook, ran)
     executed.keep(ran, kept)

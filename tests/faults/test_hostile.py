@@ -115,19 +115,11 @@ def hostile_run(results: Path, text: str):
     made = made_up() | {"device": text, "commit": text}
     path = record.write(made, results)
     table = pd.DataFrame({"class": [text]})._repr_html_()
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# One point"),
-            nbformat.v4.new_code_cell(
-                "table",
-                execution_count=1,
-                outputs=[
-                    nbformat.v4.new_output("display_data", {"text/html": table}),
-                    nbformat.v4.new_output("stream", name="stdout", text=text),
-                ],
-            ),
-        ],
-        metadata={"papermill": {"exception": None, "parameters": {"note": text}}},
+    notebook = tiny_run.notebook(
+        "table",
+        nbformat.v4.new_output("display_data", {"text/html": table}),
+        nbformat.v4.new_output("stream", name="stdout", text=text),
+        parameters={"note": text},
     )
     executed.write(json.loads(nbformat.writes(notebook)), path.with_suffix(".ipynb"))
 

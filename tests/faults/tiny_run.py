@@ -8,6 +8,8 @@ import dataclasses
 import os
 from pathlib import Path
 
+import nbformat
+
 from r3d_rs.data import datasets
 from r3d_rs.study.run import Run
 from r3d_rs.training.recipe import Recipe
@@ -49,6 +51,17 @@ def do(data_dir: Path, folder: Path, **changes) -> Path:
     dataset = this.load_data()
     this.train(dataset)
     return this.write_record(this.evaluate(dataset))
+
+
+def notebook(cell: str, *outputs, **papermill):
+    """Return a notebook as papermill leaves it: a heading and a cell with outputs."""
+    return nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# One point"),
+            nbformat.v4.new_code_cell(cell, execution_count=1, outputs=list(outputs)),
+        ],
+        metadata={"papermill": {"exception": None} | papermill},
+    )
 
 
 def open_files(process: int | str = "self") -> int:
