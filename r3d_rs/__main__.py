@@ -379,7 +379,7 @@ def main() -> None:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except (MemoryError, RuntimeError) as error:  # or no memory for another thread
-        sys.exit(f"{type(error).__name__}: {error or 'out of memory'}")
+        sys.exit(f"{type(error).__name__}: {str(error) or 'out of memory'}")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ def read(path: Path, file: BinaryIO | None = None) -> dict[str, np.ndarray]:
             raise
         raise ValueError(f"{path}: damaged: {error}") from error
     except DAMAGE as error:
-        raise ValueError(f"{path}: damaged: {error or type(error).__name__}") from error
+        raise ValueError(
+            f"{path}: damaged: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def check(file: BinaryIO | Path) -> None:

@@ -83,7 +83,7 @@ def said(folder):
     return [(folder / f"host-{n}.log").read_text()[-2000:] for n in range(HOSTS)]
 
 
-def test_a_host_is_preempted_and_the_run_ends_with_one_record(tmp_path):
+def test_a_host_is_preempted(tmp_path):
     datasets.prepare("pantomime-20")
     run = tmp_path / "runs" / "pantomime-20" / "scaling" / "RS-50" / "seed-0"
     about = {"hosts": HOSTS, "devices of each": DEVICES, "epochs": EPOCHS}
@@ -103,7 +103,9 @@ def test_a_host_is_preempted_and_the_run_ends_with_one_record(tmp_path):
     finally:
         for host in hosts:
             kill(host)
-    with tallied("hosts", "one of two hosts killed", "test_hosts.py") as tally:
+    with tallied(
+        "hosts", "one of two hosts killed", "test_a_host_is_preempted"
+    ) as tally:
         alone = about["exit status of host 0 then"]
         tally.count(alone != 0, "the other host ended as if all were well")
         early = list(tmp_path.rglob("seed-0.json"))
