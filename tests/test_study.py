@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from scipy import stats
 
 from r3d_rs import checksum
 from r3d_rs.evaluation.interval import wilson_interval
@@ -232,6 +233,12 @@ def test_wilson_interval_of_half():
     low, high = wilson_interval(0, 10)
     assert low == 0
     assert high == pytest.approx(1.959964**2 / (10 + 1.959964**2), abs=1e-5)
+
+
+@pytest.mark.parametrize("correct", [0, 1, 17, 39, 40])
+def test_wilson_interval_is_that_of_scipy(correct):
+    expected = stats.binomtest(correct, 40).proportion_ci(method="wilson")
+    assert wilson_interval(correct, 40) == pytest.approx((*expected,), abs=1e-12)
 
 
 def test_the_mean_over_three_seeds():

@@ -1,17 +1,27 @@
 """The uncertainty of an accuracy, over the videos or the seeds it was measured on."""
 
-from scipy import stats
+import numpy as np
+from scipy import special
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of an accuracy, as shares from 0 to 1."""
-    interval = stats.binomtest(correct, total).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    """Return the 95 % Wilson interval of an accuracy, as shares from 0 to 1.
+
+    It is that of `scipy.stats`, which takes half a second to import.
+    """
+    share, z = correct / total, special.ndtri(0.975)
+    middle = share + z**2 / (2 * total)
+    half = z * np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+    ends = (middle - half, middle + half)
+    low, high = np.clip(np.array(ends) / (1 + z**2 / total), 0, 1)
+    return float(low), float(high)
 
 
 def half_over_seeds(values) -> float:
     """Return half of Student's 95 % interval of a mean over seeds, of two or more."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+    degrees = len(values) - 1
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(special.stdtrit(degrees, 0.975) * error)
 
 
 def described(mean, low, high, seeds, sign: str = "") -> str:

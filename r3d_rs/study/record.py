@@ -6,6 +6,7 @@ byte that changes is an error, not another number.
 """
 
 import functools
+import glob
 import hashlib
 import io
 import json
@@ -143,12 +144,11 @@ def find(
             not the one its folders name.
     """
     records = []
-    files = Path(results).glob("*/*/*/seed-*.json")
+    wanted = (
+        "*" if name is None else glob.escape(name) for name in (dataset, study, point)
+    )
+    files = Path(results).glob("/".join([*wanted, "seed-*.json"]))
     for file in sorted(files, key=lambda file: (file.parent, _seed(file))):
-        names = file.parts[-4:-1]
-        wanted = zip((dataset, study, point), names, strict=True)
-        if any(want not in (None, name) for want, name in wanted):
-            continue
         try:
             record = read(file)
         except FileNotFoundError:  # a run is just writing it anew
