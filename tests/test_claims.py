@@ -79,7 +79,7 @@ def test_the_steps_have_the_papers_numbers():
 
 
 def verdicts(results):
-    table = claims.steps(results, "scaling").set_index("claim")
+    table = claims.table(claims.steps(results, "scaling")).set_index("claim")
     return table.loc["Depth helps, from 50 to 200 layers."]
 
 
@@ -97,7 +97,7 @@ def test_a_verdict_follows_the_interval(tmp_path):
     # A statement that something hurts is supported by a loss.
     write(tmp_path, "RS-200", [0.8, 0.8, 0.8])
     write(tmp_path, "RS-270", [0.5, 0.5, 0.5])
-    table = claims.steps(tmp_path, "scaling").set_index("claim")
+    table = claims.table(claims.steps(tmp_path, "scaling")).set_index("claim")
     hurts = table.loc["More depth hurts, from 200 to 270 layers."]
     assert hurts["verdict"] == "supported at small scale"
     assert table.loc["More frames help, from 32 to 48.", "p"] == "-"

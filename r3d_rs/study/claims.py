@@ -1,6 +1,9 @@
 """What the paper says, and the verdict of our numbers on it."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,72 +22,135 @@ NOT_RUN = "not run"
 DIFFERS = "contradicted by its own numbers"
 
 
-def steps(results: Path, group: str | None = None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Step:
+    """A statement about accuracy, and what our records say of it.
+
+    Args:
+        text: the statement.
+        group: of statements that are tried together.
+        place: in the paper.
+        dataset: that ours is tried on.
+        before: name of the experiment that it starts from.
+        after: of the one that it leads to.
+        paper: its size in the paper, points of top-1; None where the paper gives none.
+        sign: of the difference, 1 or -1.
+        missing: those of the two that have not been run.
+        found: ours; None where one is missing or they have no seed in common.
+        note: how the paper's differs from ours.
+        p: of `found`, adjusted for the number of steps of the group that have been run
+            (Holm); None without it.
+    """
+
+    text: str
+    group: str
+    place: str
+    dataset: str
+    before: str
+    after: str
+    paper: float | None
+    sign: float
+    missing: tuple[str, ...]
+    found: paired.Difference | None
+    note: str = ""
+    p: float | None = None
+
+    @property
+    def ours(self) -> str:
+        """Describe the difference, or say why there is none."""
+        return NOT_RUN if self.missing else comparison.text(self.found)
+
+    @property
+    def verdict(self) -> str:
+        """Compare the interval with zero."""
+        if self.found is None:
+            return NOT_RUN
+        low, high = self.bounds
+        if low > 0:
+            return SUPPORTED
+        return CONTRADICTED if high < 0 else UNDECIDED
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Return the ends of the interval, positive on the paper's side of zero."""
+        low, high = sorted((self.sign * self.found.low, self.sign * self.found.high))
+        return low, high
+
+
+def steps(results: Path, group: str | None = None) -> list[Step]:
     """Decide the paper's statements about accuracy by our records.
 
     A step is supported where the 95 % interval of ours, over seeds and videos, lies on
     the paper's side of zero, contradicted where it lies on the other, and undecided
-    where it has zero in it. `p` is adjusted for the number of steps that have been run
-    in the same group (Holm). `seeds needed` is how many would tell a difference of the
-    paper's size from zero, with the videos and the spread that ours have.
+    where it has zero in it.
 
     Args:
         results: folder of the records.
         group: of the statements, None for all.
+    """
+    found = [
+        _decided(results, claim)
+        for claim in paper.claims()["step"]
+        if group in (None, claim["group"])
+    ]
+    adjusted = {}
+    for own in {step.group for step in found}:
+        run = [i for i, step in enumerate(found) if step.group == own and step.found]
+        p = paired.holm([found[i].found.p for i in run])
+        adjusted |= dict(zip(run, p, strict=True))
+    return [dataclasses.replace(s, p=adjusted.get(i)) for i, s in enumerate(found)]
+
+
+def _decided(results: Path, claim: dict) -> Step:
+    dataset = claim.get("dataset", registry.FIRST[0])
+    ends = (claim["before"], claim["after"])
+    pair = [registry.records(results, dataset, end) for end in ends]
+    return Step(
+        *(claim[name] for name in ("text", "group", "place")),
+        dataset,
+        *ends,
+        claim.get("paper"),
+        claim.get("sign") or math.copysign(1, claim["paper"]),
+        tuple(end for end, runs in zip(ends, pair, strict=True) if not runs),
+        comparison.difference(results, *pair) if all(pair) else None,
+        claim.get("note", ""),
+    )
+
+
+def table(steps: Sequence[Step]) -> pd.DataFrame:
+    """Return steps as a table.
 
     Returns:
         Columns claim, place, paper, ours, p, seeds needed and verdict, one row a step;
-        differences are in points of top-1.
+        differences are in points of top-1. `seeds needed` is how many would tell a
+        difference of the paper's size from zero, with the videos and the spread that
+        ours have.
     """
-    rows, differences = [], []
-    for claim in paper.claims()["step"]:
-        if group not in (None, claim["group"]):
-            continue
-        dataset = claim.get("dataset", "pantomime-20")
-        pair = [
-            registry.records(results, dataset, claim[end])
-            for end in ("before", "after")
-        ]
-        found = comparison.difference(results, *pair) if all(pair) else None
-        differences.append(found)
-        sign = claim.get("sign") or math.copysign(1, claim["paper"])
-        rows.append(
-            {
-                "claim": claim["text"],
-                "group": claim["group"],
-                "place": claim["place"],
-                "paper": f"{claim['paper']:+.1f}"
-                if "paper" in claim
-                else ("less" if sign < 0 else "more"),
-                "ours": comparison.text(found) if all(pair) else NOT_RUN,
-                "p": "-",
-                "seeds needed": _seeds_needed(found, claim.get("paper")),
-                "verdict": NOT_RUN if found is None else _verdict(found, sign),
-            }
-        )
-    for own in {row["group"] for row in rows}:
-        run = [
-            (row, found)
-            for row, found in zip(rows, differences, strict=True)
-            if row["group"] == own and found
-        ]
-        adjusted = paired.holm([found.p for _, found in run])
-        for (row, _), p in zip(run, adjusted, strict=True):
-            row["p"] = f"{p:.4f}" if p >= 0.001 else "< 0.001"
-    return pd.DataFrame(rows).drop(columns="group")
+    return pd.DataFrame(
+        {
+            "claim": step.text,
+            "place": step.place,
+            "paper": ("less" if step.sign < 0 else "more")
+            if step.paper is None
+            else f"{step.paper:+.1f}",
+            "ours": step.ours,
+            "p": "-" if step.p is None else probability(step.p),
+            "seeds needed": _seeds_needed(step),
+            "verdict": step.verdict,
+        }
+        for step in steps
+    )
 
 
-def _verdict(found: paired.Difference, sign: float) -> str:
-    low, high = sorted((sign * found.low, sign * found.high))
-    if low > 0:
-        return SUPPORTED
-    return CONTRADICTED if high < 0 else UNDECIDED
+def probability(p: float) -> str:
+    """Return a probability as text."""
+    return f"{p:.4f}" if p >= 0.001 else "< 0.001"
 
 
-def _seeds_needed(found: paired.Difference | None, size: float | None) -> str:
-    if found is None or found.seeds < 2 or not size:
+def _seeds_needed(step: Step) -> str:
+    if step.found is None or step.found.seeds < 2 or not step.paper:
         return "-"
-    needed = found.seeds_needed(abs(size) / 100)
+    needed = step.found.seeds_needed(abs(step.paper) / 100)
     return "too few videos" if needed is None else str(needed)
 
 

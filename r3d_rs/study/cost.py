@@ -1,13 +1,15 @@
-"""What the study takes at the paper's scale, and what to run first with less."""
+"""What the study takes, and what to run first with less."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 from scipy import stats
 
 from r3d_rs import paper
+from r3d_rs.data.pantomime import sets
 from r3d_rs.study import exact, plan, registry
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
@@ -68,20 +70,47 @@ def of(
 
     Args:
         experiment: of the registry.
-        dataset: one of `VIDEOS`.
+        dataset: one of `VIDEOS` or of Pantomime's.
         counts: of `exact.read`.
         parent: whether the pre-training that it starts from is part of it.
     """
     own, before = plan.recipes_of(experiment, dataset)
-    videos = VIDEOS[dataset]
+    videos = _videos(dataset)
     cost = _training(own, videos[0], counts)
     size, frames = own.eval_size, own.frames
     views = own.temporal_views * own.spatial_views * videos[1]
     cost += Cost(0, 0, 0.0, views * _macs(own, frames, size, counts), 0.0)
     if before is not None and parent:
         web = experiment.parents.get(dataset, dataset)
-        cost += _training(before, VIDEOS[web][0], counts)
+        cost += _training(before, _videos(web)[0], counts)
     return cost
+
+
+def expected_hours(
+    results: Path, experiment: registry.Experiment, dataset: str, counts: pd.DataFrame
+) -> float | None:
+    """Guess how long one seed of an experiment takes on Pantomime.
+
+    Its multiply-adds are compared with those of R3D-RS-50 and the time that this took.
+
+    Returns:
+        None where there is no record to compare with.
+    """
+    known, small = registry.get("scaling/RS-50"), registry.FIRST[0]
+    runs = registry.records(results, small, known.name)
+    if not runs:
+        return None
+    seconds = median(run["wall_seconds"]["total"] for run in runs)
+    one, other = of(experiment, dataset, counts), of(known, small, counts)
+    return seconds / 3600 * one.core_hours / other.core_hours
+
+
+def _videos(dataset: str) -> tuple[int, int]:
+    """Return the numbers of videos for training and for evaluation."""
+    if dataset in VIDEOS:
+        return VIDEOS[dataset]
+    videos = sets.SETS[dataset]
+    return videos.count("train"), videos.count("test") or videos.count("validate")
 
 
 def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:

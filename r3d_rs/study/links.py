@@ -1,14 +1,13 @@
 """Tables of the book whose cells of ours lead to the runs that they come from."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML
 
-from r3d_rs import paper
 from r3d_rs.study import claims, display, interactive, registry
 from r3d_rs.study.tables import DATASETS, DATASETS_4, NOT_RUN
 
@@ -154,14 +153,13 @@ def pretraining(results: Path) -> HTML:
     return linked(shown, columns, "Fine-tuning and training from scratch on Pantomime")
 
 
-def steps(results: Path, group: str) -> HTML:
-    """Return a group's statements about accuracy, with the runs that decide them."""
-    shown = _by_claim(claims.steps(results, group))
-    addresses = [_after(results, claim) for claim in shown.index]
-    return linked(shown, {"ours": addresses}, f"The paper's steps, {group}")
+def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
+    """Return statements about accuracy, with the runs that decide them."""
+    shown = _by_claim(claims.table(steps))
+    return linked(shown, {"ours": _after(results, steps)}, "The paper's steps and ours")
 
 
-def verdicts(results: Path, steps: pd.DataFrame, counts: pd.DataFrame) -> HTML:
+def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
     """Return all statements and verdicts in one table, with their chapters and runs.
 
     Args:
@@ -169,19 +167,13 @@ def verdicts(results: Path, steps: pd.DataFrame, counts: pd.DataFrame) -> HTML:
         steps: of `claims.steps`.
         counts: of `claims.counts`.
     """
-    measured = _by_claim(steps)[["place", "paper", "ours", "verdict"]]
+    names = ["place", "paper", "ours", "verdict"]
     counted = _by_claim(counts).assign(paper="-", ours="counted")
-    groups = {claim["text"]: claim["group"] for claim in paper.claims()["step"]}
-    shown = pd.concat([measured, counted[measured.columns]])
+    shown = pd.concat([_by_claim(claims.table(steps))[names], counted[names]])
+    rest = [COUNTED] * len(counts)
     columns = {
-        "place": [
-            CHAPTERS[groups[claim]] if claim in groups else COUNTED
-            for claim in shown.index
-        ],
-        "ours": [
-            _after(results, claim) if claim in groups else COUNTED
-            for claim in shown.index
-        ],
+        "place": [*(CHAPTERS[step.group] for step in steps), *rest],
+        "ours": [*_after(results, steps), *rest],
     }
     return linked(shown, columns, "What the paper says, and the verdict of our numbers")
 
@@ -190,11 +182,9 @@ def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index("claim").rename_axis(None)
 
 
-def _after(results: Path, text: str) -> str:
-    """Return the runs at the end of a step."""
-    [claim] = (claim for claim in paper.claims()["step"] if claim["text"] == text)
-    dataset = claim.get("dataset", DATASETS["pantomime"])
-    return runs(results, dataset, claim["after"])
+def _after(results: Path, steps: Sequence[claims.Step]) -> list[str]:
+    """Return the runs at the end of each step."""
+    return [runs(results, step.dataset, step.after) for step in steps]
 
 
 def _titles(shown: pd.DataFrame) -> dict[str, str]:
