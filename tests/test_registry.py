@@ -159,3 +159,36 @@ def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
     )
     assert "is not prepared" in (tmp_path / notebook).read_text()
     assert not (tmp_path / "results").exists()
+
+
+def test_hours_are_added_up_by_part_of_the_paper(tmp_path):
+    for study, point, dataset, seconds, device in (
+        ("scaling", "R3D-50", "pantomime-20", 3600, "one core"),
+        ("scaling", "RS-50", "pantomime-20", 1800, "one core"),
+        ("ablation", "LS", "pantomime-20", 7200, "a card"),
+        ("pre-training", "RS-50", "pantomime-web", 900, "one core"),
+        ("fine-tuning", "RS-50", "pantomime-30", 900, "one core"),
+    ):
+        one = made_up(point)
+        one["experiment"] |= {"study": study, "dataset": dataset}
+        one["device"] = device
+        one["wall_seconds"] |= {"total": seconds}
+        record.write(one, tmp_path)
+    assert status.table(tmp_path).loc["Table 2: ablation", "pantomime"] == (
+        "2 points, 2 runs"
+    )
+    found = [
+        (name.partition(":")[0], row["device"], row["runs"], row["hours"])
+        for name, row in status.hours(tmp_path).iterrows()
+    ]
+    assert found == [
+        ("Figures 1 and 2, Table 3", "one core", 2, "1.5"),
+        # The baseline is Figure 2's R3D-50.
+        ("Table 2", "a card", 1, "2.0"),
+        ("Table 2", "one core", 1, "1.0"),
+        ("Table 4", "-", 0, "not run"),
+        ("Table 5", "one core", 2, "0.5"),
+        ("Table 6", "-", 0, "not run"),
+        ("all runs", "a card", 1, "2.0"),
+        ("all runs", "one core", 4, "2.0"),
+    ]

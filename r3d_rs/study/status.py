@@ -20,12 +20,14 @@ class Item:
         exact: what can be settled without training and has been, "" for nothing.
         study: of the records that replicate its accuracies; None if it has none.
         datasets: of these records, ours and the paper's.
+        also: studies whose records it needs besides, on whatever dataset.
     """
 
     name: str
     exact: str = ""
     study: str | None = None
     datasets: tuple[str, ...] = FIRST
+    also: tuple[str, ...] = ()
 
 
 ITEMS = (
@@ -33,8 +35,17 @@ ITEMS = (
     Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
     Item("Table 2: ablation", "FLOPs", "ablation"),
     Item("Table 4: Kinetics-600", "FLOPs and parameters", "scaling", SECOND),
-    Item("Table 5: pre-training", study="fine-tuning", datasets=FIRST + SECOND),
-    Item("Table 6: contrastive learning", study="contrastive"),
+    Item(
+        "Table 5: pre-training",
+        study="fine-tuning",
+        datasets=FIRST + SECOND,
+        also=("pre-training", "from-scratch"),
+    ),
+    Item(
+        "Table 6: contrastive learning",
+        study="contrastive",
+        also=("linear-evaluation",),
+    ),
 )
 
 
@@ -56,8 +67,7 @@ def table(results: Path) -> pd.DataFrame:
                 [
                     run
                     for run in runs
-                    if run["dataset"] in item.datasets
-                    and run["dataset"].startswith(scale)
+                    if _is_of(run, item) and run["dataset"].startswith(scale)
                 ],
             )
             for scale in ("pantomime", "kinetics")
@@ -71,13 +81,54 @@ def _runs(item: Item, runs: list[dict]) -> str:
     """Say how many points of an item have been run, and how often."""
     if item.study is None:
         return "-"
-    points = [run["point"] for run in runs if run["study"] == item.study]
-    if not points:
+    if not runs:
         return "not run"
     whole = item.study == "scaling" and item.datasets == FIRST
     of = f" of {len(experiments.SCALING)}" if whole else ""
-    number = len(set(points))
-    return f"{number}{of} point{'s' * (number > 1)}, {len(points)} runs"
+    number = len({run["point"] for run in runs})
+    return f"{number}{of} point{'s' * (number > 1)}, {len(runs)} runs"
+
+
+def _is_of(run: dict, item: Item) -> bool:
+    """Say whether a run's accuracy is one of an item's."""
+    name = f"{run['study']}/{run['point']}"
+    studies = {own.split("/")[0] for own in (name, *registry.same(name))}
+    return item.study in studies and run["dataset"] in item.datasets
+
+
+def hours(results: Path) -> pd.DataFrame:
+    """Add up how long the runs behind each part of the paper took, by their records.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row for each of `ITEMS` with accuracies, and device, and one for all runs: a
+        run that serves two parts is in both, and once in the last. "not run" where
+        there is no record.
+    """
+    runs = record.find(results)
+    parts = {
+        item.name: [
+            run
+            for run in runs
+            if run["experiment"]["study"] in item.also
+            or _is_of(run["experiment"], item)
+        ]
+        for item in ITEMS
+        if item.study
+    }
+    rows = []
+    for name, own in {**parts, "all runs": runs}.items():
+        times = {}
+        for run in own:
+            seconds = run["wall_seconds"]["total"]
+            times.setdefault(run["device"], []).append(seconds / 3600)
+        rows += [
+            {"": name, "device": device, "runs": len(some), "hours": f"{sum(some):.1f}"}
+            for device, some in times.items()
+        ] or [{"": name, "device": "-", "runs": 0, "hours": "not run"}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
 def overview(
