@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from r3d_rs.study import executed
+from r3d_rs.study import engine, executed
 from r3d_rs.study import record as records
 from r3d_rs.study.links import anchor
 
@@ -45,12 +45,6 @@ CHAPTERS = {
     "from-scratch": "pretraining",
     "contrastive": "contrastive",
     "linear-evaluation": "contrastive",
-}
-
-#: Parameters that the command has by other means, or that say where and not what.
-GIVEN = {
-    *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
-    *("results", "checkpoints", "data_dir"),
 }
 
 
@@ -84,8 +78,7 @@ def commands(record: dict, papermill: dict) -> list[str]:
         named = [{**above, "seed": seed.removeprefix("seed-")}, experiment]
     further = "".join(
         f" -p {_argument(f'{name}={value}')}"
-        for name, value in papermill.get("parameters", {}).items()
-        if name not in GIVEN
+        for name, value in engine.further(papermill).items()
     )
     return [
         "python -m r3d_rs run {study}/{point} --dataset {dataset} --seed {seed}".format(

@@ -119,6 +119,14 @@ def overview(arguments) -> None:
     print(table.to_string(index=False) if len(table) else "no such experiment")
 
 
+def pairs(texts: list[str]) -> dict[str, str]:
+    """Return parameters of a notebook from "name=value" texts."""
+    for text in texts:
+        if "=" not in text:
+            raise ValueError(f"parameter: received {text!r}, expected is NAME=VALUE")
+    return dict(text.split("=", 1) for text in texts)
+
+
 def run(arguments) -> None:
     """Run one experiment by papermill, and keep its executed notebook."""
     from r3d_rs.study import engine
@@ -130,9 +138,27 @@ def run(arguments) -> None:
             arguments.seed,
             results=arguments.results,
             checkpoints=arguments.checkpoints,
-            parameters=dict(pair.split("=", 1) for pair in arguments.parameter),
+            parameters=pairs(arguments.parameter),
         )
     )
+
+
+def rerun(arguments) -> None:
+    """Make some runs again, drawn by a seed, and compare their records."""
+    from r3d_rs.study import reruns
+
+    results = Path(arguments.results)
+    runs = reruns.candidates(results)
+    drawn = reruns.draw(runs, arguments.seed, arguments.count)
+    draw = f"seed {arguments.seed}, {len(drawn)} of {len(runs)}"
+    print(f"drawn by {draw} records:")
+    for one in drawn:
+        print("  {dataset}/{study}/{point}/seed-{seed}".format(**one["experiment"]))
+    for one in drawn:
+        parameters = pairs(arguments.parameter)
+        row = reruns.again(results, one, Path(arguments.folder), parameters)
+        print(reruns.keep(results, {**row, "draw": draw}))
+    print(reruns.described(results))
 
 
 def tables(arguments) -> None:
@@ -264,15 +290,19 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("experiment", help="a name that `list` prints")
     command.add_argument("--dataset", default="pantomime-20")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument(
-        *("-p", "--parameter"),
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the notebook, such as threads=1",
-    )
+    add_parameter(command)
     add_folders(command)
     command.set_defaults(command=run)
+
+    command = commands.add_parser("rerun", help=rerun.__doc__)
+    command.add_argument("--seed", type=int, default=0, help="of the draw (0)")
+    command.add_argument("--count", type=int, default=3, help="how many runs (3)")
+    add_parameter(command)
+    command.add_argument("--results", default="results", help="folder of the records")
+    command.add_argument(
+        "--folder", default="build/reruns", help="for the records and networks anew"
+    )
+    command.set_defaults(command=rerun)
 
     command = commands.add_parser("probes", help=probes.__doc__)
     command.add_argument("--dataset", default="pantomime-20")
@@ -342,6 +372,17 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=tables)
     return top
+
+
+def add_parameter(command: argparse.ArgumentParser) -> None:
+    """Add further parameters of a notebook."""
+    command.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the notebook, such as threads=1",
+    )
 
 
 def add_folders(command: argparse.ArgumentParser) -> None:

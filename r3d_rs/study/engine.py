@@ -12,6 +12,23 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 #: Folder of notebooks that are being executed, or have failed.
 RUNNING = Path("build/runs")
 
+#: Parameters of a notebook that follow from the experiment, its dataset and its seed,
+#: or say where and not what.
+GIVEN = {
+    *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
+    *("results", "checkpoints", "data_dir"),
+}
+
+
+def further(papermill: Mapping) -> dict[str, object]:
+    """Return the further parameters that a run's notebook received, such as threads.
+
+    Args:
+        papermill: the metadata that papermill has left in the executed notebook.
+    """
+    received = papermill.get("parameters", {})
+    return {name: value for name, value in received.items() if name not in GIVEN}
+
 
 def run(
     name: str,
