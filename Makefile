@@ -10,11 +10,16 @@ BEAM := .venv-beam
 POINT ?= RS-50
 SEED ?= 0
 
+# How many runs are made again, and the seed that draws them: `make rerun DRAW=1`.
+DRAW ?= 0
+COUNT ?= 3
+
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point tables check-tables test test-beam book book-html \
-  check-pages pdf serve lint lock bench faults fuzz audit licences clean
+.PHONY: help study prepare point rerun tables check-tables test test-beam book \
+  book-html check-pages pdf release serve lint lock bench faults fuzz audit licences \
+  clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
@@ -24,6 +29,8 @@ help:
 	@echo "make check-tables  fail where tables and figures are not what the records give"
 	@echo "make check-pages   open every page of the book in headless Chromium"
 	@echo "make pdf     the book as a PDF, by headless Chromium"
+	@echo "make rerun   make $(COUNT) runs again, drawn by a seed, and compare the records"
+	@echo "make release the built book as one archive, and checksums, in dist/"
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make bench   measure speed and memory, for hours: benchmarks/README.md"
 	@echo "make lint    ruff, on modules and notebooks"
@@ -55,6 +62,9 @@ prepare: $(READY)
 point: prepare
 	$(BIN)/python -m r3d_rs run scaling/$(POINT) --seed $(SEED)
 
+rerun: $(READY)
+	$(BIN)/python -m r3d_rs rerun --seed $(DRAW) --count $(COUNT)
+
 tables: $(READY)
 	$(BIN)/python -m r3d_rs tables
 
@@ -83,6 +93,10 @@ pdf: $(READY)
 	@test -n "$(CHROMIUM)" || \
 	  { echo "Chromium is needed: make pdf CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/python book/print_pdf.py --chromium "$(CHROMIUM)"
+
+# The book of the committed records: what differs from the commit stops it.
+release: check-tables book-html
+	$(BIN)/python book/release.py
 
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
@@ -155,4 +169,4 @@ bench: $(READY)
 	else echo "gpu_step.py is not run: there is no NVIDIA GPU"; fi
 
 clean:
-	rm -rf build book/_build book/runs .pytest_cache .ruff_cache *.egg-info
+	rm -rf build dist book/_build book/runs .pytest_cache .ruff_cache *.egg-info

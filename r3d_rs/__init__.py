@@ -6,6 +6,7 @@ they are first named.
 
 import importlib
 
+#: Of the study; CITATION.cff and CHANGELOG.md follow it (`make release` compares them).
 __version__ = "0.1.0"
 
 #: The public address of the study; the only place where it is written.

@@ -1,0 +1,144 @@
+"""Pack the built book into one archive, and list checksums of it and of the records.
+
+`make release` runs this on the built book. It leaves in dist/ the book as a ZIP file,
+and SHA256SUMS, which `sha256sum --check` reads at the repository's root. The same book
+gives the same bytes.
+"""
+
+import datetime
+import hashlib
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+import r3d_rs
+from r3d_rs.study import executed, record
+from r3d_rs.whole import whole_file
+
+ROOT = Path(__file__).parents[1]
+HTML = Path("book/_build/html")
+
+#: The time of every file in the archive: the first that ZIP knows.
+TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class ReleaseError(Exception):
+    """Something that a release must not have."""
+
+
+def version(root: Path) -> str:
+    """Return the version, which is that of CITATION.cff and CHANGELOG.md too.
+
+    Raises:
+        ReleaseError: when one of them has another version or date.
+    """
+    own = r3d_rs.__version__
+    cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = re.search(r"^## \[(\d\S*)\] - (\S+)$", changes, re.M)
+    told = {
+        "CITATION.cff": (str(cited.get("version")), str(cited.get("date-released"))),
+        "CHANGELOG.md": heading.groups() if heading else ("no version", "no date"),
+    }
+    for name, (found, _) in told.items():
+        if found != own:
+            raise ReleaseError(f"{name}: has {found}, but r3d_rs/__init__.py has {own}")
+    dates = {date for _, date in told.values()}
+    if len(dates) > 1:
+        raise ReleaseError(
+            f"CITATION.cff and CHANGELOG.md: the dates of {own} are"
+            f" {' and '.join(sorted(dates))}"
+        )
+    datetime.date.fromisoformat(dates.pop())
+    return own
+
+
+def check_clean(root: Path) -> None:
+    """Compare the working tree with its commit.
+
+    Raises:
+        ReleaseError: naming the files that differ or are in no commit.
+    """
+    done = subprocess.run(
+        ["git", "-C", root, "status", "--porcelain"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if files := [line[3:] for line in done.stdout.splitlines()]:
+        raise ReleaseError(f"not in the commit: {', '.join(files)}")
+
+
+def records(results: Path) -> list[Path]:
+    """Return the files of all records, each of which has been read.
+
+    Raises:
+        ValueError: naming one that is damaged.
+    """
+    files = []
+    for run in record.find(results):
+        path = record.path(results, **run["experiment"])
+        files.append(path)
+        if record.scores_path(path).exists():
+            record.scores_of(results, run)
+            files.append(record.scores_path(path))
+        if path.with_suffix(".ipynb").exists():
+            executed.read(path.with_suffix(".ipynb"))
+            files.append(path.with_suffix(".ipynb"))
+    return files
+
+
+def archive(html: Path, path: Path) -> None:
+    """Pack a folder into a ZIP file: names in order, all times the same.
+
+    Args:
+        html: the folder.
+        path: of the file; its name is that of the folder within.
+    """
+    with whole_file(path) as part, zipfile.ZipFile(part, "w") as packed:
+        for file in sorted(file for file in html.rglob("*") if file.is_file()):
+            name = f"{path.stem}/{file.relative_to(html).as_posix()}"
+            entry = zipfile.ZipInfo(name, TIME)
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            packed.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
+
+def sums(root: Path, files: Iterable[Path]) -> str:
+    """Return a line for each file as `sha256sum` has it, by names from the root."""
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        f"  {file.relative_to(root).as_posix()}\n"
+        for file in files
+    ]
+    return "".join(sorted(lines, key=lambda line: line.split("  ", 1)[1]))
+
+
+def release(root: Path) -> list[Path]:
+    """Write the archive and the checksums, and return both files.
+
+    Raises:
+        ReleaseError: as `version` and `check_clean` do, or when the book is not built.
+        ValueError: as `records` does.
+    """
+    if not (root / HTML / "index.html").exists():
+        raise ReleaseError(f"{HTML}: there is no book: run `make book` first")
+    name = f"r3d-rs-{version(root)}-book.zip"
+    check_clean(root)
+    files = records(root / "results")
+    archive(root / HTML, root / "dist" / name)
+    with whole_file(root / "dist" / "SHA256SUMS") as part:
+        part.write_text(sums(root, [*files, root / "dist" / name]), encoding="utf-8")
+    return [root / "dist" / name, root / "dist" / "SHA256SUMS"]
+
+
+if __name__ == "__main__":
+    try:
+        for written in release(ROOT):
+            print(written.relative_to(ROOT))
+    except (ReleaseError, ValueError) as error:
+        sys.exit(str(error))
