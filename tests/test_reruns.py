@@ -126,6 +126,8 @@ def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(tmp_pa
     ]
     shown = reruns.table(results)
     assert shown["what else changed"].to_list() == ["nothing"] * 2
+    written(results, seed=1, metrics=made_up(top1=0.25)["metrics"])
+    assert set(reruns.table(results)["all seeds"]) == {"25.0 to 50.0"}
     assert reruns.described(results).startswith("On jax, 1 of 1 are the same")
     written(results, device="another machine")
     assert reruns.read(results).empty

@@ -197,6 +197,7 @@ def table(results: Path) -> pd.DataFrame:
         "identical": rows["identical"],
         "top-1, %": rows["top1"],
         "rerun": rows["rerun_top1"],
+        "all seeds": [_range(results, row) for row in rows.to_dict("records")],
         "other class": rows["changed_classes"] + " of " + rows["videos"],
         "largest difference": rows["largest"],
         "epochs alike": rows["epochs_alike"] + " of " + rows["epochs"],
@@ -205,6 +206,13 @@ def table(results: Path) -> pd.DataFrame:
         "drawn by": rows["draw"],
     }
     return pd.DataFrame(columns).set_axis(rows["experiment"]).rename_axis(None)
+
+
+def _range(results: Path, row: dict) -> str:
+    """Return the lowest and the highest top-1 of the seeds of a rerun's point."""
+    runs = registry.records(results, row["dataset"], row["experiment"])
+    top1 = [100 * run["metrics"]["video_top1"] for run in runs]
+    return f"{min(top1):.1f} to {max(top1):.1f}"
 
 
 def described(results: Path) -> str:
