@@ -70,12 +70,12 @@ def parts(backend: str, epochs: int) -> tuple[dict[str, float], int]:
     return measured["parts"] | {IN_ALL: seconds}, measured["peak"]
 
 
-def command(backend: str, epochs: int) -> float:
+def command(environment: dict[str, str], epochs: int) -> float:
     """Return the seconds of a run through papermill, as a reader starts it."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["-m", "r3d_rs", "run", f"scaling/{POINT}", "--dataset", DATASET]
         arguments += ["-p", f"epochs={epochs}"]
-        return timed(arguments, variables(backend), folder)[0]
+        return timed(arguments, environment, folder)[0]
 
 
 def main() -> None:
@@ -92,7 +92,7 @@ def main() -> None:
     for repetition in range(arguments.repetitions):
         for side in arguments.sides[:: -1 if repetition % 2 else 1]:
             found, peaks[side] = parts(SIDES[side], arguments.epochs)
-            found[COMMAND] = command(SIDES[side], arguments.epochs)
+            found[COMMAND] = command(variables(SIDES[side]), arguments.epochs)
             for case, seconds in found.items():
                 of_case = measured.setdefault(case, {s: [] for s in arguments.sides})
                 of_case[side].append(seconds)

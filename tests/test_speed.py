@@ -63,6 +63,7 @@ def test_sides_with_different_repetitions_have_no_ratio():
         speed.step_table,
         speed.gpu_table,
         speed.run_table,
+        speed.since_table,
         growth.table,
     ],
 )
@@ -132,6 +133,25 @@ def test_the_table_of_a_run_has_a_row_a_part_and_a_column_a_backend(tmp_path):
     assert list(table.columns) == ["TensorFlow", "JAX", "command line"]
     assert table.loc["first step", "JAX"] == "24 (24 to 24)"
     assert table.loc["--help", "TensorFlow"] == ""
+
+
+def test_what_has_become_faster_is_a_ratio_of_seconds_or_of_rates(tmp_path):
+    rows = [
+        {"side": side, "case": case, "unit": unit, "revision": side}
+        | summary([value], [values[0]])
+        for case, unit, values in (
+            ("a run", "seconds", (20.0, 50.0)),
+            ("a step", "clips/s", (300.0, 100.0)),
+        )
+        for side, value in zip(("now", "before"), values, strict=True)
+    ]
+    write(tmp_path, "since.csv", rows)
+    table = speed.since_table(tmp_path)
+    assert list(table["times as fast"]) == [
+        "2.50 (2.50 to 2.50)",
+        "3.00 (3.00 to 3.00)",
+    ]
+    assert table.loc["a run", "before (before)"] == "50 (50 to 50)"
 
 
 def test_the_table_and_figure_of_growth_have_every_value(tmp_path):

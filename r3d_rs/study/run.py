@@ -134,8 +134,9 @@ def checked(
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     from r3d_rs.study import tpu
-    from r3d_rs.training import devices
+    from r3d_rs.training import compiled, devices
 
+    compiled.keep(data_dir)
     chosen = tpu.fitted(chosen, *devices.accelerators())
     folder = Path(checkpoints) / dataset / study / point / f"seed-{seed}"
     return Run(

@@ -141,6 +141,34 @@ def run_table(results: Path) -> pd.DataFrame:
     return table.fillna("").rename_axis(None).rename_axis(columns="seconds")
 
 
+def since_table(results: Path) -> pd.DataFrame:
+    """Return what has become faster, by `benchmarks/since.py`.
+
+    Returns:
+        A row a case: the medians of the earlier version and of the present one with
+        their quartiles, and how many times as fast that is (a ratio of medians with its
+        95 % bootstrap interval).
+    """
+    rows = _read(results, "since.csv")
+    if rows is None:
+        return pd.DataFrame({"times as fast": {"any case": NOT_RUN}})
+    table = {}
+    for case, sides in rows.groupby("case", sort=False):
+        now, before = (
+            sides[sides["side"] == side].iloc[0].to_dict() for side in ("now", "before")
+        )
+        ends = [before[f"ratio{end}"] for end in ("", "_low", "_high")]
+        if now["unit"] == "clips/s":
+            ends = [1 / ends[i] for i in (0, 2, 1)]
+        table[case] = {
+            "unit": now["unit"],
+            f"before ({before['revision']})": _spread(before),
+            f"now ({now['revision']})": _spread(now),
+            "times as fast": f"{ends[0]:.2f} ({ends[1]:.2f} to {ends[2]:.2f})",
+        }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
 def facts(results: Path, name: str) -> dict[str, str]:
     """Return what a benchmark was run on: "not run" where it was not.
 
@@ -168,6 +196,7 @@ MEASUREMENTS = {
     "the input pipeline beside the official implementation's": "pipeline.csv",
     "training and inference on a CPU, beside the official implementation's": "step.csv",
     "where a run's time goes": "run.csv",
+    "what has become faster": "since.csv",
     "how the cost grows": "growth.csv",
     "a training step on a GPU": "gpu_step.csv",
     "anything on a TPU": None,

@@ -1,0 +1,62 @@
+"""What XLA compiles is kept for the next process."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="TensorFlow keeps nothing it compiles"
+)
+
+#: Builds a network, and says what of it was read from the folder given, and the sum.
+SCRIPT = """
+import json, sys
+from jax import monitoring
+hits = []
+monitoring.register_event_listener(
+    lambda event, **_: hits.append(event) if event.endswith("/cache_hits") else None
+)
+from r3d_rs.training import compiled
+folder = compiled.keep(sys.argv[1])
+import jax
+numbers = jax.random.truncated_normal(jax.random.key(0), -2, 2, (3, 5, 7))
+print(json.dumps([str(folder), len(hits), numbers.tolist()]))
+"""
+
+
+def process(folder, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, folder],
+        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": ""} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_second_process_reads_what_the_first_has_compiled(tmp_path):
+    folder, hits, numbers = process(tmp_path)
+    files = list((tmp_path / "compiled").iterdir())
+    assert (folder, hits) == (str(tmp_path / "compiled"), 0)
+    assert files
+    assert process(tmp_path) == [folder, len(files), numbers]
+
+    for path in files:  # a damaged or half-written one is compiled anew
+        kept = bytearray(path.read_bytes())
+        kept[len(kept) // 2] ^= 1
+        path.write_bytes(kept)
+    assert process(tmp_path) == [folder, 0, numbers]
+    for path in files:
+        path.write_bytes(path.read_bytes()[:100])
+    assert process(tmp_path) == [folder, 0, numbers]
+
+
+def test_a_folder_that_jax_was_told_of_is_kept(tmp_path):
+    own = str(tmp_path / "own")
+    assert process(tmp_path, JAX_COMPILATION_CACHE_DIR=own)[0] == own
+    assert not (tmp_path / "compiled").exists()
