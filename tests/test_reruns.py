@@ -179,7 +179,7 @@ def test_a_parameter_without_a_value_is_named(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.tensorflow_only
-def test_a_real_run_is_identical_on_its_backend_and_close_on_the_other(tmp_path):
+def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_path):
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
     study = test_killed.Engine(tmp_path / "study", tmp_path)
 
@@ -204,4 +204,4 @@ def test_a_real_run_is_identical_on_its_backend_and_close_on_the_other(tmp_path)
     assert rows.loc["tensorflow", "identical"] == "yes"
     assert rows.loc["jax", "identical"] == "no"
     assert "backend tensorflow to jax" in rows.loc["jax", "changed"]
-    assert os.listdir(study.folder / "build" / "reruns") == ["jax", "tensorflow"]
+    assert set(os.listdir(study.folder / "build/reruns")) == {"jax", "tensorflow"}
