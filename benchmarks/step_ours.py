@@ -4,7 +4,9 @@ On the backend that `KERAS_BACKEND` names. Training is Keras' own loop over a mo
 `fit.compiled`, as a run has it; the same batch of clips is at hand for every step.
 """
 
+import contextlib
 import dataclasses
+import importlib
 import itertools
 import sys
 from importlib.metadata import version
@@ -30,6 +32,8 @@ def build(settings: dict):
     TensorFlow; on JAX `XLA_FLAGS` makes them) and `platform` ("cpu" or "gpu").
     """
     count, jax_backend = settings.get("devices", 1), backend() == "jax"
+    if jax_backend:
+        _set_flags()
     if count > 1 and not jax_backend:
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0],
@@ -55,6 +59,12 @@ def build(settings: dict):
     with computing.scope():
         model, run = prepare(recipe, clips, labels)
     return _about(model), run, _device_peak
+
+
+def _set_flags() -> None:
+    """Set XLA's flags as a run does; versions before there were any have none."""
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("r3d_rs.training.compiled").set_flags()
 
 
 def backend() -> str:

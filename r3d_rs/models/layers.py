@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from r3d_rs.models.platform import for_tpu
+from r3d_rs.models.platform import for_tpu, kept_apart
 
 #: Initializer of every convolution (official implementation, `resnet_3d.py`).
 CONV_INITIALIZER = {
@@ -48,6 +48,7 @@ def conv3d(x, kernel, strides=(1, 1, 1)):
     """
     if for_tpu():
         return ops.conv(x, kernel, strides, "same", "channels_last")
+    x = kept_apart(x)
     taps, rows, columns = kernel.shape[:3]
     if (taps, rows, columns, *strides) == (1,) * 6:
         return _pointwise(x, kernel)

@@ -21,6 +21,20 @@ def for_tpu() -> bool:
     return _compiling.get() or jax.default_backend() == "tpu"
 
 
+def kept_apart(x):
+    """Mark a tensor that is computed once, and not again in every place it is used.
+
+    On a CPU XLA fuses a convolution's copy of its input with all the sums of the blocks
+    before it in the stage, so that a step grows with the square of the depth. The mark
+    counts in programs of a process that `training.compiled.set_flags` was called in.
+    """
+    if keras.backend.backend() != "jax":
+        return x
+    import jax
+
+    return jax.lax.optimization_barrier(x) if jax.default_backend() == "cpu" else x
+
+
 @contextlib.contextmanager
 def compiling_for_tpu():
     """Trace for a TPU that is not there."""
