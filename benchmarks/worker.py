@@ -107,6 +107,48 @@ def stepping(
     return prepare
 
 
+def evaluating(build: Callable[[dict], tuple[dict, Callable]]) -> Callable:
+    """Return what prepares a side that evaluates a video, for `serve`.
+
+    The settings are answered once the video has been evaluated for the first time,
+    with `first_seconds` from the beginning of building, `shape` and `mean` of its
+    views, and `total`, the sum of its probabilities. Every later request is `{}`: the
+    video is evaluated from its file anew, which is answered with the seconds until its
+    views were at hand (`views_seconds`) and until its probabilities were (`seconds`),
+    and with `total`.
+
+    Args:
+        build: from settings to what is to be said about the side, and a function that
+            returns the video's probabilities, and before calls another with the views.
+    """
+
+    def prepare(settings):
+        import numpy as np
+
+        start = time.perf_counter()
+        about, evaluate = build(settings)
+
+        def arrived(views):
+            about.update(shape=list(views.shape), mean=float(np.mean(views)))
+
+        total = float(sum(evaluate(arrived)))
+        about |= {"first_seconds": time.perf_counter() - start, "total": total}
+
+        def answer():
+            times, start = [], time.perf_counter()
+            probabilities = evaluate(lambda views: times.append(time.perf_counter()))
+            end = time.perf_counter()
+            return {
+                "views_seconds": times[0] - start,
+                "seconds": end - start,
+                "total": float(sum(probabilities)),
+            }
+
+        return about, answer
+
+    return prepare
+
+
 def memory() -> dict:
     """Return the process's memory in bytes, now (rss) and at most (peak; Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
