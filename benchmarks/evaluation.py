@@ -33,6 +33,9 @@ PARTS = {"views": "views_seconds", "probabilities": "seconds"}
 
 CLASSES = 400
 
+#: Sides that are in memory at once, some 6 to 12 GB each.
+TOGETHER = 2
+
 #: How far the means of two sides' views may be apart, two grey levels: the official
 #: implementation decodes by a faster cosine transform, which makes these videos 0.8
 #: darker, and truncates what it has resized.
@@ -44,6 +47,7 @@ def measure(
     recipe: recipes.Recipe,
     records: str,
     repetitions: int,
+    together: int = TOGETHER,
 ) -> list[dict]:
     """Let the sides evaluate a video in turn.
 
@@ -52,6 +56,7 @@ def measure(
         recipe: of the network and its views.
         records: folder of a record with one video.
         repetitions: how often.
+        together: how many processes there are at once, of `step.groups`.
 
     Returns:
         A row a side and part; `median` is seconds from the beginning.
@@ -65,39 +70,44 @@ def measure(
         "classes": CLASSES,
         "records": records,
     }
-    with contextlib.ExitStack() as stack:
-        workers = {}
-        for name, side in sides.items():
-            print(f"starting {name}", flush=True)
-            workers[name] = stack.enter_context(side.start(settings))
-        about = {name: worker.about for name, worker in workers.items()}
-        for count in ("macs", "parameters"):
-            step.agreed(sides, about, count)
-        check_views(about)
-        replies = []
-        requests = {name: {} for name in workers}
-        for found in in_turn(workers, requests, repetitions):
-            replies.append(found)
-            taken = ", ".join(
-                f"{name} {found[name]['seconds']:.1f} s" for name in sides
-            )
-            print(f"{len(replies)} of {repetitions}: {taken}", flush=True)
-    for found in [about, *replies]:
-        check_probabilities(found)
+    about, last, summaries = {}, {}, {part: {} for part in PARTS}
+    for group in step.groups(list(sides), together):
+        with contextlib.ExitStack() as stack:
+            workers = {}
+            for name in group:
+                print(f"starting {name}", flush=True)
+                workers[name] = stack.enter_context(sides[name].start(settings))
+            about = {name: worker.about for name, worker in workers.items()} | about
+            for count in ("macs", "parameters"):
+                step.agreed(sides, about, count)
+            check_views(about)
+            check_probabilities(about)
+            replies = []
+            for found in in_turn(workers, {name: {} for name in group}, repetitions):
+                check_probabilities(found)
+                replies.append(found)
+                taken = (f"{name} {found[name]['seconds']:.1f} s" for name in group)
+                print(
+                    f"{len(replies)} of {repetitions}: {', '.join(taken)}", flush=True
+                )
+        for part, column in PARTS.items():
+            seconds = {name: [one[name][column] for one in replies] for name in group}
+            # Of the first side its own group's numbers are kept.
+            summaries[part] = rows.compared(seconds) | summaries[part]
+        last = replies[-1] | last
     table = []
     for part, column in PARTS.items():
-        seconds = {name: [found[name][column] for found in replies] for name in sides}
-        for name, summary in rows.compared(seconds).items():
-            told, last = about[name], replies[-1][name]
+        for name in sides:
+            told = about[name]
             whole = {
-                "peak_mb": round(last["peak"] / 2**20),
+                "peak_mb": round(last[name]["peak"] / 2**20),
                 "first_seconds": told["first_seconds"],
             }
             table.append(
                 {
                     "side": name,
                     "part": part,
-                    **summary,
+                    **summaries[part][name],
                     **(whole if column == "seconds" else dict.fromkeys(whole)),
                     "network": recipe.model,
                     "parameters": told["parameters"],
@@ -140,9 +150,15 @@ def check_probabilities(found: Mapping[str, dict]) -> None:
 
 def main() -> None:
     """Run the benchmark."""
-    parser = rows.options(__doc__, repetitions=4)
+    parser = rows.options(__doc__, repetitions=3)
     rows.add_choice(parser, "sides", SIDES)
     parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+    parser.add_argument(
+        "--together",
+        type=int,
+        default=TOGETHER,
+        help="sides in memory at once, some 6 to 12 GB each",
+    )
     parser.add_argument("--size", type=int, default=256, help="of the views, pixels")
     videos.add_folder(parser)
     arguments = parser.parse_args()
@@ -157,6 +173,7 @@ def main() -> None:
         recipe,
         str(records),
         arguments.repetitions,
+        arguments.together,
     )
     path = rows.write(arguments.output, "evaluation.csv", table)
     print(f"\n{speed.evaluation_table(arguments.output).to_string()}\n{path}")

@@ -5,8 +5,10 @@ replies are lines of JSON on standard input and output. Needs nothing but Python
 that it runs in every environment.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ def serve(prepare: Callable[[dict], tuple[dict, Callable[..., dict]]]) -> None:
         prepare: from the first request, the settings, to its reply and to what answers
             every later request, given as keyword arguments.
     """
+    _end_with_parent()
     replies = _standard_output()
     reply, answer = prepare(json.loads(sys.stdin.readline()))
     print(json.dumps(reply | memory()), file=replies, flush=True)
@@ -163,6 +166,15 @@ def memory() -> dict:
 def cores() -> int:
     """Return how many cores the process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when that which started it ends, however it does.
+
+    A process that is stopped would never see that standard input is closed.
+    """
+    set_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _standard_output():

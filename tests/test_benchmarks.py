@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -92,6 +93,42 @@ def test_a_side_that_ends_says_why(side):
         side(macs=1, ends=True)
 
 
+def test_a_side_that_is_killed_says_so(side):
+    worker = side(macs=1)
+    worker._process.kill()
+    with pytest.raises(RuntimeError, match=r"side.py was killed \(out of memory\?\)"):
+        worker.ask(steps=1)
+
+
+def test_a_side_ends_with_the_benchmark_that_is_killed(side, tmp_path):
+    code = """if True:
+        import sys, time, turns
+        environment = {"PYTHONPATH": sys.argv[2]}
+        worker = turns.Worker(sys.executable, sys.argv[1], {"macs": 1}, environment)
+        print(worker._process.pid, flush=True)
+        time.sleep(60)
+    """
+    benchmark = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "side.py", FOLDER],
+        env={"PYTHONPATH": str(FOLDER)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with benchmark:
+        status = Path("/proc", benchmark.stdout.readline().strip(), "status")
+        wait_until(lambda: "T (stopped)" in status.read_text())
+        benchmark.kill()
+    wait_until(lambda: not status.exists() or "Z (zombie)" in status.read_text())
+
+
+def wait_until(happened):
+    for _ in range(100):
+        if happened():
+            return
+        time.sleep(0.1)
+    pytest.fail("it has not happened in 10 seconds")
+
+
 def test_a_loss_that_is_not_finite_stops_the_benchmark(side):
     import turns
 
@@ -140,7 +177,11 @@ def evaluated(tmp_path, monkeypatch):
             name: step.Side(
                 lambda: Path(sys.executable), script, settings, {"PYTHONPATH": FOLDER}
             )
-            for name, settings in {"first": same, "second": same | second}.items()
+            for name, settings in {
+                "first": same,
+                "second": same | second,
+                "third": same,
+            }.items()
         }
         return evaluation.measure(sides, recipes.Recipe(), "", repetitions=3)
 
@@ -152,13 +193,14 @@ def test_an_evaluation_has_a_row_a_side_for_the_views_and_for_the_whole(evaluate
     assert [(row["part"], row["side"]) for row in rows] == [
         (part, side)
         for part in ("views", "probabilities")
-        for side in ("first", "second")
+        for side in ("first", "second", "third")
     ]
-    for views, whole in zip(rows[:2], rows[2:], strict=True):
+    for views, whole in zip(rows[:3], rows[3:], strict=True):
         assert 0 < views["median"] < whole["median"]
         assert whole["views"] == 30 and whole["repetitions"] == 3
         assert views["peak_mb"] is None and whole["peak_mb"] > 0
-        assert whole["first_seconds"] > 0
+        assert whole["first_seconds"] > 0 and whole["reference"] == "first"
+    assert rows[0]["ratio"] == rows[3]["ratio"] == 1
 
 
 @pytest.mark.parametrize(
