@@ -167,6 +167,7 @@ licences: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/pipeline.py

@@ -86,14 +86,11 @@ def describe(side: tuple) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = rows.options(__doc__, repetitions=15, seconds=8.0)
-    cache = Path("~", ".cache", "r3d_rs", "benchmarks").expanduser()
-    parser.add_argument(
-        "--data", type=Path, default=cache, help="for the videos, made once"
-    )
+    videos.add_folder(parser)
     arguments = parser.parse_args()
 
     made = videos.Videos()
-    records = videos.make(made, arguments.data.expanduser().absolute())
+    records = videos.make(made, arguments.data)
     frame_bytes = videos.mean_frame_bytes(records, made)
     print(f"A frame takes {frame_bytes / 1000:.1f} kB.")
     machine = {

@@ -9,12 +9,15 @@ from r3d_rs.data import datasets, pipeline
 from r3d_rs.training.recipe import Recipe
 
 
+def dataset_of(records: str) -> datasets.Dataset:
+    """Return the records of a folder as a dataset."""
+    with tempfile.TemporaryDirectory() as folder:
+        return datasets.use_records("kinetics-400", records, folder, progress=False)
+
+
 def batches(settings: dict):
     """Return an endless iterator of `(batch, frames, size, size, 3)` arrays."""
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = datasets.use_records(
-            "kinetics-400", settings["records"], folder, progress=False
-        )
+    dataset = dataset_of(settings["records"])
     recipe = Recipe(
         batch_size=settings["batch_size"],
         span=settings["frames"] * settings["temporal_stride"],

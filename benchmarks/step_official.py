@@ -15,14 +15,14 @@ from official.core import exp_factory
 from official.vision.tasks import video_classification
 
 
-def build(settings: dict):
-    """Return what there is to say, and a function that does so many steps.
+def clip_shape(recipe: dict, size: int) -> tuple[int, ...]:
+    """Return the shape of a clip that the network sees, of `size` pixels."""
+    return (recipe["span"] // recipe["temporal_stride"], size, size, 3)
 
-    Settings: `recipe`, `classes`, and `task`, as for ours.
-    """
-    recipe = settings["recipe"]
-    frames = recipe["span"] // recipe["temporal_stride"]
-    shape = (frames, recipe["size"], recipe["size"], 3)
+
+def configured(recipe: dict, classes: int):
+    """Return the task's settings for a recipe (of `recipes.as_dict`)."""
+    shape = clip_shape(recipe, recipe["size"])
     config = exp_factory.get_exp_config("video_classification_kinetics400").task
     config.override(
         {
@@ -47,11 +47,32 @@ def build(settings: dict):
                 "label_smoothing": recipe["label_smoothing"],
                 "l2_weight_decay": recipe["weight_decay"],
             },
-            "train_data": {"feature_shape": shape, "num_classes": settings["classes"]},
+            "train_data": {"feature_shape": shape, "num_classes": classes},
             "validation_data": {"feature_shape": shape},
         }
     )
-    task = video_classification.VideoClassificationTask(config)
+    return config
+
+
+def about(model) -> dict:
+    """Return what there is to say about the side."""
+    return {
+        "parameters": model.count_params(),
+        "versions": f"tf-models-official {version('tf-models-official')}, "
+        f"tensorflow {version('tensorflow')}",
+    }
+
+
+def build(settings: dict):
+    """Return what there is to say, and a function that does so many steps.
+
+    Settings: `recipe`, `classes`, and `task`, as for ours.
+    """
+    recipe = settings["recipe"]
+    shape = clip_shape(recipe, recipe["size"])
+    task = video_classification.VideoClassificationTask(
+        configured(recipe, settings["classes"])
+    )
     tf.random.set_seed(0)
     model = task.build_model()
     random = np.random.default_rng(0)
@@ -79,12 +100,7 @@ def build(settings: dict):
             return [float(train()) for _ in range(steps)][-1]
         return sum(float(predict().numpy().sum()) for _ in range(steps))
 
-    about = {
-        "parameters": model.count_params(),
-        "versions": f"tf-models-official {version('tf-models-official')}, "
-        f"tensorflow {version('tensorflow')}",
-    }
-    return about, run, lambda: None
+    return about(model), run, lambda: None
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def build(settings: dict):
     prepare = _training if settings["task"] == "training" else _inference
     with computing.scope():
         model, run = prepare(recipe, clips, labels)
-    return _about(model), run, _device_peak
+    return about(model), run, _device_peak
 
 
 def _set_flags() -> None:
@@ -118,7 +118,8 @@ def _device_peak() -> int | None:
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
 
 
-def _about(model) -> dict:
+def about(model) -> dict:
+    """Return what there is to say about the side."""
     counted = complexity(model)
     packages = {"tensorflow": "tensorflow-cpu", "jax": "jax"}[backend()]
     return {

@@ -68,8 +68,11 @@ class Worker:
             reply = ""
         if not reply:
             self._errors.seek(0)
+            status = self._process.wait()
+            ended = "was killed (out of memory?)" if status == -signal.SIGKILL else ""
             raise RuntimeError(
-                f"{self._process.args[1]}: {self._errors.read()[-2000:]}"
+                f"{self._process.args[1]} {ended or f'ended with status {status}'}:"
+                f" {self._errors.read()[-2000:]}"
             )
         self._process.send_signal(signal.SIGSTOP)
         return json.loads(reply)

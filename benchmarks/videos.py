@@ -6,6 +6,7 @@ A record is a `tf.train.SequenceExample` with one JPEG a frame in the feature li
 2.20.0 reads it.
 """
 
+import argparse
 import dataclasses
 import os
 import shutil
@@ -42,11 +43,20 @@ class Videos:
         return data / f"videos-{name}"
 
 
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where videos lie."""
+    cache = Path("~", ".cache", "r3d_rs", "benchmarks").expanduser()
+    parser.add_argument(
+        "--data", type=Path, default=cache, help="for the videos, made once"
+    )
+
+
 def make(settings: Videos, data: Path) -> Path:
     """Write the records, unless they are there, and return their folder.
 
     A folder that exists is complete: it gets its name last.
     """
+    data = data.expanduser().absolute()
     folder = settings.folder(data)
     if folder.exists():
         return folder

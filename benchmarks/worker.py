@@ -5,8 +5,10 @@ replies are lines of JSON on standard input and output. Needs nothing but Python
 that it runs in every environment.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ def serve(prepare: Callable[[dict], tuple[dict, Callable[..., dict]]]) -> None:
         prepare: from the first request, the settings, to its reply and to what answers
             every later request, given as keyword arguments.
     """
+    _end_with_parent()
     replies = _standard_output()
     reply, answer = prepare(json.loads(sys.stdin.readline()))
     print(json.dumps(reply | memory()), file=replies, flush=True)
@@ -107,6 +110,48 @@ def stepping(
     return prepare
 
 
+def evaluating(build: Callable[[dict], tuple[dict, Callable]]) -> Callable:
+    """Return what prepares a side that evaluates a video, for `serve`.
+
+    The settings are answered once the video has been evaluated for the first time,
+    with `first_seconds` from the beginning of building, `shape` and `mean` of its
+    views, and `total`, the sum of its probabilities. Every later request is `{}`: the
+    video is evaluated from its file anew, which is answered with the seconds until its
+    views were at hand (`views_seconds`) and until its probabilities were (`seconds`),
+    and with `total`.
+
+    Args:
+        build: from settings to what is to be said about the side, and a function that
+            returns the video's probabilities, and before calls another with the views.
+    """
+
+    def prepare(settings):
+        import numpy as np
+
+        start = time.perf_counter()
+        about, evaluate = build(settings)
+
+        def arrived(views):
+            about.update(shape=list(views.shape), mean=float(np.mean(views)))
+
+        total = float(sum(evaluate(arrived)))
+        about |= {"first_seconds": time.perf_counter() - start, "total": total}
+
+        def answer():
+            times, start = [], time.perf_counter()
+            probabilities = evaluate(lambda views: times.append(time.perf_counter()))
+            end = time.perf_counter()
+            return {
+                "views_seconds": times[0] - start,
+                "seconds": end - start,
+                "total": float(sum(probabilities)),
+            }
+
+        return about, answer
+
+    return prepare
+
+
 def memory() -> dict:
     """Return the process's memory in bytes, now (rss) and at most (peak; Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -121,6 +166,15 @@ def memory() -> dict:
 def cores() -> int:
     """Return how many cores the process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when that which started it ends, however it does.
+
+    A process that is stopped would never see that standard input is closed.
+    """
+    set_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _standard_output():

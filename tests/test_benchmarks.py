@@ -1,18 +1,40 @@
 """The benchmarks measure what they say: no times here, but counts, turns and errors."""
 
+import dataclasses
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from r3d_rs.data import pipeline
+from r3d_rs.evaluation import multiview
 from r3d_rs.models import complexity, layers, resnet3d
 from r3d_rs.training import fit
+from r3d_rs.training import recipe as recipes
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 TORCH = FOLDER.parent / "build" / "environments" / "torch" / "bin" / "python"
+OFFICIAL = FOLDER.parent / "build" / "environments" / "official" / "bin" / "python"
+
+#: A side whose video has two classes.
+EVALUATING = """
+import numpy as np
+import worker
+
+def build(settings):
+    views = np.full((30, 2), settings["grey"], "float32")
+    def evaluate(arrived):
+        arrived(views)
+        return [0.75, settings["other"]]
+    about = {"parameters": settings["parameters"], "versions": "none"}
+    return about, evaluate
+
+worker.serve(worker.evaluating(build))
+"""
 
 #: A side that counts its steps; on request it ends, or has no finite loss.
 SIDE = """
@@ -71,6 +93,42 @@ def test_a_side_that_ends_says_why(side):
         side(macs=1, ends=True)
 
 
+def test_a_side_that_is_killed_says_so(side):
+    worker = side(macs=1)
+    worker._process.kill()
+    with pytest.raises(RuntimeError, match=r"side.py was killed \(out of memory\?\)"):
+        worker.ask(steps=1)
+
+
+def test_a_side_ends_with_the_benchmark_that_is_killed(side, tmp_path):
+    code = """if True:
+        import sys, time, turns
+        environment = {"PYTHONPATH": sys.argv[2]}
+        worker = turns.Worker(sys.executable, sys.argv[1], {"macs": 1}, environment)
+        print(worker._process.pid, flush=True)
+        time.sleep(60)
+    """
+    benchmark = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "side.py", FOLDER],
+        env={"PYTHONPATH": str(FOLDER)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with benchmark:
+        status = Path("/proc", benchmark.stdout.readline().strip(), "status")
+        wait_until(lambda: "T (stopped)" in status.read_text())
+        benchmark.kill()
+    wait_until(lambda: not status.exists() or "Z (zombie)" in status.read_text())
+
+
+def wait_until(happened):
+    for _ in range(100):
+        if happened():
+            return
+        time.sleep(0.1)
+    pytest.fail("it has not happened in 10 seconds")
+
+
 def test_a_loss_that_is_not_finite_stops_the_benchmark(side):
     import turns
 
@@ -102,6 +160,126 @@ def test_every_side_is_measured_beside_the_first(monkeypatch):
     assert step.groups(["a"], 2) == [["a"]]
     with pytest.raises(ValueError, match="together is 1"):
         step.groups(list("ab"), 1)
+
+
+@pytest.fixture
+def evaluated(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import evaluation
+    import step
+
+    script = tmp_path / "side.py"
+    script.write_text(EVALUATING)
+
+    def rows(**second):
+        same = {"grey": 0.5, "other": 0.25, "parameters": 5}
+        sides = {
+            name: step.Side(
+                lambda: Path(sys.executable), script, settings, {"PYTHONPATH": FOLDER}
+            )
+            for name, settings in {
+                "first": same,
+                "second": same | second,
+                "third": same,
+            }.items()
+        }
+        return evaluation.measure(sides, recipes.Recipe(), "", repetitions=3)
+
+    return rows
+
+
+def test_an_evaluation_has_a_row_a_side_for_the_views_and_for_the_whole(evaluated):
+    rows = evaluated(grey=0.506)  # less than two grey levels apart
+    assert [(row["part"], row["side"]) for row in rows] == [
+        (part, side)
+        for part in ("views", "probabilities")
+        for side in ("first", "second", "third")
+    ]
+    for views, whole in zip(rows[:3], rows[3:], strict=True):
+        assert 0 < views["median"] < whole["median"]
+        assert whole["views"] == 30 and whole["repetitions"] == 3
+        assert views["peak_mb"] is None and whole["peak_mb"] > 0
+        assert whole["first_seconds"] > 0 and whole["reference"] == "first"
+    assert rows[0]["ratio"] == rows[3]["ratio"] == 1
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"parameters": 6}, "parameters differ"),
+        ({"grey": 0.51}, "views' means differ"),
+        ({"other": 0.2}, "second: the probabilities add up to 0.95"),
+        ({"other": float("nan")}, "second: the probabilities add up to nan"),
+    ],
+)
+def test_sides_that_evaluate_differently_stop_the_benchmark(evaluated, second, message):
+    with pytest.raises(RuntimeError, match=message):
+        evaluated(**second)
+
+
+def test_views_of_other_shapes_stop_the_benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import evaluation
+
+    about = {"a": {"shape": [30, 2], "mean": 0}, "b": {"shape": [10, 2], "mean": 0}}
+    with pytest.raises(RuntimeError, match="views' shapes differ"):
+        evaluation.check_views(about)
+
+
+#: A network and views that take seconds.
+SMALL = recipes.Recipe(
+    width=0.125, span=8, size=32, eval_size=32, temporal_views=2, precision="float32"
+)
+
+
+@pytest.fixture
+def video(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import videos
+
+    made = videos.Videos(videos=1, frames=12, height=40, width=56, files=1)
+    return videos.make(made, tmp_path)
+
+
+def settings(recipe, video):
+    """Return the first request of a side."""
+    return {
+        "recipe": recipes.as_dict(recipe),
+        "classes": 400,
+        "records": str(video),
+    }
+
+
+def test_our_side_evaluates_as_the_study_does(video):
+    import evaluation_ours
+    import pipeline_ours
+
+    recipe, seen = SMALL, []
+    about, evaluate = evaluation_ours.build(settings(recipe, video))
+    probabilities = evaluate(seen.append)
+    assert [views.shape for views in seen] == [(6, 4, 32, 32, 3)]
+    keras.utils.set_random_seed(0)
+    model = fit.build_model(recipe, 400, size=recipe.size)
+    assert about["parameters"] == model.count_params()
+    dataset = pipeline_ours.dataset_of(str(video))
+    study = multiview.evaluate(model, dataset, recipe, split="train", batch_clips=6)
+    np.testing.assert_allclose(probabilities, study.probabilities[0], rtol=1e-6)
+
+
+@pytest.mark.skipif(not OFFICIAL.exists(), reason="benchmarks have not been run")
+@pytest.mark.tensorflow_only  # the backend does not matter
+def test_the_official_side_evaluates_the_same_views(video):
+    import evaluation
+    import pipeline_ours
+
+    recipe = dataclasses.replace(SMALL, width=1.0)
+    [ours] = pipeline.evaluation_views(
+        pipeline_ours.dataset_of(str(video)), recipe, split="train"
+    )
+    with evaluation.SIDES["official"].start(settings(recipe, video)) as worker:
+        told = {"shape": list(ours["views"].shape), "mean": np.mean(ours["views"])}
+        evaluation.check_views({"official": worker.about, "ours": told})
+        evaluation.check_probabilities({"official": worker.ask()})
 
 
 @pytest.mark.tensorflow_only  # JAX compiles every operation of it, for a minute

@@ -144,6 +144,7 @@ def test_the_data_page_has_every_class_moving_and_its_tables():
 def test_the_speed_page_has_the_benchmarks_and_says_what_is_not_run():
     html = page("speed")
     assert "clips/s" in text_of(html, "clips-a-second")
+    assert "seconds" in text_of(html, "a-video-s-evaluation")
     assert "not run" in text_of(html, "what-has-not-been-measured")
 
 

@@ -61,6 +61,7 @@ def test_sides_with_different_repetitions_have_no_ratio():
         speed.memory_table,
         speed.limits_table,
         speed.step_table,
+        speed.evaluation_table,
         speed.gpu_table,
         speed.run_table,
         speed.since_table,
@@ -117,6 +118,31 @@ def test_the_table_of_a_card_has_its_memory_and_its_peak(tmp_path):
     [cells] = speed.gpu_table(tmp_path).to_dict("records")
     assert cells["memory, MB"] == "20000"
     assert cells["share of the card's peak"] == "10%"
+
+
+def test_the_table_of_evaluation_has_seconds_of_the_views_and_of_the_whole(tmp_path):
+    whole = {"official": [20.0, 22.0, 24.0], "ours": [10.0, 11.0, 12.0]}
+    rows = [
+        {"side": side, "part": part, "reference": "official", "views": 30}
+        | summary([x / scale for x in seconds], [x / scale for x in whole["official"]])
+        | memory
+        for part, scale, memory in (
+            ("views", 10, {"peak_mb": None, "first_seconds": None}),
+            ("probabilities", 1, {"peak_mb": 4000, "first_seconds": 40.4}),
+        )
+        for side, seconds in whole.items()
+    ]
+    write(tmp_path, "evaluation.csv", rows)
+    table = speed.evaluation_table(tmp_path)
+    assert list(table.index) == ["views"] * 2 + ["probabilities"] * 2
+    assert table["seconds (quartiles)"].iloc[0] == "2.2 (2.1 to 2.3)"
+    assert table["memory, MB"].iloc[0] == table["first video, s"].iloc[0] == ""
+    official, ours = table.loc["probabilities"].to_dict("records")
+    assert official["times as long as the first"] == ""
+    assert ours["times as long as the first"] == "0.50 × (0.50 to 0.50)"
+    assert ours["views/s"] == "2.73"
+    assert (ours["memory, MB"], ours["first video, s"]) == ("4000", "40")
+    assert not [name for name in speed.missing(tmp_path).index if "30 views" in name]
 
 
 def test_the_table_of_a_run_has_a_row_a_part_and_a_column_a_backend(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import r3d_rs
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import trained
-from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.evaluation.multiview import evaluate, predict_videos
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.study import record, run, scale, scoring
@@ -67,6 +67,29 @@ def test_the_network_that_is_kept_gives_the_evaluation_again(finished):
     again = evaluate(kept.model, data, kept.recipe)
     np.testing.assert_allclose(again.probabilities, evaluation.probabilities, atol=1e-6)
     assert (again.ids == evaluation.ids).all()
+
+
+def test_batches_hold_whole_videos_and_the_last_is_padded():
+    shapes = []
+
+    class Network:
+        def predict_on_batch(self, clips):
+            shapes.append(clips.shape)
+            return clips.reshape(len(clips), 2)  # two classes
+
+    # The second class of video v is e^(10v + k) times as probable as the first in view
+    # k; the transform takes the reciprocal.
+    videos = [
+        {"id": v, "views": np.array([[0, 10 * v + k] for k in range(3)], "float32")}
+        for v in range(5)
+    ]
+    found = list(predict_videos(Network(), iter(videos), 2, lambda views: -views))
+    assert shapes == [(6, 2)] * 3
+    assert [video["id"] for video, _ in found] == [0, 1, 2, 3, 4]
+    odds = [softmax[:, 0] / softmax[:, 1] for _, softmax in found]
+    expected = [[np.exp(10 * v + k) for k in range(3)] for v in range(5)]
+    np.testing.assert_allclose(odds, expected, rtol=1e-4)
+    assert not list(predict_videos(Network(), [], 2))
 
 
 def test_an_evaluation_notebooks_steps(finished, tmp_path):

@@ -1,7 +1,9 @@
 """Multi-view evaluation: each view's softmax, averaged over a video (§4.1)."""
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -69,6 +71,34 @@ def predict_clips(network: keras.Model, clips) -> np.ndarray:
     return softmax / softmax.sum(-1, keepdims=True)
 
 
+def predict_videos(
+    network: keras.Model, videos: Iterable[dict], at_once: int = 1, transform=None
+) -> Iterator[tuple[dict, np.ndarray]]:
+    """Predict all views of videos, so many videos at once.
+
+    The last batch is padded, and what is predicted for padding is dropped.
+
+    Args:
+        network: of `for_evaluation`.
+        videos: elements of `pipeline.evaluation_views`, as NumPy arrays.
+        at_once: videos of a batch.
+        transform: applied to a video's views first.
+
+    Yields:
+        Each video, and the softmax `(view, class)` of its views.
+    """
+    videos = iter(videos)
+    while batch := list(itertools.islice(videos, at_once)):
+        views = [video["views"] for video in batch]
+        if transform is not None:
+            views = [transform(one) for one in views]
+        padded = np.zeros((at_once, *views[0].shape), views[0].dtype)
+        np.stack(views, out=padded[: len(batch)])
+        softmax = predict_clips(network, padded.reshape(-1, *padded.shape[2:]))
+        # Of padding there are no videos.
+        yield from zip(batch, softmax.reshape(*padded.shape[:2], -1), strict=False)
+
+
 def evaluate(
     model: keras.Model,
     dataset: Dataset,
@@ -101,27 +131,14 @@ def evaluate(
     views = recipe.temporal_views * recipe.spatial_views
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []
-
-    def predict(batch):
-        clips = np.concatenate(batch)
-        padded = np.zeros((videos * views, *clips.shape[1:]), clips.dtype)
-        padded[: len(clips)] = clips
-        softmax = predict_clips(network, padded)[: len(clips)]
-        probabilities.extend(softmax.reshape(len(batch), views, -1))
-
-    batch = []
     stream = pipeline.evaluation_views(dataset, recipe, split=split)
     with pipeline.naming_broken_records(dataset, split):
-        for video in stream.as_numpy_iterator():
+        for video, softmax in predict_videos(
+            network, stream.as_numpy_iterator(), videos, transform
+        ):
             ids.append(video["id"].decode())
             labels.append(int(video["label"]))
-            clips = video["views"]
-            batch.append(clips if transform is None else transform(clips))
-            if len(batch) == videos:
-                predict(batch)
-                batch = []
-    if batch:
-        predict(batch)
+            probabilities.append(softmax)
     if len(ids) != dataset.num_videos(split):
         raise ValueError(
             f"{dataset.name}, split {split}: {len(ids)} videos were read, but there"

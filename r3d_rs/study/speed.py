@@ -124,6 +124,36 @@ def _compared(rows: pd.DataFrame, limit: str, of_limit: str) -> pd.DataFrame:
     return table.set_index("case").rename_axis(None)
 
 
+def evaluation_table(results: Path) -> pd.DataFrame:
+    """Return how long a video's evaluation takes, by `benchmarks/evaluation.py`.
+
+    Returns:
+        A row a side, until the views are at hand and until the probabilities are: the
+        median of the seconds from the record with its quartiles, how many times as long
+        as the first side takes that is (a ratio of medians with its 95 % bootstrap
+        interval), views a second, the process's largest resident memory, and the
+        seconds from building the network to the first video's probabilities.
+    """
+    rows = _read(results, "evaluation.csv")
+    if rows is None:
+        return pd.DataFrame({"seconds": {"a video's evaluation": NOT_RUN}})
+
+    def cells(row):
+        memory, first = row["peak_mb"], row["first_seconds"]
+        return {
+            "from the record to": row["part"],
+            "side": row["side"],
+            "seconds (quartiles)": _spread(row),
+            "times as long as the first": _times(row),
+            "views/s": _short(row["views"] / row["median"]),
+            "memory, MB": "" if pd.isna(memory) else f"{memory:.0f}",
+            "first video, s": "" if pd.isna(first) else f"{first:.0f}",
+        }
+
+    table = pd.DataFrame(cells(row) for row in rows.to_dict("records"))
+    return table.set_index("from the record to")
+
+
 def run_table(results: Path) -> pd.DataFrame:
     """Return where a run's time goes, by `benchmarks/run.py`.
 
@@ -195,6 +225,9 @@ def facts(results: Path, name: str) -> dict[str, str]:
 MEASUREMENTS = {
     "the input pipeline beside the official implementation's": "pipeline.csv",
     "training and inference on a CPU, beside the official implementation's": "step.csv",
+    "the evaluation of a video over 30 views, beside the official implementation's": (
+        "evaluation.csv"
+    ),
     "where a run's time goes": "run.csv",
     "what has become faster": "since.csv",
     "how the cost grows": "growth.csv",
