@@ -175,7 +175,8 @@ def keep_network(model, folder: Path) -> Path:
     path = folder / "model.keras"
     if not devices.is_first():
         return path
-    with whole_file(path) as part:
+    # Keras makes an optimizer to compare with.
+    with whole_file(path) as part, devices.alone():
         # Keras wants its own ending: another name of the same file.
         saved = part.with_name(f"{part.name}.keras")
         saved.unlink(missing_ok=True)
@@ -325,13 +326,14 @@ class Run:
         place = (self.dataset_name, self.study, self.point, self.seed)
         if not devices.is_first():
             return record.path(self.results, *place)
-        counted = complexity(
-            build_model(
-                self.recipe,
-                evaluation.probabilities.shape[1],
-                size=self.recipe.eval_size,
+        with devices.alone():
+            counted = complexity(
+                build_model(
+                    self.recipe,
+                    evaluation.probabilities.shape[1],
+                    size=self.recipe.eval_size,
+                )
             )
-        )
         total = datetime.datetime.now(datetime.UTC) - self._started
         path = record.write(
             {

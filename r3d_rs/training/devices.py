@@ -98,6 +98,22 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+@contextlib.contextmanager
+def alone():
+    """Let this process make variables that the others do not make.
+
+    Keras places a variable on the devices of all processes, and JAX sees that they all
+    have the same value: a process that does so alone waits for the others, and takes
+    what they send next for the answer.
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
 def accelerators() -> tuple[str, int]:
     """Return what JAX or TensorFlow calls the devices, and how many there are.
 
