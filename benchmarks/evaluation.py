@@ -73,13 +73,7 @@ def measure(
     about, last, summaries = {}, {}, {part: {} for part in PARTS}
     for group in step.groups(list(sides), together):
         with contextlib.ExitStack() as stack:
-            workers = {}
-            for name in group:
-                print(f"starting {name}", flush=True)
-                workers[name] = stack.enter_context(sides[name].start(settings))
-            about = {name: worker.about for name, worker in workers.items()} | about
-            for count in ("macs", "parameters"):
-                step.agreed(sides, about, count)
+            workers = step.started(stack, sides, group, settings, about)
             check_views(about)
             check_probabilities(about)
             replies = []
@@ -152,7 +146,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = rows.options(__doc__, repetitions=3)
     rows.add_choice(parser, "sides", SIDES)
-    parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+    rows.add_threads(parser)
     parser.add_argument(
         "--together",
         type=int,

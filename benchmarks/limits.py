@@ -89,7 +89,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = rows.options(__doc__, repetitions=7, seconds=1.0)
     rows.add_choice(parser, "sides", SIDES)
-    parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+    rows.add_threads(parser)
     arguments = parser.parse_args()
     rows.use_threads(arguments.threads)
     table = measure(arguments.sides, arguments.repetitions, arguments.seconds)

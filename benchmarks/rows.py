@@ -85,6 +85,11 @@ def add_choice(parser, name: str, allowed: Sequence[str]) -> None:
     )
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what `use_threads` takes."""
+    parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+
+
 def use_threads(threads: int) -> None:
     """Let this process and those it starts run on so many cores alone; 0 for all.
 

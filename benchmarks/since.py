@@ -57,7 +57,7 @@ def measure_commands(
             for side in order:
                 environment = run.variables(RUNS.get(case)) | variables[side]
                 if case == LIST:
-                    arguments = ["-m", "r3d_rs", "list"]
+                    arguments = ["-m", "r3d_rs", *run.QUICK[LIST]]
                     seconds, _ = run.timed(arguments, environment, folder / side)
                 else:
                     seconds = run.command(environment, epochs)

@@ -169,13 +169,7 @@ def measure(
     batch = case.recipe.batch_size
     for group in groups(list(sides), together):
         with contextlib.ExitStack() as stack:
-            workers = {}
-            for side in group:
-                print(f"{name}: starting {side}", flush=True)
-                workers[side] = stack.enter_context(sides[side].start(settings))
-            about = {side: one.about for side, one in workers.items()} | about
-            for count in ("macs", "parameters"):
-                agreed(sides, about, count)
+            workers = started(stack, sides, group, settings, about, f"{name}: ")
             found = steps_in_turn(workers, repetitions, seconds)
         rates = {s: [batch / t for t in one["seconds"]] for s, one in found.items()}
         for side, summary in rows.compared(rates).items():
@@ -225,6 +219,37 @@ def _megabytes(count: int | None) -> int | None:
     return None if count is None else round(count / 2**20)
 
 
+def started(
+    stack: contextlib.ExitStack,
+    sides: Mapping[str, Side],
+    group: list[str],
+    settings: dict,
+    about: dict,
+    prefix: str = "",
+) -> dict[str, Worker]:
+    """Start a group's workers, and see that all sides so far have the same network.
+
+    Args:
+        stack: that ends them.
+        sides: all that take part.
+        group: those that are started, of `groups`.
+        settings: of the workers.
+        about: what sides have said of themselves; those that it has not are added.
+        prefix: of what is printed.
+
+    Raises:
+        RuntimeError: as `agreed` does.
+    """
+    workers = {}
+    for side in group:
+        print(f"{prefix}starting {side}", flush=True)
+        workers[side] = stack.enter_context(sides[side].start(settings))
+        about.setdefault(side, workers[side].about)
+    for count in ("macs", "parameters"):
+        agreed(sides, about, count)
+    return workers
+
+
 def agreed(sides: Mapping[str, Side], about: dict, name: str) -> int | None:
     """Return a count that all sides of our network that have it agree on.
 
@@ -246,7 +271,7 @@ def main() -> None:
     parser = rows.options(__doc__, repetitions=7, seconds=8.0)
     rows.add_choice(parser, "sides", SIDES)
     rows.add_choice(parser, "cases", CASES)
-    parser.add_argument("--threads", type=int, default=0, help="cores, 0 for all")
+    rows.add_threads(parser)
     parser.add_argument(
         "--together",
         type=int,

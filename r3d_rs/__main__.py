@@ -147,7 +147,7 @@ def rerun(arguments) -> None:
     """Make some runs again, drawn by a seed, and compare their records."""
     from r3d_rs.study import reruns
 
-    results = Path(arguments.results)
+    results, parameters = Path(arguments.results), pairs(arguments.parameter)
     runs = reruns.candidates(results)
     drawn = reruns.draw(runs, arguments.seed, arguments.count)
     draw = f"seed {arguments.seed}, {len(drawn)} of {len(runs)}"
@@ -155,7 +155,6 @@ def rerun(arguments) -> None:
     for one in drawn:
         print("  {dataset}/{study}/{point}/seed-{seed}".format(**one["experiment"]))
     for one in drawn:
-        parameters = pairs(arguments.parameter)
         row = reruns.again(results, one, Path(arguments.folder), parameters)
         print(reruns.keep(results, {**row, "draw": draw}))
     print(reruns.described(results))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="TensorFlow keeps nothing it compiles"
 )
 
-#: Builds a network, and says what of it was read from the folder given, and the sum.
+#: Draws numbers; prints the folder, how many programs were read from it, and them.
 SCRIPT = """
 import json, sys
 from jax import monitoring

@@ -50,15 +50,27 @@ class Job:
             hash=both[:12],
         )
 
+    @property
+    def before(self) -> "Job | None":
+        """The pre-training that it starts from, a run of its own."""
+        experiment = self.experiment
+        if not experiment.parents:
+            return None
+        pretraining = registry.get(f"pre-training/{experiment.point}")
+        return job(pretraining, experiment.parents[self.dataset], self.seed)
+
+    def made(self, found: dict) -> bool:
+        """Say whether a record is of its recipes."""
+        parent = found.get("parent", {}).get("recipe_hash", "")
+        return (found["recipe_hash"], parent) == (self.own, self.parent)
+
     def is_done(self, results: Path) -> bool:
         """Say whether there is a record of this run by this recipe."""
         for name in (self.experiment.name, *registry.same(self.experiment.name)):
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
             if not path.exists():
                 continue
-            found = record.read(path)
-            parent = found.get("parent", {}).get("recipe_hash", "")
-            if (found["recipe_hash"], parent) == (self.own, self.parent):
+            if self.made(record.read(path)):
                 # Its notebook may have to be kept yet.
                 return self.seed != 0 or not engine.is_left(path, results)
         return False
@@ -93,20 +105,10 @@ class Plan:
 
     def needs(self, wildcards) -> list[str]:
         """Return what a run waits for: its dataset and, if that runs, its parent."""
-        needed = [f"{FOLDER}/data/{wildcards.dataset}"]
         experiment = registry.get(f"{wildcards.study}/{wildcards.point}")
-        parents = experiment.parents
-        for job in self.stale:
-            same = job.experiment.point == experiment.point
-            if (
-                parents
-                and same
-                and job.experiment.study == "pre-training"
-                and job.dataset == parents[wildcards.dataset]
-                and str(job.seed) == wildcards.seed
-            ):
-                needed.append(job.marker)
-        return needed
+        before = job(experiment, wildcards.dataset, int(wildcards.seed)).before
+        parent = [before.marker] if before in self.stale else []
+        return [f"{FOLDER}/data/{wildcards.dataset}", *parent]
 
     def summary(self) -> str:
         """Say how much there is to do, and about how long that takes on one core."""
@@ -164,14 +166,9 @@ def make(
         if one.is_done(results) or runs & running:
             continue
         running |= runs
-        if one.experiment.parents:
-            before = job(
-                registry.get(f"pre-training/{one.experiment.point}"),
-                one.experiment.parents[one.dataset],
-                one.seed,
-            )
-            if not _has_network(before, checkpoints):
-                stale[before.marker] = before
+        before = one.before
+        if before and not _has_network(before, checkpoints):
+            stale[before.marker] = before
         stale[one.marker] = one
     for marker in stale:  # of a record that has been removed
         Path(marker).unlink(missing_ok=True)

@@ -86,16 +86,15 @@ def again(
             **(parameters or {}),
         },
     }
-    wanted = [(name, place["dataset"])]
-    if parents := registry.get(name).parents:
-        before = f"pre-training/{place['point']}"
-        wanted.insert(0, (before, parents[place["dataset"]]))
-    for own, dataset in wanted:
+    job = plan.job(registry.get(name), place["dataset"], place["seed"])
+    for own in filter(None, (job.before, job)):
+        experiment = own.experiment
         path = record.path(
-            options["results"], dataset, *own.split("/", 1), place["seed"]
+            *(options["results"], own.dataset),
+            *(experiment.study, experiment.point, own.seed),
         )
         if not _is_fresh(path):
-            engine.run(own, dataset, place["seed"], **options)
+            engine.run(experiment.name, own.dataset, own.seed, **options)
     return compared(results, run, options["results"], record.read(path))
 
 
@@ -238,9 +237,7 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
     place = run["experiment"]
     if place["dataset"] not in experiment.datasets:
         return False
-    job = plan.job(experiment, place["dataset"], place["seed"])
-    parent = run.get("parent", {}).get("recipe_hash", "")
-    return (run["recipe_hash"], parent) == (job.own, job.parent)
+    return plan.job(experiment, place["dataset"], place["seed"]).made(run)
 
 
 def _is_fresh(path: Path) -> bool:

@@ -17,7 +17,6 @@ WORTH = 0.1
 #: Lets `kept_apart` count: XLA's compiler for CPUs drops the marks before it fuses.
 FLAG = "--xla_disable_hlo_passes=cse_barrier_expander"
 
-
 #: Packages through which JAX reaches other devices than CPUs.
 PLUGINS = ("jax_plugins", "libtpu")
 
