@@ -17,8 +17,12 @@ import environments
 import rows
 
 from r3d_rs.study import provenance, speed
+from r3d_rs.study.goals import START
 
 POINT, DATASET = "RS-50", "pantomime-20"
+
+#: A larger network, of which the time to the first step is measured too.
+LARGER = "RS-200"
 
 #: Sides by name: the value of `KERAS_BACKEND`.
 SIDES = {"TensorFlow": "tensorflow", "JAX": "jax"}
@@ -59,12 +63,15 @@ def timed(arguments: list, environment: dict, folder: str) -> tuple[float, str]:
     return seconds, done.stdout
 
 
-def parts(backend: str, epochs: int) -> tuple[dict[str, float], int]:
-    """Return the seconds of a run's parts in a fresh process, and its peak in bytes."""
+def parts(backend: str, epochs: int, point: str) -> tuple[dict[str, float], int]:
+    """Return the seconds of a run's parts in a fresh process, and its peak in bytes.
+
+    Those until the first step is done, if `epochs` is 0.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(__file__).with_name("run_side.py")
         started = time.monotonic()
-        arguments = [script, started, POINT, DATASET, epochs]
+        arguments = [script, started, point, DATASET, epochs]
         seconds, printed = timed(arguments, variables(backend), folder)
     measured = json.loads(printed.splitlines()[-1])
     return measured["parts"] | {IN_ALL: seconds}, measured["peak"]
@@ -91,7 +98,9 @@ def main() -> None:
     peaks = {}
     for repetition in range(arguments.repetitions):
         for side in arguments.sides[:: -1 if repetition % 2 else 1]:
-            found, peaks[side] = parts(SIDES[side], arguments.epochs)
+            larger, _ = parts(SIDES[side], 0, LARGER)
+            found, peaks[side] = parts(SIDES[side], arguments.epochs, POINT)
+            found |= {f"{LARGER}: {part}": larger[part] for part in START}
             found[COMMAND] = command(variables(SIDES[side]), arguments.epochs)
             for case, seconds in found.items():
                 of_case = measured.setdefault(case, {s: [] for s in arguments.sides})

@@ -8,6 +8,7 @@ Records and checkpoints are left in the current folder.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -40,11 +41,19 @@ from r3d_rs.training import fit  # noqa: E402
 class FirstStep(keras.callbacks.Callback):
     """Ends the laps of the first step, and of an epoch's other steps."""
 
+    def __init__(self, alone: bool):
+        """Start; `alone` ends the process after the first step."""
+        super().__init__()
+        self.alone = alone
+
     def on_train_batch_end(self, batch, logs=None):
         """Wait until the first step is done."""
         if "first step" not in laps.parts:
             float(logs["loss"])
             laps.end("first step")
+            if self.alone:
+                tell()
+                os._exit(0)
 
     def on_epoch_end(self, epoch, logs=None):
         """End the epoch's steps."""
@@ -71,25 +80,31 @@ def lapped(function, before: str, after: str):
     return wrapped
 
 
-def with_laps(original):
+def with_laps(original, alone: bool):
     """Return `Model.fit` with our callbacks around the run's."""
 
     def wrapped(self, *args, callbacks=(), **kwargs):
         laps.end("building")
-        around = [FirstStep(), *callbacks, Kept()]
+        around = [FirstStep(alone), *callbacks, Kept()]
         return original(self, *args, callbacks=around, **kwargs)
 
     return wrapped
 
 
+def tell() -> None:
+    """Print the parts."""
+    peak = worker.memory()["peak"]
+    print(json.dumps({"parts": laps.parts, "peak": peak}), flush=True)
+
+
 def main() -> None:
-    """Run, and print the parts."""
+    """Run."""
     _, _, point, dataset, epochs = sys.argv
     pipeline.training_clips = lapped(pipeline.training_clips, "building", "data")
     fit.compiled = lapped(fit.compiled, "building", "building")
-    keras.Model.fit = with_laps(keras.Model.fit)
+    keras.Model.fit = with_laps(keras.Model.fit, alone=epochs == "0")
     laps.end("Python and imports")
-    this = run.scaling(point=point, dataset=dataset, seed=0, epochs=int(epochs))
+    this = run.scaling(point=point, dataset=dataset, seed=0, epochs=int(epochs) or 1)
     data = this.load_data()
     laps.end("data")
     history = this.train(data)
@@ -102,7 +117,7 @@ def main() -> None:
     laps.end("pictures")
     this.write_record(evaluation)
     laps.end("record")
-    print(json.dumps({"parts": laps.parts, "peak": worker.memory()["peak"]}))
+    tell()
 
 
 if __name__ == "__main__":

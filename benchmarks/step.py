@@ -75,7 +75,11 @@ def pytorch(network: str = "R3D-RS", **settings) -> Side:
 OFFICIAL = "official"
 #: Ratios are to the first side of a case.
 SIDES = {
-    OFFICIAL: Side(environments.official, "step_official.py", environment=NO_GPU),
+    OFFICIAL: Side(
+        environments.official,
+        "step_official.py",
+        environment=NO_GPU | {"KERAS_BACKEND": "tensorflow"},
+    ),
     "ours, TensorFlow": ours("tensorflow"),
     "ours, JAX": ours("jax"),
     "3-D form, TensorFlow": ours("tensorflow", plain=True),

@@ -48,6 +48,50 @@ def test_a_convolution_in_each_form_equals_the_3d_one(kernel, strides, shape):
     assert tuple(expected.shape) == declared
 
 
+def gradient(function, x):
+    """Return the gradient of a sum of what a function returns."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda x: function(x).sum())(x))
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = ops.sum(function(x))
+    return tape.gradient(value, x).numpy()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8, 5), (2, 3, 7, 9, 5), (1, 1, 1, 2, 3)])
+def test_max_pooling_is_keras_own_and_its_gradient_goes_to_the_first_of_equals(shape):
+    rng = np.random.default_rng(4)
+    x = rng.integers(-3, 3, size=shape).astype("float32")  # many are equal
+    pool = layers.MaxPool()
+    images = layers.fold_frames(x)
+    expected = ops.max_pool(images, 3, 2, "same", "channels_last")
+    got = pool(x)
+    assert got.shape == pool.compute_output_shape(shape)
+    assert np.array_equal(layers.fold_frames(got), expected)
+    weights = rng.normal(size=got.shape).astype("float32")
+    found = gradient(lambda x: pool(x) * weights, x)
+    own = gradient(
+        lambda x: ops.max_pool(x, 3, 2, "same", "channels_last")
+        * layers.fold_frames(weights),
+        images,
+    )
+    np.testing.assert_allclose(layers.fold_frames(found), own, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="TensorFlow's own pooling hides a NaN"
+)
+def test_max_pooling_hides_no_nan():
+    x = np.zeros((1, 1, 4, 4, 1), "float32")
+    x[0, 0, 2, 2] = np.nan
+    assert np.isnan(np.asarray(layers.MaxPool()(x))).any()
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_batch_normalization_is_keras_own_in_its_numbers(training):
     x = np.random.default_rng(2).normal(3, 2, (2, 3, 4, 4, 5)).astype("float32")

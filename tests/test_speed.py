@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from r3d_rs.study import growth, repetitions, speed
+from r3d_rs.study import goals, growth, repetitions, speed
 
 MACHINE = {"processor": "a processor", "cores": 2, "date": "2026-11-25"}
 
@@ -77,6 +77,7 @@ def test_a_chapter_without_benchmarks_has_every_fact_as_not_run(tmp_path):
     assert growth.described(tmp_path) == "not run"
     assert growth.figure(tmp_path) is None
     assert len(speed.missing(tmp_path)) == len(speed.MEASUREMENTS)
+    assert set(goals.table(tmp_path)["measured"]) == {"not run"}
 
 
 def test_the_table_of_steps_has_rates_ratios_and_shares(tmp_path):
@@ -208,3 +209,63 @@ def test_the_table_and_figure_of_growth_have_every_value(tmp_path):
     assert list(first.lines[0].get_xdata()) == [50, 101]
     assert list(devices.lines[0].get_ydata()) == [1.0, 4.0]
     assert growth.described(tmp_path).startswith("R3D-RS-50 of width 0.25")
+
+
+def test_a_goal_is_reached_or_not_and_says_what_the_arithmetic_allows(tmp_path):
+    rows = [
+        step(side, "training", [rate], [1.0], case=goals.TRAINING)
+        | {"peak_mb": memory, "share": share}
+        for side, rate, memory, share in (
+            (goals.OFFICIAL, 1.0, 3000, 0.8),
+            (goals.OURS, 1.1, 2000, 0.88),
+            (goals.JAX, 0.99, 4000, 0.792),
+            ("PyTorch", 0.5, 1000, 0.4),
+            ("PyTorch, channels last", 0.8, 1900, 0.64),
+        )
+    ]
+    write(tmp_path, "step.csv", rows)
+    table = goals.table(tmp_path)
+    official = table.loc["training, times official"]
+    assert list(official) == ["≥ 1.7", "1.1", "no", "1.25"]
+    # The faster of PyTorch's layouts, and the one with less memory.
+    pytorch = table.loc["training, times PyTorch"]
+    assert list(pytorch) == ["≥ 1.2", "1.38", "yes", "1.56"]
+    assert list(table.loc["memory of training, times PyTorch"])[1:3] == ["2", "no"]
+    assert list(table.loc["memory of training, times official"])[2] == "yes"
+    assert table.loc["JAX, times TensorFlow: training", "reached"] == "yes"
+
+
+def test_the_table_of_operations_has_both_versions_and_sums_what_is_small(tmp_path):
+    rows = [
+        {
+            "operation": operation,
+            "count": 2,
+            "ms": ms,
+            "backend": "TensorFlow",
+            "side": side,
+            "revision": side[:2],
+            "step_ms": 130.0,
+        }
+        for operation, side, ms in (
+            ("slice", "before", 50.0),
+            ("convolution", "before", 60.0),
+            ("tiny", "before", 0.5),
+            ("convolution", "now", 40.0),
+            ("tiny", "now", 0.4),
+        )
+    ]
+    write(tmp_path, "operations.csv", rows)
+    table = speed.operations_table(tmp_path, "TensorFlow")
+    before, now = (
+        table[f"{side}, ms (operations)"] for side in ("before (be)", "now (no)")
+    )
+    assert list(table.index) == [
+        "convolution",
+        "slice",
+        "others",
+        "a step, by the clock",
+    ]
+    assert list(before) == ["60 (2)", "50 (2)", "0.5 (2)", "130"]
+    assert list(now) == ["40 (2)", "", "0.4 (2)", "130"]
+    jax = speed.operations_table(tmp_path, "JAX")
+    assert jax.to_numpy().ravel()[0] == "not run"

@@ -21,6 +21,15 @@ def for_tpu() -> bool:
     return _compiling.get() or jax.default_backend() == "tpu"
 
 
+def on_jax_cpu() -> bool:
+    """Say whether XLA compiles what is being traced for this machine's CPU."""
+    if keras.backend.backend() != "jax" or _compiling.get():
+        return False
+    import jax
+
+    return jax.default_backend() == "cpu"
+
+
 def kept_apart(x):
     """Mark a tensor that is computed once, and not again in every place it is used.
 
@@ -28,11 +37,11 @@ def kept_apart(x):
     before it in the stage, so that a step grows with the square of the depth. The mark
     counts in programs of a process that `training.compiled.set_flags` was called in.
     """
-    if keras.backend.backend() != "jax":
+    if not on_jax_cpu():
         return x
     import jax
 
-    return jax.lax.optimization_barrier(x) if jax.default_backend() == "cpu" else x
+    return jax.lax.optimization_barrier(x)
 
 
 @contextlib.contextmanager

@@ -199,6 +199,43 @@ def since_table(results: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index")
 
 
+def operations_table(results: Path, backend: str, least: float = 0.02) -> pd.DataFrame:
+    """Return where a training step's time goes, by `benchmarks/operations.py`.
+
+    Args:
+        results: folder of the results.
+        backend: "TensorFlow" or "JAX".
+        least: share of a version's operations, below which a kind is among "others".
+
+    Returns:
+        A row a kind of operation: for the earlier version and the present one the
+        milliseconds that those of a step take, and how many there are; the last row is
+        a step's time without the profiler.
+    """
+    rows = _read(results, "operations.csv")
+    if rows is not None:
+        rows = rows[rows["backend"] == backend]
+    if rows is None or rows.empty:
+        return pd.DataFrame({"ms (operations)": {"any operation": NOT_RUN}})
+    times = rows.pivot_table(index="operation", columns="side", values=["ms", "count"])
+    times = times.fillna(0.0)
+    large = (times["ms"] >= least * times["ms"].sum()).any(axis=1)
+    shown = times[large].sort_values(("ms", "before"), ascending=False)
+    shown.loc["others"] = times[~large].sum()
+    table = {}
+    for side in ("before", "now"):
+        one = rows[rows["side"] == side].iloc[0]
+        cells = {
+            name: f"{_short(ms)} ({count:.0f})" if count else ""
+            for name, ms, count in zip(
+                shown.index, shown["ms", side], shown["count", side], strict=True
+            )
+        }
+        cells["a step, by the clock"] = _short(one["step_ms"])
+        table[f"{side} ({one['revision']}), ms (operations)"] = cells
+    return pd.DataFrame(table)
+
+
 def facts(results: Path, name: str) -> dict[str, str]:
     """Return what a benchmark was run on: "not run" where it was not.
 
@@ -230,6 +267,7 @@ MEASUREMENTS = {
     ),
     "where a run's time goes": "run.csv",
     "what has become faster": "since.csv",
+    "which operations a step's time goes to": "operations.csv",
     "how the cost grows": "growth.csv",
     "a training step on a GPU": "gpu_step.csv",
     "anything on a TPU": None,
