@@ -9,7 +9,7 @@ import pytest
 
 import r3d_rs
 from r3d_rs.data import datasets
-from r3d_rs.evaluation import trained
+from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
@@ -90,6 +90,27 @@ def test_batches_hold_whole_videos_and_the_last_is_padded():
     expected = [[np.exp(10 * v + k) for k in range(3)] for v in range(5)]
     np.testing.assert_allclose(odds, expected, rtol=1e-4)
     assert not list(predict_videos(Network(), [], 2))
+
+
+@pytest.mark.parametrize(
+    ("at_once", "sizes"),
+    [(100, [6]), (6, [6]), (4, [3, 3]), (2, [2] * 3), (0, [1] * 6)],
+)
+def test_large_clips_are_predicted_in_equal_parts(at_once, sizes, monkeypatch):
+    found = []
+
+    class Network:
+        def predict_on_batch(self, clips):
+            found.append(len(clips))
+            return clips.mean((1, 2, 3))
+
+    clips = np.random.default_rng(0).normal(size=(6, 2, 3, 5, 3)).astype("float32")
+    monkeypatch.setattr(multiview, "PIXELS_AT_ONCE", at_once * 2 * 3 * 5)
+    softmax = multiview.predict_clips(Network(), clips)
+    assert found == sizes
+    logits = clips.mean((1, 2, 3))
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(softmax, expected, rtol=1e-5)
 
 
 def test_an_evaluation_notebooks_steps(finished, tmp_path):
