@@ -17,14 +17,16 @@ COUNT ?= 3
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point rerun tables check-tables test test-beam book \
-  book-html check-pages pdf release serve lint lock bench faults fuzz audit licences \
-  clean
+.PHONY: help study prepare point rerun tables check-tables test test-beam \
+  test-oldest test-newest book book-html check-pages pdf release serve lint lock bench \
+  faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
 	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
+	@echo "make test-oldest  the tests with the oldest versions that are allowed"
+	@echo "make test-newest  the tests with the newest, on Python 3.13"
 	@echo "make book    the tables and the book from the records in results/"
 	@echo "make check-tables  fail where tables and figures are not what the records give"
 	@echo "make check-pages   open every page of the book in headless Chromium"
@@ -132,6 +134,20 @@ lock:
 	$(RESOLVE) -o requirements.lock
 	$(RESOLVE) --extra beam -o requirements-beam.lock
 
+# The oldest and the newest versions that pyproject.toml allows of what it names.
+OLDEST ?= python3.11
+NEWEST ?= python3.13
+build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
+	rm -rf build/$*
+	$(if $(filter oldest,$*),$(OLDEST),$(NEWEST)) -m venv build/$*
+	build/$*/bin/pip install --quiet uv
+	build/$*/bin/uv pip install --quiet --python build/$*/bin/python -e '.[test]' \
+	  --resolution $(if $(filter oldest,$*),lowest-direct,highest)
+	@touch $@
+
+test-oldest test-newest: test-%: build/%/.ready
+	build/$*/bin/python -m tests.faults.versions $*
+
 # What the book's page on faults shows.
 faults: $(READY)
 	R3D_RS_FAULTS=long $(BIN)/pytest -m slow tests/faults
@@ -147,11 +163,7 @@ $(FUZZ)/.ready: $(READY)
 	@touch $@
 
 fuzz: $(FUZZ)/.ready
-	for target in annotations records runs scores notebooks parameters \
-	  "checkpoint keys"; do \
-	  $(FUZZ)/bin/python tests/faults/fuzz.py --guided --target "$$target" \
-	    --seconds $(SECONDS) || exit 1; \
-	done
+	$(FUZZ)/bin/python tests/faults/fuzz.py --guided --seconds $(SECONDS)
 
 build/audit/bin/pip-audit:
 	$(PYTHON) -m venv build/audit

@@ -7,7 +7,9 @@ time. See README.md beside this file.
 """
 
 import dataclasses
+import operator
 
+import pandas as pd
 import rows
 import step
 
@@ -53,21 +55,31 @@ def case(place: dict) -> step.Case:
     return step.Case(recipe, CLASSES, "training", list(BACKENDS))
 
 
+def others(old: list[dict], new: list[dict]) -> list[dict]:
+    """Return the older rows that have not been measured again."""
+    key = operator.itemgetter("varied", "value", "side")
+    again = set(map(key, new))
+    return [row for row in old if key(row) not in again]
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = rows.options(__doc__, repetitions=5, seconds=2.0)
     rows.add_choice(parser, "sides", BACKENDS)
     rows.add_choice(parser, "varied", VARIED)
-    parser.add_argument("--values", nargs="+", type=int, help="only these of them")
+    parser.add_argument(
+        "--values", dest="only", nargs="+", type=int, help="only these of them"
+    )
     arguments = parser.parse_args()
 
     places: dict[tuple, list[str]] = {}
     for name in arguments.varied:
         for value in VARIED[name]:
-            if not arguments.values or value in arguments.values:
+            if not arguments.only or value in arguments.only:
                 place = BASE | {name: value}
                 places.setdefault(tuple(place.items()), []).append(name)
-    table = []
+    old, table = arguments.output / "benchmarks" / "growth.csv", []
+    old = pd.read_csv(old).to_dict("records") if old.exists() else []
     for items, varied in places.items():
         place = dict(items)
         name = ", ".join(f"{key} {value}" for key, value in place.items())
@@ -85,7 +97,8 @@ def main() -> None:
             for one in varied
             for row in measured
         ]
-    path = rows.write(arguments.output, "growth.csv", table)
+        # After each, so that what has been measured stays.
+        path = rows.write(arguments.output, "growth.csv", [*others(old, table), *table])
     print(f"\n{growth.table(arguments.output).to_string()}\n{path}")
 
 

@@ -7,15 +7,25 @@ import json
 import os
 
 import jsonschema
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from bs4 import BeautifulSoup
 from scipy import stats
 
 from r3d_rs import checksum
 from r3d_rs.evaluation.interval import wilson_interval
-from r3d_rs.study import exact, experiments, figures, interactive, record, tables
+from r3d_rs.study import (
+    exact,
+    experiments,
+    figures,
+    interactive,
+    provenance,
+    record,
+    tables,
+)
 
 
 def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
@@ -203,6 +213,16 @@ def test_an_interrupted_write_leaves_no_record(
     # Scores may be there; without a record they are no run.
     assert [f for f in files(tmp_path) if not f.endswith(".scores.npz")] == []
     assert record.find(tmp_path) == []
+
+
+def test_a_record_says_how_many_of_the_cores_a_run_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(8), False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert provenance.device().endswith(", 8 cores")
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 3)
+    used = "3 of 8" if keras.backend.backend() == "tensorflow" else "8"
+    assert provenance.device().endswith(f", {used} cores")
 
 
 def test_records_are_found_by_what_they_are(tmp_path):

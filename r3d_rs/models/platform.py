@@ -33,9 +33,9 @@ def on_jax_cpu() -> bool:
 def kept_apart(x):
     """Mark a tensor that is computed once, and not again in every place it is used.
 
-    On a CPU XLA fuses a convolution's copy of its input with all the sums of the blocks
-    before it in the stage, so that a step grows with the square of the depth. The mark
-    counts in programs of a process that `training.compiled.set_flags` was called in.
+    On a CPU XLA fuses a block's sum, and a convolution's copy of its input, with all
+    the sums of the blocks before it in the stage, so that a step grows with the square
+    of the depth. The mark counts in programs of a process that `training.compiled.set_flags` was called in.
     """
     if not on_jax_cpu():
         return x

@@ -17,12 +17,18 @@ PARTS = {
     "hostile": "hostile input",
     "together": "at the same time",
     "hosts": "several hosts",
+    "fuzz": "bytes chosen by coverage",
 }
 
 
 def path(results: Path, part: str) -> Path:
     """Return the file of a part of the suite."""
     return Path(results) / "faults" / f"{part}.csv"
+
+
+def source(part: str) -> str:
+    """Return the name of a part's file in `tests/faults`."""
+    return "fuzz.py" if part == "fuzz" else f"test_{part}.py"
 
 
 def table(results: Path) -> pd.DataFrame:
@@ -34,7 +40,7 @@ def table(results: Path) -> pd.DataFrame:
     for part, title in PARTS.items():
         file = path(results, part)
         if not file.exists():
-            tests = f"tests/faults/test_{part}.py"
+            tests = f"tests/faults/{source(part)}"
             rows.append({"": title, "fault": NOT_RUN, "test": tests})
             continue
         for row in pd.read_csv(file, dtype=str).to_dict("records"):
@@ -80,6 +86,15 @@ def slope(measured: pd.DataFrame) -> tuple[float, float]:
 
     line = stats.linregress(measured["seconds"] / 3600, measured["resident_mb"])
     return float(line.slope), float(line.stderr)
+
+
+def versions(results: Path) -> pd.DataFrame:
+    """Return how the tests went with the oldest and the newest dependencies."""
+    file = Path(results) / "faults" / "versions.csv"
+    if not file.exists():
+        return pd.DataFrame({"passed": {"oldest and newest": NOT_RUN}})
+    rows = pd.read_csv(file, dtype=str).drop(columns="commit")
+    return rows.set_index("versions").rename_axis(None)
 
 
 def licences(results: Path) -> pd.DataFrame:

@@ -31,13 +31,23 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Name the accelerators, if any, and the processor and cores this run may use."""
+    """Name the accelerators, if any, and the processor and cores this run may use.
+
+    Where TensorFlow was given fewer threads than there are cores, as when runs go side
+    by side, it is "1 of 2 cores".
+    """
+    import keras
+    import tensorflow as tf
+
     from r3d_rs.training import devices
 
     kind, count = devices.accelerators()
     accelerators = f"{count} × {kind}, " if count else ""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return f"{accelerators}{processor()}, {cores} cores"
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    fewer = keras.backend.backend() == "tensorflow" and 0 < threads < cores
+    used = f"{threads} of " if fewer else ""
+    return f"{accelerators}{processor()}, {used}{cores} cores"
 
 
 def processor() -> str:

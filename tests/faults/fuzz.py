@@ -4,12 +4,15 @@
     make fuzz SECONDS=300
 
 Without the package atheris, input is mutated at random; with it (`make fuzz` has it in
-an environment of its own), what has been covered guides the mutations. A parser may
-raise `ValueError` or `OSError`; anything else is a finding, and its input is kept.
+an environment of its own), what has been covered guides the mutations, and
+`results/faults/fuzz.csv` is written. A parser may raise `ValueError` or `OSError`;
+anything else is a finding, and its input is printed.
 """
 
 import argparse
 import functools
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -230,6 +233,42 @@ def guided(target: str, seconds: float) -> None:
     atheris.Fuzz()
 
 
+def guide(target: str, seconds: float) -> tuple[int, str | None]:
+    """Guide the mutations of a target in a process of its own.
+
+    Returns:
+        How many inputs were parsed, and the finding that ended it.
+    """
+    command = [sys.executable, __file__, "--guided", "--target", target]
+    done = subprocess.run(
+        [*command, "--seconds", str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=ROOT,
+    )
+    # libFuzzer's lines begin with the number of inputs so far.
+    parsed = [int(n) for n in re.findall(r"^#(\d+)\t", done.stdout, re.MULTILINE)]
+    if not parsed:
+        raise RuntimeError(f"atheris did not start: {done.stdout[-2000:]}")
+    return max(parsed), done.stdout[-5000:] if done.returncode else None
+
+
+def guide_all(targets: list[str], seconds: float) -> int:
+    """Guide the mutations of targets, write what came of it, and count the findings."""
+    from tests.faults.tally import Tally, write
+
+    lost = 0
+    for target in targets:
+        number, found = guide(target, seconds)
+        tally = Tally(number - bool(found), [found] if found else [])
+        write("fuzz", f"input of {target} by coverage", "guided", tally)
+        lost += bool(found)
+        print(f"{target}: {number} inputs", found or "", flush=True)
+    return lost
+
+
 def main() -> None:
     """Fuzz all targets, or one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -238,13 +277,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--guided", action="store_true", help="by atheris")
     arguments = parser.parse_args()
+    if arguments.guided and arguments.target:
+        guided(arguments.target, arguments.seconds)  # atheris ends the process
+    targets = [arguments.target] if arguments.target else sorted(TARGETS)
     if arguments.guided:
-        if not arguments.target:
-            parser.error("--guided needs a --target: atheris ends the process")
-        guided(arguments.target, arguments.seconds)
-        return
+        lost = guide_all(targets, arguments.seconds)
+        sys.exit(f"{lost} findings" if lost else 0)
     lost = 0
-    for target in [arguments.target] if arguments.target else sorted(TARGETS):
+    for target in targets:
         generator = np.random.default_rng([arguments.seed, *target.encode()])
         number = 0
         for count, found in mutate(target, arguments.seconds, generator):

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from r3d_rs.study import faults
-from tests.faults import licences
+from tests.faults import licences, versions
 from tests.faults.kill import ROOT
 
 HERE = ROOT / "tests" / "faults"
@@ -14,6 +14,7 @@ HERE = ROOT / "tests" / "faults"
 def test_what_has_not_been_run_is_said(tmp_path):
     assert set(faults.table(tmp_path)["fault"]) == {"not run"}
     assert faults.memory(tmp_path).to_numpy().tolist() == [["not run"]]
+    assert faults.versions(tmp_path).to_numpy().tolist() == [["not run"]]
     assert faults.licences(tmp_path).to_numpy().tolist() == [["not run"]]
 
 
@@ -47,12 +48,21 @@ def test_the_page_names_tests_that_there_are():
 
 def test_every_line_of_the_results_is_of_a_test_that_there_is():
     for part in faults.PARTS:
-        source = (HERE / f"test_{part}.py").read_text()
+        source = (HERE / faults.source(part)).read_text()
         path = faults.path(ROOT / "results", part)
         if path.exists():
             for row in pd.read_csv(path).to_dict("records"):
                 assert f"def {row['test']}(" in source
                 assert row["tried"] == row["survived"] + row["lost"]
+
+
+def test_tests_are_counted_by_what_came_of_them(tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/>'
+        "</testsuites>"
+    )
+    assert versions.counts(report) == {"passed": 3, "failed": 3, "skipped": 3}
 
 
 def test_every_direct_dependency_has_a_licence():

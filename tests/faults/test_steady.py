@@ -28,6 +28,9 @@ MINUTES = float(os.environ.get("R3D_RS_FAULTS_MINUTES", "10"))
 #: Before that memory is not steady: buffers fill, and functions are traced.
 WARM_UP = 60
 PERIOD = 5
+#: Steps of an epoch. Each epoch adds to the history, some kilobytes with its copies in
+#: Keras and in the state; that of a study's run has a few hundred epochs.
+STEPS = 40
 #: What may be added over the time that is watched, as a share of what there is.
 GROWTH = 0.02
 
@@ -40,12 +43,12 @@ def read_clips(data_dir, counter):
 
 
 def train(data_dir, folder, counter):
-    """Train epoch after epoch, each of two steps and a checkpoint."""
+    """Train epoch after epoch, each of `STEPS` and a checkpoint."""
     save = Checkpoints.save
 
     def counted(self, state):
         save(self, state)
-        counter.value = 2 * state.epoch
+        counter.value = STEPS * state.epoch
 
     Checkpoints.save = counted
     tiny_run.do(data_dir, folder, epochs=10**6)
@@ -99,7 +102,8 @@ def keep(measured: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("what", ["the pipeline", "training"])
 def test_memory_and_open_files_do_not_grow(tmp_path, what):
-    data_dir = tiny_run.make_data(tmp_path / "data")
+    videos = STEPS * tiny_run.RECIPE.batch_size
+    data_dir = tiny_run.make_data(tmp_path / "data", videos)
     if what == "training":
         measured = watch(what, train, data_dir, tmp_path / "run")
     else:
