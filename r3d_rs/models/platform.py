@@ -35,7 +35,8 @@ def kept_apart(x):
 
     On a CPU XLA fuses a block's sum, and a convolution's copy of its input, with all
     the sums of the blocks before it in the stage, so that a step grows with the square
-    of the depth. The mark counts in programs of a process that `training.compiled.set_flags` was called in.
+    of the depth. The mark counts in programs of a process that
+    `training.compiled.set_flags` was called in.
     """
     if not on_jax_cpu():
         return x
