@@ -55,11 +55,12 @@ def case(place: dict) -> step.Case:
     return step.Case(recipe, CLASSES, "training", list(BACKENDS))
 
 
-def others(old: list[dict], new: list[dict]) -> list[dict]:
-    """Return the older rows that have not been measured again."""
+def merged(old: list[dict], new: list[dict]) -> list[dict]:
+    """Return new rows and the older ones that have not been measured again."""
     key = operator.itemgetter("varied", "value", "side")
     again = set(map(key, new))
-    return [row for row in old if key(row) not in again]
+    both = [*(row for row in old if key(row) not in again), *new]
+    return sorted(both, key=lambda row: list(VARIED).index(row["varied"]))
 
 
 def main() -> None:
@@ -98,7 +99,7 @@ def main() -> None:
             for row in measured
         ]
         # After each, so that what has been measured stays.
-        path = rows.write(arguments.output, "growth.csv", [*others(old, table), *table])
+        path = rows.write(arguments.output, "growth.csv", merged(old, table))
     print(f"\n{growth.table(arguments.output).to_string()}\n{path}")
 
 

@@ -1,9 +1,11 @@
 """Follow every link of the built book that stays in it: file and fragment must exist.
 
-`make book` runs this last. It needs Python alone.
+A figure that is there as its text, and not as a picture, is found as well. `make book`
+runs this last. It needs Python alone.
 """
 
 import argparse
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,12 +18,12 @@ ADDRESSES = {"a": "href", "link": "href", "img": "src", "script": "src"}
 
 
 class Page(HTMLParser):
-    """The links and the ids of a page."""
+    """The links and the ids of a page, and the figures that are text."""
 
     def __init__(self):
         """Start with none."""
         super().__init__()
-        self.links, self.ids = set(), set()
+        self.links, self.ids, self.figures = set(), set(), set()
 
     def handle_starttag(self, tag, attrs):
         """Note an element's id and address."""
@@ -33,6 +35,10 @@ class Page(HTMLParser):
         if address:
             self.links.add(address)
 
+    def handle_data(self, data):
+        """Note what Matplotlib's figures say of themselves."""
+        self.figures.update(re.findall(r"<Figure size [^>]*>", data))
+
 
 def read(path: Path) -> Page:
     """Read a page."""
@@ -42,7 +48,7 @@ def read(path: Path) -> Page:
 
 
 def broken(folder: Path) -> list[str]:
-    """Return a line for each link of a folder's pages that leads nowhere."""
+    """Return a line for each link that leads nowhere, and each figure that is text."""
     folder = folder.resolve()
     pages = {
         path: read(path)
@@ -51,6 +57,8 @@ def broken(folder: Path) -> list[str]:
     }
     found = []
     for path, page in pages.items():
+        name = path.relative_to(folder)
+        found += [f"{name}: {figure}: no picture" for figure in sorted(page.figures)]
         for link in sorted(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
@@ -60,9 +68,9 @@ def broken(folder: Path) -> list[str]:
             target = target / "index.html" if target.is_dir() else target
             fragment = unquote(parts.fragment)
             if not target.is_file():
-                found.append(f"{path.relative_to(folder)}: {link}: no such file")
+                found.append(f"{name}: {link}: no such file")
             elif fragment and target in pages and fragment not in pages[target].ids:
-                found.append(f"{path.relative_to(folder)}: {link}: no such place")
+                found.append(f"{name}: {link}: no such place")
     return found
 
 

@@ -95,6 +95,15 @@ def test_a_link_to_a_missing_file_or_place_is_found(tmp_path):
     ]
 
 
+def test_a_figure_that_is_text_is_found(tmp_path):
+    (tmp_path / "index.html").write_text(
+        "<pre>&lt;Figure size 8x5 with 4 Axes&gt;</pre>"
+    )
+    assert check_links.broken(tmp_path) == [
+        "index.html: <Figure size 8x5 with 4 Axes>: no picture"
+    ]
+
+
 def test_every_public_module_is_in_the_api_reference():
     pages = "".join(path.read_text() for path in (BOOK / "api").glob("*.md"))
     listed = set(re.findall(r"automodule:: (\S+)", pages))
