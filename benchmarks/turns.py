@@ -67,8 +67,8 @@ class Worker:
         except BrokenPipeError:
             reply = ""
         if not reply:
-            self._errors.seek(0)
             status = self._process.wait()
+            self._errors.seek(0)  # the process wrote by the same place in the file
             ended = "was killed (out of memory?)" if status == -signal.SIGKILL else ""
             raise RuntimeError(
                 f"{self._process.args[1]} {ended or f'ended with status {status}'}:"

@@ -93,6 +93,8 @@ def test_fields_that_are_defaults_do_not_change_a_hash():
     assert recipes.recipe_hash(again) == recipes.recipe_hash(recipes.Recipe())
     with pytest.raises(TypeError, match="'spam'"):
         recipes.from_dict({"spam": 1})
+    with pytest.raises(TypeError, match="a recipe is '709'; allowed is an object"):
+        recipes.from_dict("709")
 
 
 # Table 2.

@@ -276,8 +276,10 @@ def from_dict(values: dict) -> Recipe:
     """Return the recipe of JSON values, as `as_dict` gives them.
 
     Raises:
-        TypeError: naming a field that there is not.
+        TypeError: naming a field that there is not, or what is there for the fields.
     """
+    if not isinstance(values, dict):
+        raise TypeError(f"a recipe is {values!r}; allowed is an object of its fields")
     pairs = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return Recipe(**pairs)
 
