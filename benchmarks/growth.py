@@ -79,8 +79,8 @@ def main() -> None:
             if not arguments.only or value in arguments.only:
                 place = BASE | {name: value}
                 places.setdefault(tuple(place.items()), []).append(name)
-    old, table = arguments.output / "benchmarks" / "growth.csv", []
-    old = pd.read_csv(old).to_dict("records") if old.exists() else []
+    file, table = arguments.output / "benchmarks" / "growth.csv", []
+    old = pd.read_csv(file).to_dict("records") if file.exists() else []
     for items, varied in places.items():
         place = dict(items)
         name = ", ".join(f"{key} {value}" for key, value in place.items())

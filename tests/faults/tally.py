@@ -71,7 +71,6 @@ def tallied(part: str, fault: str, test: str) -> Iterator[Tally]:
 def write(part: str, fault: str, test: str, tally: Tally) -> None:
     """Write a fault's line, in the place of an older one."""
     path = faults.path(RESULTS, part)
-    commit, changes, _ = provenance.commit().partition("+")
     line = {
         "fault": fault,
         "tried": tally.survived + len(tally.lost),
@@ -79,10 +78,24 @@ def write(part: str, fault: str, test: str, tally: Tally) -> None:
         "lost": len(tally.lost),
         "test": test,
         "seed": SEED,
-        "commit": commit[:10] + ("+changes" if changes else ""),
+        "commit": commit(),
     }
-    old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(line))
-    rows = [row for row in old.to_dict("records") if row["fault"] != fault]
-    table = pd.DataFrame([*rows, line]).sort_values("fault")
-    with whole_file(path) as part_file:
-        table.to_csv(part_file, index=False, lineterminator="\n")
+    replace(path, pd.DataFrame([line]), "fault")
+
+
+def commit() -> str:
+    """Return the commit of the code, short, with "+changes" where files differ."""
+    name, changes, _ = provenance.commit().partition("+")
+    return name[:10] + ("+changes" if changes else "")
+
+
+def replace(path: Path, rows: pd.DataFrame, column: str) -> None:
+    """Write rows of a table, in the place of older ones with the same in a column."""
+    if path.exists():
+        old = pd.read_csv(path)
+        kept = old[~old[column].isin(rows[column])]
+        rows = pd.concat([kept, rows]) if len(kept) else rows
+    with whole_file(path) as part:
+        rows.sort_values(column, kind="stable").to_csv(
+            part, index=False, lineterminator="\n"
+        )

@@ -15,9 +15,8 @@ import pytest
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.study import faults
 from r3d_rs.training.checkpoints import Checkpoints
-from r3d_rs.whole import whole_file
 from tests.faults import kill, tiny_run
-from tests.faults.tally import LONG, RESULTS
+from tests.faults.tally import LONG, RESULTS, replace
 
 pytestmark = [
     pytest.mark.slow,
@@ -89,17 +88,6 @@ def watch(what: str, function, *arguments) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def keep(measured: pd.DataFrame) -> None:
-    """Write what was measured, in the place of an older measurement."""
-    path = faults.path(RESULTS, "memory")
-    if path.exists():
-        old = pd.read_csv(path)
-        kept = old[old["what"] != measured["what"].iloc[0]]
-        measured = pd.concat([kept, measured]) if len(kept) else measured
-    with whole_file(path) as part:
-        measured.to_csv(part, index=False, lineterminator="\n")
-
-
 @pytest.mark.parametrize("what", ["the pipeline", "training"])
 def test_memory_and_open_files_do_not_grow(tmp_path, what):
     videos = STEPS * tiny_run.RECIPE.batch_size
@@ -108,7 +96,7 @@ def test_memory_and_open_files_do_not_grow(tmp_path, what):
         measured = watch(what, train, data_dir, tmp_path / "run")
     else:
         measured = watch(what, read_clips, data_dir)
-    keep(measured)
+    replace(faults.path(RESULTS, "memory"), measured, "what")
     slope, error = faults.slope(measured)
     hours = measured["seconds"].iloc[-1] / 3600
     grown = (slope - 2 * error) * hours

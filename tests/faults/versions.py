@@ -20,8 +20,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from r3d_rs.study import provenance
-from r3d_rs.whole import whole_file
+from tests.faults import tally
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "results" / "faults" / "versions.csv"
@@ -76,13 +75,9 @@ def main() -> int:
         rows.append(
             {"versions": name, "python": platform.python_version(), "backend": backend}
             | found
-            | {"of": own, "commit": provenance.commit()[:10]}
+            | {"of": own, "commit": tally.commit()}
         )
-    old = pd.read_csv(FILE) if FILE.exists() else pd.DataFrame(columns=list(rows[0]))
-    kept = old[old["versions"] != name].to_dict("records")
-    with whole_file(FILE) as part:
-        table = pd.DataFrame([*kept, *rows]).sort_values("versions", kind="stable")
-        table.to_csv(part, index=False, lineterminator="\n")
+    tally.replace(FILE, pd.DataFrame(rows), "versions")
     return int(any(row["failed"] for row in rows))
 
 
