@@ -1,5 +1,6 @@
 """Sides that are measured in turn, each in a process of its own."""
 
+import contextlib
 import json
 import math
 import os
@@ -89,7 +90,8 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.wait()
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # a request that it never read
+            self._process.stdin.close()
         self._process.stdout.close()
         self._errors.close()
 

@@ -96,6 +96,7 @@ def test_a_side_that_ends_says_why(side):
 def test_a_side_that_is_killed_says_so(side):
     worker = side(macs=1)
     worker._process.kill()
+    worker._process.wait()  # the request finds no reader
     with pytest.raises(RuntimeError, match=r"side.py was killed \(out of memory\?\)"):
         worker.ask(steps=1)
 
