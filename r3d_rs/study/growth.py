@@ -99,7 +99,7 @@ def figure(results: Path) -> Figure | None:
     if rows is None:
         return None
     with rc_context(STYLE):
-        drawn = Figure(figsize=(8, 5.4), layout="constrained")
+        drawn = Figure(figsize=(8, 5.8), layout="constrained")
         for axes, (label, column, against, place) in zip(
             drawn.subplots(2, 2).flat, PANELS, strict=True
         ):
@@ -122,9 +122,10 @@ def figure(results: Path) -> Figure | None:
             axes.set(xlabel=against, ylabel=label, ylim=(0, None))
             if place != "step_gmacs":
                 axes.set_xticks(sorted(rows[place].unique()))
-        axes = drawn.axes[0]
-        if axes.lines:
-            axes.legend(frameon=False)
+        handles, labels = drawn.axes[0].get_legend_handles_labels()
+        if handles:
+            place = {"loc": "outside lower center", "ncols": 4}
+            drawn.legend(handles, labels, frameon=False, **place)
     return drawn
 
 
