@@ -11,7 +11,7 @@ from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.inspect import film_strips
-from r3d_rs.study import experiments, parameters, parents, run
+from r3d_rs.study import experiments, parameters, parents, record, run
 from r3d_rs.study.experiments import TABLE_6, UNTRAINED
 from r3d_rs.training import checkpoints as states
 from r3d_rs.training import recipe as recipes
@@ -71,12 +71,12 @@ def checked(
         linear.parent = parents.of_run(backbone, linear.recipe)
     elif backbone:
         linear.parent = parents.of_checkpoint(backbone, linear.recipe)
-    folder = Path(checkpoints) / linear.dataset_name / "contrastive-pretraining"
+    own = (linear.dataset_name, "contrastive-pretraining", point)
     return Contrastive(
         linear,
         contrastive.at_scale(model, "kinetics-400")[0],
         recipe,
-        folder / point / f"seed-{seed}",
+        record.place(checkpoints, *own, seed),
     )
 
 

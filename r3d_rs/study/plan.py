@@ -235,8 +235,8 @@ def _is_meant(experiment: registry.Experiment, start: str) -> bool:
 
 def _has_network(job: Job, checkpoints: Path) -> bool:
     """Say whether a run's network is there for others to start from."""
-    place = (job.dataset, job.experiment.study, job.experiment.point)
-    folder = checkpoints.joinpath(*place, f"seed-{job.seed}")
+    name = (job.experiment.study, job.experiment.point)
+    folder = record.place(checkpoints, job.dataset, *name, job.seed)
     about = folder / "run.json"
     if not (about.is_file() and (folder / "model.keras").is_file()):
         return False

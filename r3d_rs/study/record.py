@@ -63,9 +63,14 @@ class Summary:
     interval: str
 
 
+def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path:
+    """Return a run's place in a folder, that of the records or of the checkpoints."""
+    return Path(folder) / dataset / study / point / f"seed-{seed}"
+
+
 def path(results: Path, dataset: str, study: str, point: str, seed: int) -> Path:
     """Return where the record of a run is."""
-    return Path(results) / dataset / study / point / f"seed-{seed}.json"
+    return place(results, dataset, study, point, seed).with_suffix(".json")
 
 
 def scores_path(record_path: Path) -> Path:

@@ -57,8 +57,8 @@ class Experiment:
         """
         values = {**self.parameters, "dataset": dataset, "seed": seed}
         if self.parents:
-            parent = Path(folder) / self.parents[dataset] / "pre-training" / self.point
-            values["parent"] = str(parent / f"seed-{seed}")
+            own = (self.parents[dataset], "pre-training", self.point)
+            values["parent"] = str(record.place(folder, *own, seed))
         return values
 
 

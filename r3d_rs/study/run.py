@@ -138,7 +138,7 @@ def checked(
 
     compiled.keep(data_dir)
     chosen = tpu.fitted(chosen, *devices.accelerators())
-    folder = Path(checkpoints) / dataset / study / point / f"seed-{seed}"
+    folder = record.place(checkpoints, dataset, study, point, seed)
     return Run(
         study,
         point,

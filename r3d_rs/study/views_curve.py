@@ -96,7 +96,7 @@ def write(
         for seed in seeds:
             if (point, seed) in done:
                 continue
-            own = Path(checkpoints) / dataset / "scaling" / point / f"seed-{seed}"
+            own = record.place(checkpoints, dataset, "scaling", point, seed)
             rows += [
                 {"point": point, "seed": seed, **row} for row in measure(own, data_dir)
             ]
