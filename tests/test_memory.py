@@ -10,6 +10,7 @@ import pytest
 from r3d_rs.contrastive.pretrain import pretrain
 from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets, pipeline
+from r3d_rs.evaluation import multiview
 from r3d_rs.models import layers
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.models.platform import compiling_for_tpu
@@ -166,3 +167,20 @@ def test_what_cannot_be_divided_is_named():
         Devices("tpu", 4).check(16, 3)
     with pytest.raises(ValueError, match="micro_batches is 2; allowed is 1 on pairs"):
         pretrain(None, ContrastiveRecipe(micro_batches=2), seed=0)
+
+
+def test_a_step_that_takes_more_memory_than_there_is_is_named(tmp_path, monkeypatch):
+    def too_large(*_, **__):
+        return keras.ops.zeros((2**20, 2**20, 2**10))
+
+    write_videos(tmp_path / "kinetics-400", {"train": 8, "validate": 1})
+    dataset = datasets.prepare("kinetics-400", tmp_path, progress=False)
+    recipe = dataclasses.replace(RECIPE, micro_batches=2)
+    model = fit.build_model(recipe, len(dataset.classes), size=16)
+    monkeypatch.setattr(multiview, "predict_clips", too_large)
+    views = recipe.temporal_views * recipe.spatial_views
+    with pytest.raises(MemoryError, match=f"predicting {views} views .* batch_clips$"):
+        multiview.evaluate(model, dataset, recipe, batch_clips=1)
+    monkeypatch.setattr(keras.Model, "fit", too_large)
+    with pytest.raises(MemoryError, match="on batches of 8, in parts of 4, took more"):
+        fit.fit(dataset, recipe, seed=0, verbose=0)

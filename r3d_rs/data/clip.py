@@ -135,6 +135,10 @@ def encoded(
             raise
         return str(error)
     except Exception as error:  # a broken file may ask anything of a decoder
+        if _is_short():  # what does not fit in memory may be a part of the decoder
+            raise OSError(
+                errno.ENOMEM, f"out of memory, or {error}", str(path)
+            ) from error
         return f"video {path} does not decode: {type(error).__name__}: {error}"
 
 

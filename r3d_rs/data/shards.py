@@ -299,7 +299,7 @@ def _result(future):
                 f" {error.exitcode}), as when memory is short; {_AGAIN}"
             ) from error
         return f"decoding crashed its process (exit code {error.exitcode})"
-    except (OSError, RuntimeError) as error:  # RuntimeError: of the pool
+    except (OSError, MemoryError, RuntimeError) as error:  # RuntimeError: of the pool
         raise ChildProcessError(
             f"a process that decodes videos failed: {error}; {_AGAIN}"
         ) from error

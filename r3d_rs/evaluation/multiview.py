@@ -12,6 +12,7 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
+from r3d_rs.training import memory
 from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
 from r3d_rs.training.loop import jit_compile
@@ -143,6 +144,7 @@ def evaluate(
     Raises:
         ValueError: when the split has no videos or a broken record, naming it, or when
             predictions are not finite.
+        MemoryError: when a batch takes more memory than there is.
     """
     split = split or dataset.evaluated
     network = for_evaluation(model, recipe)
@@ -150,7 +152,11 @@ def evaluate(
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []
     stream = pipeline.evaluation_views(dataset, recipe, split=split)
-    with pipeline.naming_broken_records(dataset, split):
+    what, remedy = f"predicting {videos * views} views at once", "lower batch_clips"
+    with (
+        memory.naming_shortage(what, remedy),
+        pipeline.naming_broken_records(dataset, split),
+    ):
         for video, softmax in predict_videos(
             network, stream.as_numpy_iterator(), videos, transform
         ):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.training import devices
+from r3d_rs.training import devices, memory
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.training.devices import Devices
 from r3d_rs.training.recipe import Recipe, as_dict, recipe_hash
@@ -54,6 +54,15 @@ class _Epochs(keras.callbacks.Callback):
         if self._checkpoints:
             values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
             self._checkpoints.save(State(epoch + 1, self.history, values))
+
+
+def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
+    return memory.naming_shortage(
+        f"training on batches of {recipe.batch_size}, in parts of"
+        f" {recipe.batch_size // recipe.micro_batches},",
+        "raise the recipe's micro_batches, set rematerialize or lower batch_size; what"
+        " is finished stays",
+    )
 
 
 def _variables(model: keras.Model) -> list:
@@ -140,6 +149,7 @@ def train(
         ValueError: for a broken record, naming it, or when `folder` has the checkpoints
             of another run, naming the differences.
         RunningError: when another process trains in `folder`.
+        MemoryError: when a step takes more memory than there is.
         ModuleNotFoundError: when logs for TensorBoard are wanted without its package.
     """
     steps = steps_per_epoch(dataset, recipe, computing)
@@ -165,6 +175,7 @@ def train(
                     " tensorboard"
                 )
             callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
+        stack.enter_context(_naming_shortage(recipe))
         stack.enter_context(pipeline.naming_broken_records(dataset, "train"))
         # Keras' epochs are all equally long; a last one that is shorter is apart.
         whole = epochs - 1 if rest else epochs
