@@ -137,6 +137,7 @@ def test_a_record_without_a_field_is_refused(tmp_path, field):
         ("experiment.point", "../RS-50"),
         ("experiment.seed", -1),
         ("history.loss", [float("inf")]),
+        ("history.loss", [10**400]),
         ("gmacs", True),
         ("started", "yesterday"),
         ("recipe_hash", "abc"),

@@ -10,7 +10,7 @@ import glob
 import hashlib
 import io
 import json
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -309,7 +309,7 @@ def _validator() -> Validator:
         return (
             isinstance(value, int | float)
             and not isinstance(value, bool)
-            and math.isfinite(value)
+            and abs(value) <= sys.float_info.max  # as NaN is not
         )
 
     base = jsonschema.Draft202012Validator
