@@ -13,6 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+#: The most that a process may take; the slowest of the suite takes a tenth of it.
+SECONDS = 300
+
 #: What every process of a test would import first; TensorFlow takes seconds.
 PRELOADED = ["tests.faults.tiny_run", "r3d_rs.evaluation.multiview"]
 
@@ -105,13 +108,16 @@ def ended(function, *arguments, before=None) -> tuple[int, str]:
     """Call a function in a process; return its exit code and its stream of errors.
 
     The code is 1 where `sys.exit` was called with a message, as the command line does
-    for an expected failure, and 70 for any other. Bars of progress are left out.
+    for an expected failure, and 70 for any other; -9 where it had to be killed, as it
+    had not ended after `SECONDS`. Bars of progress are left out.
     """
     with tempfile.NamedTemporaryFile("r", suffix=".stderr") as said:
         os.chmod(said.name, 0o666)  # for other users too
         process = start(_quietly, said.name, before, function, arguments)
-        process.join(600)
-        assert process.exitcode is not None, "it did not end"
+        process.join(SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
         lines = re.split(r"[\r\n]+", said.read())
         return process.exitcode, "\n".join(x for x in lines if "%|" not in x).strip()
 

@@ -31,9 +31,9 @@ PART = "shortage"
 NOBODY = 65534
 MEGABYTE = 2**20
 
-#: How native code, as TensorFlow's, ends a process without memory: it fails a check, or
-#: lacks one. Nothing is promised of what it says then.
-CRASHED = (-signal.SIGABRT, -signal.SIGSEGV)
+#: How native code, as TensorFlow's, ends a process without memory: it fails a check,
+#: lacks one, or waits for ever. Nothing is promised of what it says then.
+CRASHED = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL)
 
 
 def is_clear(code: int, said: str) -> bool:
