@@ -296,7 +296,7 @@ def test_no_file_handles_in_a_run(prepared, whole_run, tmp_path):
     generator, fault = random("handles in a run"), "a run with few file handles"
     with tallied(PART, fault, "test_no_file_handles_in_a_run") as tally:
         for number in range(12):
-            folder, most = tmp_path / str(number), int(generator.integers(12, 60))
+            folder, most = tmp_path / str(number), int(generator.integers(4, 12))
             before = functools.partial(limited, resource.RLIMIT_NOFILE, most)
             code, said = kill.ended(do, prepared, folder, before=before)
             check_run(
