@@ -37,6 +37,10 @@ LABELS = {
     },
 }
 
+#: What is left out of a file, by its format: neither day nor version tells a figure from
+#: the same one.
+METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+
 #: With the salt the same figure gives the same SVG, byte for byte.
 STYLE = {
     "svg.hashsalt": "r3d-rs",
@@ -170,7 +174,7 @@ def build(results: Path) -> list[Path]:
     paths = []
     for number in paper.FIGURES:
         drawn = figure(number, results)
-        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        for kind, metadata in METADATA.items():
             path = folder / f"figure{number}.{kind}"
             with whole_file(path) as part, rc_context(STYLE):
                 drawn.savefig(part, format=kind, dpi=200, metadata=metadata)
