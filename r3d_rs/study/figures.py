@@ -37,7 +37,7 @@ LABELS = {
     },
 }
 
-#: What is left out of a file, by its format: neither day nor version tells a figure from
+#: What is left out of a file, by its format: day and version, which tell no figure from
 #: the same one.
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
