@@ -89,13 +89,15 @@ def commit() -> str:
     return name[:10] + ("+changes" if changes else "")
 
 
-def replace(path: Path, rows: pd.DataFrame, column: str) -> None:
-    """Write rows of a table, in the place of older ones with the same in a column."""
+def replace(path: Path, rows: pd.DataFrame, *columns: str) -> None:
+    """Write rows of a table, in the place of older ones with the same in columns."""
+    names = list(columns)
     if path.exists():
         old = pd.read_csv(path)
-        kept = old[~old[column].isin(rows[column])]
+        again = old.set_index(names).index.isin(rows.set_index(names).index)
+        kept = old[~again]
         rows = pd.concat([kept, rows]) if len(kept) else rows
     with whole_file(path) as part:
-        rows.sort_values(column, kind="stable").to_csv(
+        rows.sort_values(names, kind="stable").to_csv(
             part, index=False, lineterminator="\n"
         )

@@ -68,16 +68,21 @@ def main() -> int:
     """Run the tests on both backends."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("versions", choices=("oldest", "newest"))
-    name, rows = parser.parse_args().versions, []
+    parser.add_argument("backends", nargs="*", choices=MARKED)
+    arguments, rows = parser.parse_args(), []
     own = ", ".join(f"{package} {metadata.version(package)}" for package in NAMED)
-    for backend in MARKED:
+    for backend in arguments.backends or MARKED:
         found = run(backend)
         rows.append(
-            {"versions": name, "python": platform.python_version(), "backend": backend}
+            {
+                "versions": arguments.versions,
+                "python": platform.python_version(),
+                "backend": backend,
+            }
             | found
             | {"of": own, "commit": tally.commit()}
         )
-    tally.replace(FILE, pd.DataFrame(rows), "versions")
+    tally.replace(FILE, pd.DataFrame(rows), "versions", "backend")
     return int(any(row["failed"] for row in rows))
 
 
