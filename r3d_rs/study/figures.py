@@ -19,8 +19,15 @@ MARKERS = {"": "o", "f": "s", "i": "^"}
 #: Shape of what is quoted, and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Where a label stands when right of its point it would meet another, by figure.
-LABELS = {
+#: Where a label stands, from its point: right of it among the paper's, and below right
+#: among ours, whose accuracies lie close together.
+RIGHT, BELOW = (6, -3, "left"), (4, -10, "left")
+
+#: Where one of ours stands when there it would meet another, or the line.
+OURS = {"RS-152": (-4, 5, "right"), "RS-200": (4, 4, "left")}
+
+#: The same of the paper's, by figure.
+PAPER = {
     1: {
         "RS-101": (6, -8, "left"),
         "RS-200": (-4, 6, "right"),
@@ -28,7 +35,6 @@ LABELS = {
         "SlowFast-16×8, R101": (6, -3, "left"),
     },
     2: {
-        "RS-50": (6, -3, "left"),
         "RS-270": (-6, -3, "right"),
         "RS-300": (0, -12, "center"),
         "RS-200": (-6, 2, "right"),
@@ -157,9 +163,9 @@ def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Fi
     with rc_context(STYLE):
         drawn = Figure(figsize=(8, 3.4), layout="constrained")
         left, right = drawn.subplots(1, 2)
-        _draw(left, published, "not given", missing, "paper", LABELS[number])
+        _draw(left, published, "not given", missing, "paper", RIGHT, PAPER[number])
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        _draw(right, ours, "not run", absent, "ours", LABELS[number])
+        _draw(right, ours, "not run", absent, "ours", BELOW, OURS)
         right.set(title=f"ours, {dataset}", ylabel="video top-1 (%)")
     return drawn
 
@@ -183,7 +189,13 @@ def build(results: Path) -> list[Path]:
 
 
 def _draw(
-    axes: Axes, points: list[Mark], reason: str, absent: list[str], side: str, labels
+    axes: Axes,
+    points: list[Mark],
+    reason: str,
+    absent: list[str],
+    side: str,
+    place: tuple[int, int, str],
+    others: dict[str, tuple[int, int, str]],
 ) -> None:
     """Draw points, each in a group of its own, and name the absent."""
     depths = sorted(
@@ -206,7 +218,7 @@ def _draw(
             markersize=5,
         )
         dot.set_gid(f"{side}-{point.name}")
-        right, up, align = labels.get(point.name, (6, -3, "left"))
+        right, up, align = others.get(point.name, place)
         axes.annotate(
             point.name,
             (point.gmacs, point.top1),
