@@ -124,8 +124,8 @@ def figure(results: Path) -> Figure | None:
                 axes.set_xticks(sorted(rows[place].unique()))
         handles, labels = drawn.axes[0].get_legend_handles_labels()
         if handles:
-            place = {"loc": "outside lower center", "ncols": 4}
-            drawn.legend(handles, labels, frameon=False, **place)
+            below = {"loc": "outside lower center", "ncols": 4}
+            drawn.legend(handles, labels, frameon=False, **below)
     return drawn
 
 
