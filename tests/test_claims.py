@@ -29,18 +29,16 @@ def test_a_step_with_a_missing_point_is_not_run(tmp_path):
     runs = write(tmp_path, "RS-50", [0.5])
     assert comparison.described(tmp_path, [], runs) == "not run"
     assert comparison.described(tmp_path, runs, []) == "not run"
-    other = write(tmp_path, "RS-101", [0.5], first_seed=1)
-    assert comparison.described(tmp_path, runs, other) == "no seed in common"
 
 
-def test_a_difference_is_over_the_seeds_that_both_have(tmp_path):
+def test_a_difference_is_over_all_seeds_of_both(tmp_path):
     before = write(tmp_path, "RS-50", [0.5, 0.55, 0.9])
     after = write(tmp_path, "RS-101", [0.75, 0.7])
     found = comparison.difference(tmp_path, before, after)
-    assert (found.seeds, found.videos) == (2, 40)
-    assert found.mean == pytest.approx((0.25 + 0.15) / 2)
+    assert (found.seeds, found.videos) == ((3, 2), 40)
+    assert found.mean == pytest.approx(0.725 - 0.65)
     text = comparison.described(tmp_path, before, after)
-    assert text.startswith("+20.0 (+") and text.endswith(", 2 seeds)")
+    assert text.startswith("+7.5 (-") and text.endswith(", 3 and 2 seeds)")
 
 
 def test_other_videos_are_refused(tmp_path):
@@ -104,11 +102,20 @@ def test_a_verdict_follows_the_interval(tmp_path):
 
 
 def test_p_is_adjusted_for_the_steps_that_were_run(tmp_path):
-    write(tmp_path, "RS-50", [0.5])
-    write(tmp_path, "RS-200", [0.6])
+    write(tmp_path, "RS-50", [0.5, 0.5])
+    write(tmp_path, "RS-200", [0.6, 0.6])
     alone = float(verdicts(tmp_path)["p"])
     write(tmp_path, "R3D-50", [0.5])  # one more step, from it to RS-50
     assert float(verdicts(tmp_path)["p"]) == pytest.approx(2 * alone, abs=1e-4)
+
+
+def test_one_seed_each_decides_nothing(tmp_path):
+    write(tmp_path, "RS-50", [0.2])
+    write(tmp_path, "RS-200", [0.9])
+    row = verdicts(tmp_path)
+    assert (row["verdict"], row["p"], row["seeds needed"]) == ("undecided", "-", "-")
+    write(tmp_path, "RS-50", [0.2, 0.2])
+    assert verdicts(tmp_path)["verdict"] == "supported at small scale"
 
 
 def test_what_can_be_counted_is_decided_by_the_committed_counts():

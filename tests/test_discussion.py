@@ -26,7 +26,7 @@ def said(results, group="scaling"):
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def step(mean, low, high, paper=1.0, p=0.01, seeds=3, seed_variance=0.0):
+def step(mean, low, high, paper=1.0, p=0.01, seeds=(3, 3), seed_variance=0.0):
     """Return a step with a difference in points, on 1,000 videos that differ little."""
     shares = (x / 100 for x in (mean, low, high))
     found = Difference(*shares, p, seeds, 1000, seed_variance, 0.01)
@@ -61,21 +61,18 @@ def test_the_words_change_with_the_records(results):
     assert f"Against the paper: {DEPTH}." in parts["What surprised"]
     write(results, "RS-200", [0.5, 0.55, 0.45])
     parts = said(results)
-    assert "too small for 40 test videos" in parts["Cannot be seen at this scale"]
+    assert "would take 25 seeds of each" in parts["Cannot be seen at this scale"]
     assert "Held at this scale" not in parts
 
 
 def test_one_seed_is_not_taken_for_more(results):
     write(results, "RS-50", [0.5])
     write(results, "RS-200", [0.9])
-    assert "another seed may differ by more" in said(results)["Held at this scale"]
-
-
-def test_two_ends_without_a_common_seed_are_not_run(results):
-    write(results, "RS-50", [0.5])
-    write(results, "RS-200", [0.5], first_seed=1)
-    text = said(results)["Not run"]
-    assert "`scaling/RS-50` and `scaling/RS-200` have no seed in common." in text
+    text = said(results)["Cannot be seen at this scale"]
+    assert "another seed may differ by more" in text
+    write(results, "RS-200", [0.9, 0.9])
+    text = said(results)["Held at this scale"]
+    assert "`scaling/RS-50` has one seed: it is taken to spread over seeds as" in text
 
 
 def test_what_is_not_run_has_the_time_that_it_takes(results):
@@ -88,13 +85,16 @@ def test_what_is_not_run_has_the_time_that_it_takes(results):
     ("one", "expected"),
     [
         (step(0, -1, 1, paper=None), "gives no size"),
-        (step(0, -1, 1, seeds=1), "more seeds to say how many"),
+        (
+            step(0, -1, 1, seeds=(1, 1), seed_variance=None),
+            "more seeds to say how many",
+        ),
         (step(0, -1, 1), "would not need more seeds"),
-        # (0.01 / 1.96)² - 0.01 / 1000 is 1.603e-5
-        (step(0, -1, 1, seed_variance=1e-4), "would take 7 seeds"),
-        # Of 0.5 points: (0.005 / 1.96)² is 6.5e-6, less than 0.01 / 1000.
+        # 2.01 √(2 · 1e-4 / 14 + 0.01 / 1000) is 0.0099, with 13 seeds it is 0.0101.
+        (step(0, -1, 1, seed_variance=1e-4), "would take 14 seeds of each"),
+        # 1.96 √(0.01 / 1000) is 0.0062, with 1,540 videos it is 0.0050.
         (step(0, -1, 1, paper=0.5), "too small for 1,000 test videos"),
-        (step(0, -1, 1, paper=0.5), "1,537 would tell it with as many seeds"),
+        (step(0, -1, 1, paper=0.5), "1,540 would tell it with as many seeds"),
         (step(0, -1, 1, paper=0.5, seed_variance=1e-4), "it would take more of both"),
         (step(2, 1, 3, p=0.2), "it may be chance (p 0.2000)"),
     ],

@@ -14,59 +14,91 @@ def outcomes(accuracies, videos=400, seed=0):
 
 
 def test_the_mean_is_the_difference_of_the_accuracies():
-    before, after = outcomes([0.5, 0.6, 0.55]), outcomes([0.7, 0.8, 0.6], seed=1)
+    before, after = outcomes([0.5, 0.6, 0.55]), outcomes([0.7, 0.8], seed=1)
     found = paired.difference(before, after)
     assert found.mean == pytest.approx(after.mean() - before.mean())
     assert found.low < found.mean < found.high
-    assert (found.seeds, found.videos) == (3, 400)
+    assert (found.seeds, found.videos) == ((3, 2), 400)
 
 
 def test_equal_outcomes_differ_by_nothing():
-    same = outcomes([0.5, 0.6])
+    same = np.repeat(outcomes([0.5]), 2, 0)
     found = paired.difference(same, same)
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
-def test_one_seed_has_the_interval_of_paired_videos():
+def test_one_seed_each_has_the_interval_of_paired_videos():
     before, after = outcomes([0.6]), outcomes([0.7], seed=1)
     found = paired.difference(before, after)
-    d = after[0].astype(float) - before[0]
-    half = 1.96 * d.std(ddof=1) / np.sqrt(400)
-    assert found.low == pytest.approx(d.mean() - half, abs=0.005)
-    assert found.high == pytest.approx(d.mean() + half, abs=0.005)
-    z = d.mean() / (half / 1.96)
-    assert found.p == pytest.approx(2 * stats.norm.sf(abs(z)), abs=0.005)
+    test = stats.ttest_rel(after[0].astype(float), before[0].astype(float))
+    assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()))
+    assert found.p == pytest.approx(test.pvalue)
+    assert found.seed_variance is None and found.seeds_needed(0.5) is None
+
+
+def test_seeds_alone_have_the_interval_of_student():
+    # Each seed has all or none of a few videos' copies: videos do not differ.
+    shares = ([0.25, 0.5, 0.75], [0.75, 1.0])
+    before, after = (
+        np.array([np.tile([share], 2000) for share in group]) for group in shares
+    )
+    found = paired.difference(before, after)
+    test = stats.ttest_ind(*shares[::-1])
+    assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()))
+    assert found.p == pytest.approx(test.pvalue)
+    assert found.seed_variance == pytest.approx((0.125 + 0.03125) / 3)
+
+
+def test_a_single_seed_is_taken_to_spread_as_the_other_networks_do():
+    many, one = outcomes([0.5, 0.6, 0.7], 2000), outcomes([0.9], 2000, seed=1)
+    found = paired.difference(many, one)
+    assert found.seed_variance == pytest.approx(many.mean(1).var(ddof=1))
+    assert found.low < 0.3 - 0.4 and found.p > 0.05  # Student's, of two degrees
 
 
 def test_videos_that_all_seeds_share_do_not_become_more_with_seeds():
     one = outcomes([0.6]), outcomes([0.7], seed=1)
     many = [np.repeat(array, 8, 0) for array in one]
     single, eight = paired.difference(*one), paired.difference(*many)
-    assert eight.high - eight.low == pytest.approx(single.high - single.low, rel=0.05)
+    assert eight.high - eight.low == pytest.approx(single.high - single.low)
     assert eight.seed_variance == 0
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says():
+@pytest.mark.parametrize("seeds", [(3, 3), (5, 1), (2, 4)])
+@pytest.mark.parametrize("spread", [0.0, 0.03, 0.2])
+def test_the_interval_covers_the_truth_as_often_as_it_says(seeds, spread):
     random = np.random.default_rng(0)
-    covered = 0
-    for trial in range(200):
-        gains = random.normal(0.1, 0.05, 8)  # of the seeds, 0.1 in truth
-        before = outcomes(np.full(8, 0.5), 300, 2 * trial)
-        after = outcomes(0.5 + gains, 300, 2 * trial + 1)
-        found = paired.difference(before, after, resamples=400)
-        covered += found.low <= 0.1 <= found.high
-    # Eight seeds are few for a bootstrap, which is too narrow by some.
-    assert 0.85 < covered / 200 <= 0.99
+
+    def network(easy, number):
+        own = random.normal(0, spread, (number, 1))
+        return easy + own + random.normal(0, 0.6, (number, len(easy))) > 0
+
+    covered, trials = 0, 1000
+    for _ in range(trials):
+        easy = random.normal(1.2, 1, 300)
+        found = paired.difference(*(network(easy, number) for number in seeds))
+        covered += found.low <= 0 <= found.high
+        assert (found.p >= 0.05) == (found.low <= 0 <= found.high)
+    # 95 % with three standard errors of a share of 1,000 on either side.
+    assert 0.929 < covered / trials < 0.971
 
 
 def test_seeds_and_videos_that_would_settle_a_difference():
-    found = paired.Difference(0, 0, 0, 1, 4, 1000, 0.02**2, 0.3)
-    # (0.05 / 1.96)² = 0.0006508; the videos take 0.0003, the seeds 0.0004 each.
-    assert found.seeds_needed(0.05) == 2
-    assert found.seeds_needed(0.03) is None
-    # The seeds take 0.0001, the videos 0.3 each.
-    assert found.videos_needed(0.05) == 545
-    assert found.videos_needed(0.015) is None
+    found = paired.Difference(0, 0, 0, 1, (4, 4), 1000, 0.02**2, 0.3)
+
+    def half(seeds, videos):
+        parts = (0.02**2 * 2 / seeds, 0.3 / videos)
+        degrees = sum(parts) ** 2 / (
+            parts[0] ** 2 / (2 * seeds - 2) + parts[1] ** 2 / (videos - 1)
+        )
+        return stats.t.ppf(0.975, degrees) * sum(parts) ** 0.5
+
+    needed = found.seeds_needed(0.05)
+    assert half(needed, 1000) <= 0.05 < half(needed - 1, 1000)
+    assert found.seeds_needed(0.03) is None  # videos alone take 0.034
+    needed = found.videos_needed(0.05)
+    assert half(4, needed) <= 0.05 < half(4, needed - 1)
+    assert found.videos_needed(0.02) is None  # seeds alone take 0.028 and more
 
 
 def test_holm_is_the_published_procedure():

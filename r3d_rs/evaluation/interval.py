@@ -31,9 +31,11 @@ def described(mean, low, high, seeds, sign: str = "") -> str:
         mean: per cent, or points of it.
         low: lower end of the interval.
         high: upper end.
-        seeds: how many there are.
+        seeds: how many there are; of a difference, those of both sides.
         sign: "+" for a difference.
     """
-    plural = "" if int(seeds) == 1 else "s"
-    ends = f"{low:{sign}.1f} to {high:{sign}.1f}"
-    return f"{mean:{sign}.1f} ({ends}, {seeds} seed{plural})"
+    numbers = seeds if isinstance(seeds, tuple) else (seeds,)
+    numbers = list(dict.fromkeys(str(int(number)) for number in numbers))
+    plural = "" if numbers == ["1"] else "s"
+    ends = f"{low:{sign}z.1f} to {high:{sign}z.1f}"
+    return f"{mean:{sign}z.1f} ({ends}, {' and '.join(numbers)} seed{plural})"

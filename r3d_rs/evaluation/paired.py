@@ -1,19 +1,21 @@
 """Is one network better than another on the same videos? Differences and their size.
 
-Runs of one seed share the order of the videos and every crop, and all runs are
-evaluated on the same videos, so that differences are taken seed by seed and video by
-video.
+All runs are evaluated on the same videos with the same views, so that networks are
+compared video by video. Seeds are not paired: one that two networks share gives them
+the same order of the videos, and little else.
 """
 
+import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-#: Resamples that are made at once.
-_CHUNK = 500
+#: Numbers of seeds and of videos that may be asked for.
+_SEEDS = range(2, 1000)
+_VIDEOS = range(2, 10**7)
 
 
 @dataclass(frozen=True)
@@ -25,90 +27,124 @@ class Difference:
         low: lower end of the 95 % interval.
         high: upper end.
         p: two-sided probability of a difference as large, if there were none.
-        seeds: that both have.
+        seeds: of the first network and of the second.
         videos: that both were evaluated on.
-        seed_variance: of the difference between seeds, beyond what videos explain.
-        video_variance: of the difference between videos, averaged over the seeds.
+        seed_variance: of the accuracy between seeds of one network, the same for both;
+            None where neither has two.
+        video_variance: of the difference between videos, beyond that of seeds.
     """
 
     mean: float
     low: float
     high: float
     p: float
-    seeds: int
+    seeds: tuple[int, int]
     videos: int
-    seed_variance: float
+    seed_variance: float | None
     video_variance: float
 
     def seeds_needed(self, size: float) -> int | None:
-        """Return how many seeds would tell a difference of a size from zero.
+        """Return how many seeds of each would tell a difference of a size from zero.
 
-        None where no number would: the videos are too few.
+        None where no number would: the videos are too few, or nothing is known of how
+        seeds spread.
         """
-        room = (size / stats.norm.ppf(0.975)) ** 2 - self.video_variance / self.videos
-        if room <= 0:
-            return None
-        return max(1, math.ceil(self.seed_variance / room))
+        return self._fewest(
+            _SEEDS, lambda seeds: self._half((seeds, seeds), self.videos) <= size
+        )
 
     def videos_needed(self, size: float) -> int | None:
         """Return how many videos would, with as many seeds as there are."""
-        room = (size / stats.norm.ppf(0.975)) ** 2 - self.seed_variance / self.seeds
-        if room <= 0:
+        return self._fewest(
+            _VIDEOS, lambda videos: self._half(self.seeds, videos) <= size
+        )
+
+    def _fewest(self, allowed: range, enough: Callable[[int], bool]) -> int | None:
+        if self.seed_variance is None:
             return None
-        return max(1, math.ceil(self.video_variance / room))
+        index = bisect.bisect_left(allowed, True, key=enough)
+        return allowed[index] if index < len(allowed) else None
+
+    def _half(self, seeds: tuple[int, int], videos: int) -> float:
+        """Return half of the interval that so many would have."""
+        of_seeds = self.seed_variance * sum(1 / number for number in seeds)
+        degrees = sum(seeds) - 2
+        return _half(of_seeds, degrees, self.video_variance / videos, videos - 1)
 
 
-def difference(
-    before: np.ndarray, after: np.ndarray, *, resamples: int = 10_000, seed: int = 0
-) -> Difference:
-    """Compare two networks by a bootstrap over seeds and videos.
+def difference(before: np.ndarray, after: np.ndarray) -> Difference:
+    """Compare two networks that were trained with some seeds, on the same videos.
 
-    A resample draws seeds with replacement, and videos with replacement. The videos are
-    those of every seed, so they are drawn once for all of them; drawn anew within each
-    seed, as nested samples would be, their share of the uncertainty would seem to fall
-    with the number of seeds. A single seed says nothing about seeds: then videos alone
-    are drawn.
+    The variance of the mean difference is the sum of two parts. That of seeds is
+    `s² (1/n + 1/m)` with the variance `s²` of accuracies between the `n` and `m` seeds
+    of one network, pooled over both: a network with a single seed is taken to spread as
+    the other does. That of videos is the variance of the mean outcomes' differences,
+    less what is due to seeds, and is the same for any number of seeds, as all see the
+    same videos. The interval is Student's, with Satterthwaite's degrees of freedom for
+    such a sum. Where neither network has two seeds, nothing is known of seeds, and it
+    is over videos alone.
 
     Args:
         before: `(seed, video)`, whether the first network was right.
-        after: of the second, for the same seeds and videos in the same order.
-        resamples: how many.
-        seed: of the draws.
+        after: `(seed, video)`, of the second, for the same videos in the same order.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when the shapes do not fit.
     """
     before, after = np.asarray(before, float), np.asarray(after, float)
-    if before.shape != after.shape or before.ndim != 2 or not before.size:
+    shapes = (before.shape, after.shape)
+    if any(len(shape) != 2 for shape in shapes) or (
+        shapes[0][1] != shapes[1][1] or not before.size or not after.size
+    ):
         raise ValueError(
-            f"the outcomes are {before.shape} and {after.shape}; expected are two"
-            " arrays (seed, video) of one shape"
+            f"the outcomes are {shapes[0]} and {shapes[1]}; expected are two"
+            " arrays (seed, video) with the same videos"
         )
-    d = after - before
-    seeds, videos = d.shape
-    random = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        of_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), size)
-        of_videos = random.multinomial(videos, np.full(videos, 1 / videos), size)
-        means[start : start + size] = ((of_seeds @ d) * of_videos).sum(1) / d.size
-    low, high = np.quantile(means, [0.025, 0.975])
-    # As in a permutation test, what was observed counts as one of the resamples.
-    tail = (1 + min((means <= 0).sum(), (means >= 0).sum())) / (1 + resamples)
-    residual = d - d.mean(0) - d.mean(1, keepdims=True) + d.mean()
-    noise = (residual**2).sum() / max(1, (seeds - 1) * (videos - 1))
-    seed_variance = d.mean(1).var(ddof=1) - noise / videos if seeds > 1 else 0.0
+    groups, videos = (before, after), before.shape[1]
+    d = after.mean(0) - before.mean(0)
+    each = sum(1 / len(group) for group in groups)
+    degrees = sum(len(group) - 1 for group in groups)
+    of_seeds, of_videos = 0.0, d.var(ddof=1) / videos if videos > 1 else 0.0
+    if degrees:
+        squares = [((own.mean(1) - own.mean()) ** 2).sum() for own in groups]
+        residual = sum((_residual(own) ** 2).sum() for own in groups)
+        of_seeds = sum(squares) / degrees * each
+        chance = residual / (degrees * max(1, videos - 1)) * each / videos
+        of_videos = max(0.0, of_videos - chance)
+    mean, error = float(d.mean()), math.sqrt(of_seeds + of_videos)
+    parts = (of_seeds, degrees, of_videos, videos - 1)
+    half = _half(*parts)
+    p = 2 * stats.t.sf(abs(mean) / error, _degrees(*parts)) if error else mean == 0
     return Difference(
-        float(d.mean()),
-        float(low),
-        float(high),
-        float(min(1.0, 2 * tail)),
-        seeds,
+        mean,
+        mean - half,
+        mean + half,
+        float(p),
+        (len(before), len(after)),
         videos,
-        float(max(0.0, seed_variance)),
-        float(d.mean(0).var(ddof=1)) if videos > 1 else 0.0,
+        of_seeds / each if degrees else None,
+        float(of_videos * videos),
     )
+
+
+def _residual(outcomes: np.ndarray) -> np.ndarray:
+    """Return what neither a seed's mean nor a video's explains."""
+    return (
+        outcomes - outcomes.mean(0) - outcomes.mean(1, keepdims=True) + outcomes.mean()
+    )
+
+
+def _degrees(one: float, of_one: int, two: float, of_two: int) -> float:
+    """Return the degrees of freedom of a sum of two variances (Satterthwaite, 1946)."""
+    parts = ((one, of_one), (two, of_two))
+    return (one + two) ** 2 / sum(part**2 / of for part, of in parts if part)
+
+
+def _half(one: float, of_one: int, two: float, of_two: int) -> float:
+    """Return half of Student's 95 % interval where two variances are summed."""
+    if not (error := math.sqrt(one + two)):
+        return 0.0
+    return float(stats.t.ppf(0.975, _degrees(one, of_one, two, of_two)) * error)
 
 
 def holm(p: Sequence[float]) -> list[float]:

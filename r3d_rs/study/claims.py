@@ -36,10 +36,10 @@ class Step:
         paper: its size in the paper, points of top-1; None where the paper gives none.
         sign: of the difference, 1 or -1.
         missing: those of the two that have not been run.
-        found: ours; None where one is missing or they have no seed in common.
+        found: ours; None where one is missing.
         note: how the paper's differs from ours.
         p: of `found`, adjusted for the number of steps of the group that have been run
-            (Holm); None without it.
+            (Holm); None without it, or of one seed each.
     """
 
     text: str
@@ -58,17 +58,24 @@ class Step:
     @property
     def ours(self) -> str:
         """Describe the difference, or say why there is none."""
-        return NOT_RUN if self.missing else comparison.text(self.found)
+        return comparison.text(self.found) if self.found else NOT_RUN
 
     @property
     def verdict(self) -> str:
         """Compare the interval with zero."""
         if self.found is None:
             return NOT_RUN
+        if not self.has_seeds:
+            return UNDECIDED
         low, high = self.bounds
         if low > 0:
             return SUPPORTED
         return CONTRADICTED if high < 0 else UNDECIDED
+
+    @property
+    def has_seeds(self) -> bool:
+        """Say whether ours has an interval over seeds."""
+        return self.found is not None and self.found.seed_variance is not None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -82,7 +89,7 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
 
     A step is supported where the 95 % interval of ours, over seeds and videos, lies on
     the paper's side of zero, contradicted where it lies on the other, and undecided
-    where it has zero in it.
+    where it has zero in it or neither end has two seeds.
 
     Args:
         results: folder of the records.
@@ -95,7 +102,9 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
     ]
     adjusted = {}
     for own in {step.group for step in found}:
-        run = [i for i, step in enumerate(found) if step.group == own and step.found]
+        run = [
+            i for i, step in enumerate(found) if step.group == own and step.has_seeds
+        ]
         p = paired.holm([found[i].found.p for i in run])
         adjusted |= dict(zip(run, p, strict=True))
     return [dataclasses.replace(s, p=adjusted.get(i)) for i, s in enumerate(found)]
@@ -148,7 +157,7 @@ def probability(p: float) -> str:
 
 
 def _seeds_needed(step: Step) -> str:
-    if step.found is None or step.found.seeds < 2 or not step.paper:
+    if not step.has_seeds or not step.paper:
         return "-"
     needed = step.found.seeds_needed(abs(step.paper) / 100)
     return "too few videos" if needed is None else str(needed)

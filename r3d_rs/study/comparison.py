@@ -1,4 +1,4 @@
-"""The difference of two points' records, video by video and seed by seed."""
+"""The difference of two points' records, over their seeds and video by video."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from r3d_rs.study import record
 
 def difference(
     results: Path, before: Sequence[dict], after: Sequence[dict]
-) -> paired.Difference | None:
-    """Compare two points by the scores of every video, over the seeds that both have.
+) -> paired.Difference:
+    """Compare two points by the scores of every video, over all seeds of each.
 
     Scores are kept in half precision, so that a mean can differ from that of the
     records' accuracies in the second decimal of a per cent.
@@ -22,9 +22,6 @@ def difference(
         before: records of one point, one a seed.
         after: of the other.
 
-    Returns:
-        None where they have no seed in common.
-
     Raises:
         ValueError: when they were evaluated on different videos, or when the recipes of
             one point differ.
@@ -32,27 +29,20 @@ def difference(
     """
     for records in (before, after):
         record.summarize(records)  # refuses recipes that differ
-    own, other = (
-        {r["experiment"]["seed"]: r for r in runs} for runs in (before, after)
-    )
-    seeds = sorted(own.keys() & other.keys())
-    if not seeds:
-        return None
-    one = [_right(results, own[seed]) for seed in seeds]
-    two = [_right(results, other[seed]) for seed in seeds]
-    ids = sorted(one[0])
-    for run, right in zip(
-        [*(own[s] for s in seeds), *(other[s] for s in seeds)], one + two, strict=True
-    ):
-        if sorted(right) != ids:
-            raise ValueError(
-                f"{run['experiment']} was evaluated on other videos than"
-                f" {own[seeds[0]]['experiment']}"
-            )
-    return paired.difference(
-        np.array([[right[ident] for ident in ids] for right in one]),
-        np.array([[right[ident] for ident in ids] for right in two]),
-    )
+    ids, groups = None, []
+    for records in (before, after):
+        outcomes = []
+        for run in records:
+            right = _right(results, run)
+            ids = ids or sorted(right)
+            if sorted(right) != ids:
+                raise ValueError(
+                    f"{run['experiment']} was evaluated on other videos than"
+                    f" {before[0]['experiment']}"
+                )
+            outcomes.append([right[ident] for ident in ids])
+        groups.append(np.array(outcomes))
+    return paired.difference(*groups)
 
 
 def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> str:
@@ -62,10 +52,8 @@ def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> s
     return text(difference(results, before, after))
 
 
-def text(found: paired.Difference | None) -> str:
-    """Describe a difference that was found, or say that no seed is in common."""
-    if found is None:
-        return "no seed in common"
+def text(found: paired.Difference) -> str:
+    """Describe a difference that was found."""
     shares = (found.mean, found.low, found.high)
     return interval.described(*(100 * share for share in shares), found.seeds, "+")
 

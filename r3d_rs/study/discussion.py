@@ -85,13 +85,17 @@ def _said(step: claims.Step) -> str:
     """Say what ours is beside the paper's, and what that is worth."""
     if step.missing:
         return f"Without {' and '.join(f'`{name}`' for name in step.missing)}."
-    if step.found is None:
-        return f"`{step.before}` and `{step.after}` have no seed in common."
     found = [f"Ours is {_beside(step)}."]
-    if step.found.seeds == 1:
+    if not step.has_seeds:
         found.append(
-            "Of one seed the interval is over videos alone: another seed may differ by"
-            " more."
+            "Of one seed each the interval is over videos alone: another seed may"
+            " differ by more."
+        )
+    elif 1 in step.found.seeds:
+        ends = (step.before, step.after)
+        one, other = ends if step.found.seeds[0] == 1 else reversed(ends)
+        found.append(
+            f"`{one}` has one seed: it is taken to spread over seeds as `{other}` does."
         )
     if step.verdict == claims.UNDECIDED:
         found.append(_needed(step))
@@ -108,14 +112,14 @@ def _needed(step: claims.Step) -> str:
     found = step.found
     if not step.paper:
         return "The paper gives no size to look for."
-    if found.seeds == 1:
+    if not step.has_seeds:
         return "It takes more seeds to say how many would tell."
     size = abs(step.paper) / 100
     seeds, videos = found.seeds_needed(size), found.videos_needed(size)
-    if seeds and seeds <= found.seeds:
+    if seeds and seeds <= min(found.seeds):
         return "A difference of the paper's size would not need more seeds."
     if seeds:
-        return f"A difference of the paper's size would take {seeds} seeds."
+        return f"A difference of the paper's size would take {seeds} seeds of each."
     short = (
         f"A difference of the paper's size is too small for {found.videos:,} test"
         " videos, whatever the number of seeds"
@@ -128,8 +132,6 @@ def _needed(step: claims.Step) -> str:
 def _missing(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> str:
     """Say why steps have not been run: the time that they take."""
     wanted = _distinct(steps, missing=True)
-    if not wanted:
-        return "What is missing is a seed that both ends have."
     each = _listed(
         f"`{name}` on {dataset} {_hours(results, {(name, dataset): one}, counts)}"
         for (name, dataset), one in wanted.items()
@@ -144,7 +146,7 @@ def _missing(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
 def _surprises(steps: Sequence[claims.Step], name: Callable[[claims.Step], str]) -> str:
     """Name the steps whose interval does not have the paper's size in it."""
     found = {AGAINST: [], MORE: [], LESS: []}
-    decided = [step for step in steps if step.found]
+    decided = [step for step in steps if step.has_seeds]
     for step in decided:
         low, high = (100 * end for end in step.bounds)
         if step.verdict == claims.CONTRADICTED:
