@@ -145,7 +145,7 @@ def run(arguments) -> None:
 
 def rerun(arguments) -> None:
     """Make some runs again, drawn by a seed, and compare their records."""
-    from r3d_rs.study import reruns
+    from r3d_rs.study import record, reruns
 
     results, parameters = Path(arguments.results), pairs(arguments.parameter)
     runs = reruns.candidates(results)
@@ -155,7 +155,15 @@ def rerun(arguments) -> None:
     for one in drawn:
         print("  {dataset}/{study}/{point}/seed-{seed}".format(**one["experiment"]))
     for one in drawn:
-        row = reruns.again(results, one, Path(arguments.folder), parameters)
+        if arguments.made:
+            row = reruns.compared(
+                results,
+                one,
+                arguments.made,
+                record.read(record.path(arguments.made, **one["experiment"])),
+            )
+        else:
+            row = reruns.again(results, one, Path(arguments.folder), parameters)
         print(reruns.keep(results, {**row, "draw": draw}))
     print(reruns.described(results))
 
@@ -300,6 +308,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--results", default="results", help="folder of the records")
     command.add_argument(
         "--folder", default="build/reruns", help="for the records and networks anew"
+    )
+    command.add_argument(
+        "--made",
+        type=Path,
+        help="folder of records that were made elsewhere, to compare instead",
     )
     command.set_defaults(command=rerun)
 

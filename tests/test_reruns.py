@@ -98,10 +98,24 @@ def test_what_else_changed_is_named(tmp_path):
     assert (row["identical"], row["epochs_alike"], row["weights"]) == ("no", 1, "no")
     reruns.keep(tmp_path / "results", {**row, "draw": "seed 0, 1 of 1"})
     assert reruns.described(tmp_path / "results") == (
-        "On jax, 0 of 1 are the same to the last bit; scaling/RS-50 on pantomime-20,"
-        " seed 0, differs by +0.0 (+0.0 to +0.0, 1 seed) points of top-1 (backend"
+        "On jax, with the code of the record's commit, 0 of 1 are the same to the last"
+        " bit; scaling/RS-50 on pantomime-20, seed 0, differs by +0.0 (+0.0 to +0.0, 1 seed) points of top-1 (backend"
         " tensorflow to jax; jax none to 0.10.2)."
     )
+
+
+def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path):
+    results, made = tmp_path / "results", tmp_path / "made"
+    written(results)
+    words = ["rerun", "--count", "1", "--results", str(results), "--made", str(made)]
+    arguments = command_line.parser().parse_args(words)
+    with pytest.raises(FileNotFoundError, match=str(made)):
+        arguments.command(arguments)
+    written(made, commit="1" * 40)
+    arguments.command(arguments)
+    [row] = reruns.read(results).to_dict("records")
+    assert (row["identical"], row["code"]) == ("yes", reruns.OTHER)
+    assert row["draw"] == "seed 0, 1 of 1"
 
 
 def test_other_videos_are_not_compared(tmp_path):
@@ -119,16 +133,20 @@ def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(tmp_pa
     for minutes in (1.0, 2.0):
         reruns.keep(results, {**row, "minutes": minutes})
     reruns.keep(results, {**row, "backend": "jax"})
+    reruns.keep(results, {**row, "code": reruns.OTHER})  # stands beside the other
     rows = reruns.read(results)
-    assert rows[["backend", "minutes"]].to_numpy().tolist() == [
-        ["jax", "0.1"],
-        ["tensorflow", "2.0"],
+    assert rows[["backend", "code", "minutes"]].to_numpy().tolist() == [
+        ["jax", reruns.SAME, "0.1"],
+        ["tensorflow", reruns.OTHER, "0.1"],
+        ["tensorflow", reruns.SAME, "2.0"],
     ]
     shown = reruns.table(results)
-    assert shown["what else changed"].to_list() == ["nothing"] * 2
+    assert shown["what else changed"].to_list() == ["nothing"] * 3
     written(results, seed=1, metrics=made_up(top1=0.25)["metrics"])
     assert set(reruns.table(results)["all seeds"]) == {"25.0 to 50.0"}
-    assert reruns.described(results).startswith("On jax, 1 of 1 are the same")
+    assert reruns.described(results).startswith(
+        "On jax, with the code of the record's commit, 1 of 1 are the same"
+    )
     written(results, device="another machine")
     assert reruns.read(results).empty
 

@@ -13,7 +13,10 @@ from r3d_rs.study.tables import NOT_RUN
 from r3d_rs.whole import whole_file
 
 #: What makes two rows of the table the same rerun.
-KEYS = ["experiment", "dataset", "seed", "backend"]
+KEYS = ["experiment", "dataset", "seed", "backend", "code"]
+
+#: What the code of a rerun is of.
+SAME, OTHER = "the record's commit", "another commit"
 
 
 def candidates(results: Path) -> list[dict]:
@@ -108,14 +111,15 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         rerun: the second.
 
     Returns:
-        `identical` says whether accuracies, the scores of every video, the history of
-        training and, where it is recorded, the hash of the weights that it started from
-        are the same bits. `top1` and `rerun_top1` are per cent, `difference` is of
-        points with its 95 % interval over videos; `changed_classes` counts the videos
-        that another class is most probable for, and `largest` is the largest difference
-        of a probability; `epochs_alike` counts epochs from the first; `weights` is ""
-        where no hash is recorded; `changed` says what of commit, backend, device and
-        versions is not the same.
+        `code` says whether the commit is the record's. `identical` says whether
+        accuracies, the scores of every video, the history of training and, where it is
+        recorded, the hash of the weights that it started from are the same bits. `top1`
+        and `rerun_top1` are per cent, `difference` is of points with its 95 % interval
+        over videos; `changed_classes` counts the videos that another class is most
+        probable for, and `largest` is the largest difference of a probability;
+        `epochs_alike` counts epochs from the first; `weights` is "" where no hash is
+        recorded; `changed` says what of commit, backend, device and versions is not the
+        same.
 
     Raises:
         ValueError: when they were evaluated on different videos.
@@ -143,6 +147,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         "dataset": run["experiment"]["dataset"],
         "seed": run["experiment"]["seed"],
         "backend": rerun["backend"],
+        "code": SAME if run["commit"] == rerun["commit"] else OTHER,
         "device": rerun["device"],
         "identical": _alike(identical),
         "top1": round(100 * run["metrics"]["video_top1"], 2),
@@ -193,6 +198,7 @@ def table(results: Path) -> pd.DataFrame:
         "dataset": rows["dataset"],
         "seed": rows["seed"],
         "backend": rows["backend"],
+        "code of": rows["code"],
         "identical": rows["identical"],
         "top-1, %": rows["top1"],
         "rerun": rows["rerun_top1"],
@@ -215,11 +221,14 @@ def _range(results: Path, row: dict) -> str:
 
 
 def described(results: Path) -> str:
-    """Say of each backend how many reruns are identical, and what else changed."""
+    """Say of each backend and code how many are identical, and what else changed."""
     rows, texts = read(results), []
-    for backend, own in rows.groupby("backend"):
+    for (backend, code), own in rows.groupby(["backend", "code"]):
         same = own["identical"] == _alike(True)
-        text = f"On {backend}, {same.sum()} of {len(own)} are the same to the last bit"
+        text = (
+            f"On {backend}, with the code of {code}, {same.sum()} of {len(own)} are the"
+            " same to the last bit"
+        )
         for row in own[~same].to_dict("records"):
             why = row["changed"] or "though nothing else that a record says does"
             place = f"{row['experiment']} on {row['dataset']}, seed {row['seed']}"
