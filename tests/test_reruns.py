@@ -99,7 +99,8 @@ def test_what_else_changed_is_named(tmp_path):
     reruns.keep(tmp_path / "results", {**row, "draw": "seed 0, 1 of 1"})
     assert reruns.described(tmp_path / "results") == (
         "On jax, with the code of the record's commit, 0 of 1 are the same to the last"
-        " bit; scaling/RS-50 on pantomime-20, seed 0, differs by +0.0 (+0.0 to +0.0, 1 seed) points of top-1 (backend"
+        " bit; scaling/RS-50 on pantomime-20, seed 0, differs by +0.0 (+0.0 to +0.0,"
+        " 1 seed) points of top-1 (backend"
         " tensorflow to jax; jax none to 0.10.2)."
     )
 
