@@ -42,8 +42,8 @@ def test_a_curve_ends_where_its_record_is(tmp_path):
     rows = views_curve.read(tmp_path, DATASET)
     assert len(rows) == 8
     table = views_curve.table(rows)
-    assert table.loc["4 × 3", "RS-50: gain over one view"].startswith("+3.0")
-    assert table.loc["4 × 3", "RS-50: top-1, %"].endswith("1 seed)")
+    assert table.loc["RS-50", "4 × 3"] == f"{100 * top1['video_top1']:.1f}"
+    assert table.loc["RS-50", "4 × 3 over 1 × 1"] == "+3.0 (1 seed)"
 
 
 def test_a_stale_curve_is_refused(tmp_path):
@@ -81,17 +81,23 @@ def test_a_point_without_records_is_named():
         curves.figure(RESULTS, DATASET, "scaling", ("RS-9",))
 
 
-def test_intervals_of_accuracies_end_at_100_and_those_of_gains_do_not():
+def test_networks_stand_in_the_order_of_the_study_with_the_gain_over_seeds():
     rows = pd.DataFrame(
         [
-            ("RS-50", seed, clips, crops, top1 - (clips == 1) * top1, 0.5, 9, "")
+            (point, seed, clips, crops, top1 - (clips == 1) * top1, 0.5, 9, "")
+            for point in ("RS-50", "R3D-50")
             for seed, top1 in ((0, 0.9), (1, 0.98))
             for clips in views_curve.TEMPORAL
             for crops in views_curve.SPATIAL
         ],
         columns=views_curve.COLUMNS,
     )
-    top1, gain = views_curve.table(rows).loc["4 × 3"]
-    assert top1 == "94.0 (43.2 to 100.0, 2 seeds)"
-    assert gain == "+94.0 (+43.2 to +144.8, 2 seeds)"
-    assert len(views_curve.figure(rows).axes) == 1
+    table = views_curve.table(rows)
+    assert list(table.index) == ["R3D-50", "RS-50"]
+    *_, most, gain = table.loc["RS-50"]
+    assert (most, gain) == ("94.0", "+94.0 (+43.2 to +144.8, 2 seeds)")
+    panels = views_curve.figure(rows).axes
+    assert [len(axes.containers) for axes in panels] == [2, 2]
+    # An accuracy ends at 100, where Student's interval would not.
+    [bar] = panels[1].containers[1].lines[2]
+    assert max(segment[:, 1].max() for segment in bar.get_segments()) == 100

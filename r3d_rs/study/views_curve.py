@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from r3d_rs.evaluation import interval
-from r3d_rs.study import record
+from r3d_rs.study import experiments, record
 from r3d_rs.whole import whole_file
 
 TEMPORAL, SPATIAL = (1, 2, 3, 4), (1, 3)
@@ -137,60 +138,86 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return top-1 by the number of views, and what the views add to a single one.
+    """Return top-1 by the number of views, and what all views add to a single one.
 
     Args:
         rows: of `read`.
 
     Returns:
-        One row a number of views, a pair of columns a network: the mean over seeds in
-        per cent and the difference to one view in points, seed by seed, each with its
-        95 % interval (Student's t over seeds).
+        One row a network, a column a number of views, `clips × crops`: the mean over
+        seeds in per cent. The last has the difference of the most views to one in
+        points, seed by seed, with its 95 % interval (Student's t over seeds).
     """
     if rows.empty:
         return pd.DataFrame({"top-1, %": {"any number of views": "not run"}})
-    columns = {}
-    for point, own in rows.groupby("point"):
+    shown = {}
+    for point, own in _by_point(rows):
         by_views = own.pivot_table(
             index=["clips", "crops"], columns="seed", values="top1"
         )
-        gains = by_views - by_views.loc[(1, 1)]
-        columns[f"{point}: top-1, %"] = [
-            _described(values) for values in by_views.to_numpy()
-        ]
-        columns[f"{point}: gain over one view"] = [
-            "" if not values.any() else _described(values, "+")
-            for values in gains.to_numpy()
-        ]
-        names = [f"{clips} × {crops}" for clips, crops in by_views.index]
-    return pd.DataFrame(columns, index=names).rename_axis(columns="clips × crops")
+        one, most = by_views.index[[0, -1]]
+        gains = (by_views.loc[most] - by_views.loc[one]).to_numpy()
+        names = {views: "{} × {}".format(*views) for views in by_views.index}
+        shown[point] = {
+            **{
+                names[views]: f"{100 * by_views.loc[views].mean():.1f}"
+                for views in names
+            },
+            f"{names[most]} over {names[one]}": _gain(gains),
+        }
+    return pd.DataFrame.from_dict(shown, orient="index")
 
 
 def figure(rows: pd.DataFrame) -> Figure:
-    """Draw top-1 over the number of clips, a line a network and number of crops."""
+    """Draw top-1 over the number of clips, a line a network, a panel a number of crops.
+
+    Networks with more than one seed have 95 % intervals over seeds.
+    """
     drawn = Figure(figsize=(6.4, 3.2), layout="constrained")
-    axes = drawn.subplots()
-    for point, color in zip(dict.fromkeys(rows["point"]), ("C0", "C1"), strict=False):
-        for crops, style in zip(SPATIAL, ("o--", "s-"), strict=True):
-            own = rows[(rows["point"] == point) & (rows["crops"] == crops)]
+    panels = drawn.subplots(1, len(SPATIAL), sharey=True)
+    points = [point for point, _ in _by_point(rows)]
+    colors = colormaps["viridis"](np.linspace(0, 0.85, len(points)))
+    for axes, crops in zip(panels, SPATIAL, strict=True):
+        for i, (point, own) in enumerate(_by_point(rows[rows["crops"] == crops])):
             by_clips = own.groupby("clips")["top1"]
             means, halves = 100 * by_clips.mean(), 100 * by_clips.agg(_half)
             ends = [np.minimum(halves, means), np.minimum(halves, 100 - means)]
             axes.errorbar(
-                means.index + (0.04 if crops == 1 else -0.04),
+                means.index + 0.05 * (i - (len(points) - 1) / 2),
                 means,
-                yerr=ends,
-                fmt=style,
-                color=color,
+                yerr=ends if halves.any() else None,
+                fmt=f"{'osD^vP*X'[i % 8]}-",
+                color=colors[i],
                 capsize=2,
                 markersize=4,
                 linewidth=1,
-                label=f"{point}, {crops} crop{'s' * (crops > 1)}",
+                label=point,
             )
-    axes.set(xlabel="clips of a video", ylabel="video top-1 (%)", xticks=TEMPORAL)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.set(
+            xlabel="clips of a video",
+            title=f"{crops} crop{'s' * (crops > 1)}",
+            xticks=TEMPORAL,
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("video top-1 (%)")
+    panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return drawn
+
+
+def _by_point(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each network, in the order of the study."""
+    return [
+        (point, own)
+        for point in experiments.SCALING
+        if len(own := rows[rows["point"] == point])
+    ]
+
+
+def _gain(shares: np.ndarray) -> str:
+    mean, half = 100 * float(np.mean(shares)), 100 * _half(shares)
+    if len(shares) == 1:
+        return f"{mean:+z.1f} (1 seed)"
+    return interval.described(mean, mean - half, mean + half, len(shares), "+")
 
 
 def _half(shares) -> float:
@@ -198,13 +225,3 @@ def _half(shares) -> float:
     if len(shares) < 2:
         return 0.0
     return interval.half_over_seeds(shares)
-
-
-def _described(shares: np.ndarray, sign: str = "") -> str:
-    mean, half = 100 * float(np.mean(shares)), 100 * _half(shares)
-    if len(shares) == 1:
-        return f"{mean:{sign}.1f} (1 seed)"
-    low, high = mean - half, mean + half
-    if not sign:  # an accuracy, where a gain has a sign
-        low, high = max(0.0, low), min(100.0, high)
-    return interval.described(mean, low, high, len(shares), sign)
