@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from bs4 import BeautifulSoup
+from matplotlib.text import Annotation
 from scipy import stats
 
-from r3d_rs import checksum
+from r3d_rs import checksum, paper
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.study import (
     exact,
@@ -529,3 +530,15 @@ def test_a_record_is_not_changed_by_writing(tmp_path):
     before = copy.deepcopy(written)
     record.write(written, tmp_path)
     assert written == before
+
+
+@pytest.mark.parametrize("number", paper.FIGURES)
+def test_names_hide_neither_points_nor_each_other(number):
+    results = record.SCHEMA.parents[2] / "results"
+    for axes in figures.figure(number, results).axes:
+        names = [text for text in axes.texts if isinstance(text, Annotation)]
+        boxes = [name.get_window_extent() for name in names]
+        points = axes.transData.transform([name.xy for name in names])
+        assert len(boxes) > 5
+        assert all(box.count_contains(points) == 0 for box in boxes)
+        assert all(box.count_overlaps(boxes) == 1 for box in boxes)  # itself

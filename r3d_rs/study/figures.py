@@ -1,12 +1,15 @@
 """Figures 1 and 2: the paper's accuracies and ours against multiply-adds."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from r3d_rs import paper
 from r3d_rs.study import exact, record, registry
@@ -19,28 +22,12 @@ MARKERS = {"": "o", "f": "s", "i": "^"}
 #: Shape of what is quoted, and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Where a label stands, from its point: right of it among the paper's, and below right
-#: among ours, whose accuracies lie close together.
-RIGHT, BELOW = (6, -3, "left"), (4, -10, "left")
-
-#: Where one of ours stands when there it would meet another, or the line.
-OURS = {"RS-152": (-4, 5, "right"), "RS-200": (4, 4, "left")}
-
-#: The same of the paper's, by figure.
-PAPER = {
-    1: {
-        "RS-101": (6, -8, "left"),
-        "RS-200": (-4, 6, "right"),
-        "RS-200@f48+RA": (0, 6, "center"),
-    },
-    2: {
-        "RS-270": (-6, -3, "right"),
-        "RS-300": (0, -12, "center"),
-        "RS-200": (-6, 2, "right"),
-        "RS-200@i256": (-6, 2, "right"),
-        "RS-200@i288": (-6, -9, "right"),
-    },
-}
+#: Where a label may stand (points right and up of its point, and what is at its place),
+#: the best first.
+PLACES = (
+    *((6, -3, "left"), (-6, -3, "right"), (4, 5, "left"), (4, -11, "left")),
+    *((-4, 5, "right"), (-4, -11, "right"), (0, 8, "center"), (0, -14, "center")),
+)
 
 #: What is left out of a file, by its format: day and version, which tell no figure from
 #: the same one.
@@ -162,10 +149,14 @@ def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Fi
     with rc_context(STYLE):
         drawn = Figure(figsize=(8, 3.4), layout="constrained")
         left, right = drawn.subplots(1, 2)
-        _draw(left, published, "not given", missing, "paper", RIGHT, PAPER[number])
+        _draw(left, published, "not given", missing, "paper")
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        _draw(right, ours, "not run", absent, "ours", BELOW, OURS)
+        _draw(right, ours, "not run", absent, "ours")
         right.set(title=f"ours, {dataset}", ylabel="video top-1 (%)")
+        drawn.draw_without_rendering()  # places are in pixels, which the layout decides
+        drawn.set_layout_engine("none")
+        _name(left, published)
+        _name(right, ours)
     return drawn
 
 
@@ -188,21 +179,10 @@ def build(results: Path) -> list[Path]:
 
 
 def _draw(
-    axes: Axes,
-    points: list[Mark],
-    reason: str,
-    absent: list[str],
-    side: str,
-    place: tuple[int, int, str],
-    others: dict[str, tuple[int, int, str]],
+    axes: Axes, points: list[Mark], reason: str, absent: list[str], side: str
 ) -> None:
     """Draw points, each in a group of its own, and name the absent."""
-    depths = sorted(
-        (p.gmacs, p.top1)
-        for p in points
-        if p.marker == MARKERS[""] and "@" not in p.name
-    )
-    if depths:
+    if depths := _depths(points):
         axes.plot(*zip(*depths, strict=True), color="0.6", linewidth=1, zorder=1)
     for point in points:
         if point.interval:
@@ -217,14 +197,6 @@ def _draw(
             markersize=5,
         )
         dot.set_gid(f"{side}-{point.name}")
-        right, up, align = others.get(point.name, place)
-        axes.annotate(
-            point.name,
-            (point.gmacs, point.top1),
-            (right, up),
-            textcoords="offset points",
-            ha=align,
-        )
     axes.margins(x=0.18, y=0.15)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("multiply-adds of one view (10⁹)")
@@ -234,3 +206,46 @@ def _draw(
         lines = [", ".join(absent[i : i + 4]) for i in range(0, len(absent), 4)]
         text = f"{reason}: " + ",\n".join(lines)
         axes.text(0, -0.2, text, transform=axes.transAxes, va="top", color="0.4")
+
+
+def _name(axes: Axes, points: list[Mark]) -> None:
+    """Name each point where its name hides least: points, intervals, line and names."""
+    lines = [
+        ((p.gmacs, p.interval[0]), (p.gmacs, p.interval[1]))
+        for p in points
+        if p.interval
+    ]
+    lines += [((p.gmacs, p.top1),) * 2 for p in points]
+    lines += itertools.pairwise(_depths(points))
+    drawn = np.concatenate(
+        [np.linspace(*ends, 50) for ends in lines] or [np.zeros((0, 2))]
+    )
+    drawn, names = axes.transData.transform(drawn), []
+    for point in points:
+        label = axes.annotate(
+            point.name, (point.gmacs, point.top1), (0, 0), textcoords="offset points"
+        )
+        found = []
+        for place in PLACES:
+            _put(label, place)
+            box = label.get_window_extent().padded(2)
+            outside = not all(map(axes.bbox.containsx, box.intervalx))
+            hidden = box.count_contains(drawn) + 100 * box.count_overlaps(names)
+            found.append(hidden + 100 * outside)
+        _put(label, PLACES[int(np.argmin(found))])
+        names.append(label.get_window_extent())
+
+
+def _put(label: Annotation, place: tuple[int, int, str]) -> None:
+    *offset, align = place
+    label.xyann = offset
+    label.set_horizontalalignment(align)
+
+
+def _depths(points: list[Mark]) -> list[tuple[float, float]]:
+    """Return the points that differ in depth alone, by their multiply-adds."""
+    return sorted(
+        (p.gmacs, p.top1)
+        for p in points
+        if p.marker == MARKERS[""] and "@" not in p.name
+    )
