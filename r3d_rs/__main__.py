@@ -155,13 +155,12 @@ def rerun(arguments) -> None:
     for one in drawn:
         print("  {dataset}/{study}/{point}/seed-{seed}".format(**one["experiment"]))
     for one in drawn:
-        if arguments.made:
-            row = reruns.compared(
-                results,
-                one,
-                arguments.made,
-                record.read(record.path(arguments.made, **one["experiment"])),
-            )
+        if made := arguments.made:
+            path = record.path(made, **one["experiment"])
+            if not path.exists():
+                print(f"{path}: not made")
+                continue
+            row = reruns.compared(results, one, made, record.read(path))
         else:
             row = reruns.again(results, one, Path(arguments.folder), parameters)
         print(reruns.keep(results, {**row, "draw": draw}))

@@ -105,13 +105,16 @@ def test_what_else_changed_is_named(tmp_path):
     )
 
 
-def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path):
+def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path, capsys):
     results, made = tmp_path / "results", tmp_path / "made"
     written(results)
     words = ["rerun", "--count", "1", "--results", str(results), "--made", str(made)]
     arguments = command_line.parser().parse_args(words)
-    with pytest.raises(FileNotFoundError, match=str(made)):
-        arguments.command(arguments)
+    arguments.command(arguments)
+    assert f"{made / 'pantomime-20/scaling/RS-50/seed-0.json'}: not made" in (
+        capsys.readouterr().out
+    )
+    assert reruns.read(results).empty
     written(made, commit="1" * 40)
     arguments.command(arguments)
     [row] = reruns.read(results).to_dict("records")
