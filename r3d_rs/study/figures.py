@@ -22,11 +22,17 @@ MARKERS = {"": "o", "f": "s", "i": "^"}
 #: Shape of what is quoted, and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Where a label may stand (points right and up of its point, and what is at its place),
-#: the best first.
+#: Where a name may stand, the best first: points right and up of its point, and which of
+#: its ends is there.
 PLACES = (
-    *((6, -3, "left"), (-6, -3, "right"), (4, 5, "left"), (4, -11, "left")),
-    *((-4, 5, "right"), (-4, -11, "right"), (0, 8, "center"), (0, -14, "center")),
+    (6, -3, "left"),
+    (-6, -3, "right"),
+    (4, 5, "left"),
+    (4, -11, "left"),
+    (-4, 5, "right"),
+    (-4, -11, "right"),
+    (0, 8, "center"),
+    (0, -14, "center"),
 )
 
 #: What is left out of a file, by its format: day and version, which tell no figure from
