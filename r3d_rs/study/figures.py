@@ -22,8 +22,8 @@ MARKERS = {"": "o", "f": "s", "i": "^"}
 #: Shape of what is quoted, and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Where a name may stand, the best first: points right and up of its point, and which of
-#: its ends is there.
+#: Where a name may stand, the best first: points right and up of its point, and which
+#: of its ends is there.
 PLACES = (
     (6, -3, "left"),
     (-6, -3, "right"),
