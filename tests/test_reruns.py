@@ -220,7 +220,7 @@ def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_pat
     call("run", "scaling/RS-50", "--dataset", tiny_run.NAME, "-p", "threads=1")
     said = call("rerun", "--seed", "7", "--count", "1")
     assert f"drawn by seed 7, 1 of 1 records:\n  {tiny_run.NAME}/scaling/RS-50/" in said
-    assert "On tensorflow, 1 of 1 are the same to the last bit." in said
+    assert "of the record's commit, 1 of 1 are the same to the last bit." in said
     call("rerun", "--seed", "7", "--count", "1", backend="jax")
     rows = pd.read_csv(study.folder / "results" / "reruns.csv").set_index("backend")
     assert rows.loc["tensorflow", "identical"] == "yes"
