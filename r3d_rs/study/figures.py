@@ -216,16 +216,17 @@ def _draw(
 
 def _name(axes: Axes, points: list[Mark]) -> None:
     """Name each point where its name hides least: points, intervals, line and names."""
+    if not points:
+        return
     lines = [
         ((p.gmacs, p.interval[0]), (p.gmacs, p.interval[1]))
         for p in points
         if p.interval
     ]
+    # A point weighs as much as a whole line.
     lines += [((p.gmacs, p.top1),) * 2 for p in points]
     lines += itertools.pairwise(_depths(points))
-    drawn = np.concatenate(
-        [np.linspace(*ends, 50) for ends in lines] or [np.zeros((0, 2))]
-    )
+    drawn = np.concatenate([np.linspace(*ends, 50) for ends in lines])
     drawn, names = axes.transData.transform(drawn), []
     for point in points:
         label = axes.annotate(

@@ -155,15 +155,13 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         by_views = own.pivot_table(
             index=["clips", "crops"], columns="seed", values="top1"
         )
+        by_views.index = [f"{clips} × {crops}" for clips, crops in by_views.index]
         one, most = by_views.index[[0, -1]]
         gains = (by_views.loc[most] - by_views.loc[one]).to_numpy()
-        names = {views: "{} × {}".format(*views) for views in by_views.index}
+        means = 100 * by_views.mean(axis="columns")
         shown[point] = {
-            **{
-                names[views]: f"{100 * by_views.loc[views].mean():.1f}"
-                for views in names
-            },
-            f"{names[most]} over {names[one]}": _gain(gains),
+            **means.map("{:.1f}".format),
+            f"{most} over {one}": _gain(gains),
         }
     return pd.DataFrame.from_dict(shown, orient="index")
 
