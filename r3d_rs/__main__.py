@@ -148,6 +148,12 @@ def rerun(arguments) -> None:
     from r3d_rs.study import record, reruns
 
     results, parameters = Path(arguments.results), pairs(arguments.parameter)
+    if arguments.made and (arguments.folder or parameters):
+        raise ValueError(
+            "--made: compares records that are there, allowed with it is neither"
+            " --folder nor -p, which are for making them"
+        )
+    folder = Path(arguments.folder or "build/reruns")
     runs = reruns.candidates(results)
     drawn = reruns.draw(runs, arguments.seed, arguments.count)
     draw = f"seed {arguments.seed}, {len(drawn)} of {len(runs)}"
@@ -162,7 +168,7 @@ def rerun(arguments) -> None:
                 continue
             row = reruns.compared(results, one, made, record.read(path))
         else:
-            row = reruns.again(results, one, Path(arguments.folder), parameters)
+            row = reruns.again(results, one, folder, parameters)
         print(reruns.keep(results, {**row, "draw": draw}))
     print(reruns.described(results))
 
@@ -306,7 +312,7 @@ def parser() -> argparse.ArgumentParser:
     add_parameter(command)
     command.add_argument("--results", default="results", help="folder of the records")
     command.add_argument(
-        "--folder", default="build/reruns", help="for the records and networks anew"
+        "--folder", help="for the records and networks anew (build/reruns)"
     )
     command.add_argument(
         "--made",

@@ -21,6 +21,7 @@ def written(results, scores=None, name="scaling/RS-50", seed=0, **changes):
     study, point = name.split("/")
     run = made_up(point, seed)
     run["experiment"] |= {"study": study}
+    run["commit"] = "0" * 40
     run["recipe_hash"] = plan.job(registry.get(name), "pantomime-20", seed).own
     path = record.write({**run, **changes}, results, scores or made_up_scores())
     return record.read(path)
@@ -120,6 +121,19 @@ def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path, capsys
     [row] = reruns.read(results).to_dict("records")
     assert (row["identical"], row["code"]) == ("yes", reruns.OTHER)
     assert row["draw"] == "seed 0, 1 of 1"
+    for more in (["--folder", "build/other"], ["-p", "threads=1"]):
+        arguments = command_line.parser().parse_args(words + more)
+        with pytest.raises(ValueError, match="with it is neither --folder nor -p"):
+            arguments.command(arguments)
+
+
+@pytest.mark.parametrize("commit", ["unknown", "2" * 40 + "+changes"])
+def test_code_that_no_commit_names_is_not_taken_for_the_records(tmp_path, commit):
+    results, made = tmp_path / "results", tmp_path / "made"
+    written(results, commit=commit)
+    written(made, commit=commit)
+    [run], [rerun] = record.find(results), record.find(made)
+    assert reruns.compared(results, run, made, rerun)["code"] == reruns.OTHER
 
 
 def test_other_videos_are_not_compared(tmp_path):

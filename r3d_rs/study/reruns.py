@@ -147,7 +147,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         "dataset": run["experiment"]["dataset"],
         "seed": run["experiment"]["seed"],
         "backend": rerun["backend"],
-        "code": SAME if run["commit"] == rerun["commit"] else OTHER,
+        "code": SAME if _is_of_one_code(run, rerun["commit"]) else OTHER,
         "device": rerun["device"],
         "identical": _alike(identical),
         "top1": round(100 * run["metrics"]["video_top1"], 2),
@@ -251,9 +251,13 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
 
 def _is_fresh(path: Path) -> bool:
     """Say whether a record is there that the code as it is has made."""
-    commit = provenance.commit()
+    return path.exists() and _is_of_one_code(record.read(path), provenance.commit())
+
+
+def _is_of_one_code(run: dict, commit: str) -> bool:
+    """Say whether a commit is the record's, and names all of the code."""
     exact = commit != "unknown" and not commit.endswith("+changes")
-    return exact and path.exists() and record.read(path)["commit"] == commit
+    return exact and run["commit"] == commit
 
 
 def _epochs_alike(one: dict, other: dict) -> int:
