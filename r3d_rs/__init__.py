@@ -5,6 +5,12 @@ they are first named.
 """
 
 import importlib
+import os
+
+# By itself TensorFlow uses oneDNN only on processors that have AVX-512 VNNI; others
+# take several times as long for a training step without it (the chapter Speed). It is
+# read when TensorFlow is imported.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 #: Of the study; CITATION.cff and CHANGELOG.md follow it (`make release` compares them).
 __version__ = "0.1.0"

@@ -20,6 +20,13 @@ PACKAGES = (
     "tensorflow-datasets",
 )
 
+#: What processors call their vectors in /proc/cpuinfo, the widest first.
+VECTORS = {
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+}
+
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of those of `PACKAGES` that are installed."""
@@ -51,11 +58,18 @@ def device() -> str:
 
 
 def processor() -> str:
-    """Return the processor's model (Linux), or what the platform calls it."""
+    """Return the processor's model and vectors (Linux), or what the platform calls it.
+
+    Some machines give processors of several generations the same name, and the vectors
+    decide in which order a sum is computed.
+    """
     if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        about = {n.strip(): v.strip() for n, _, v in (x.partition(":") for x in lines)}
+        flags = about.get("flags", "").split()
+        widest = [f" with {name}" for flag, name in VECTORS.items() if flag in flags]
+        if model := about.get("model name"):
+            return "".join([model, *widest[:1]])
     return platform.processor() or platform.machine()
 
 
