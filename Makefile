@@ -182,6 +182,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/onednn.py
 	$(BIN)/python benchmarks/pipeline.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python benchmarks/gpu_step.py; \
 	else echo "gpu_step.py is not run: there is no NVIDIA GPU"; fi

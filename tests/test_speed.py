@@ -63,6 +63,7 @@ def test_sides_with_different_repetitions_have_no_ratio():
         speed.step_table,
         speed.evaluation_table,
         speed.gpu_table,
+        speed.onednn_table,
         speed.run_table,
         speed.since_table,
         growth.table,
@@ -111,6 +112,21 @@ def test_the_table_of_steps_says_which_task_is_not_run(tmp_path):
     write(tmp_path, "step.csv", [step("official", "training", [1.0], [1.0])])
     table = speed.step_table(tmp_path, "inference")
     assert table.loc["inference", "clips/s"] == "not run"
+
+
+def test_the_table_of_onednn_has_both_sides(tmp_path):
+    without, with_it = ([2.0, 2.0, 2.0], [6.0, 6.0, 6.0])
+    rows = [
+        step("without oneDNN", "training", without, without),
+        step("with oneDNN", "training", with_it, without),
+    ]
+    for row in rows:
+        row["reference"] = "without oneDNN"
+    write(tmp_path, "onednn.csv", rows)
+    first, second = speed.onednn_table(tmp_path).to_dict("records")
+    assert first["times as many"] == ""
+    assert second["times as many"] == "3.00 × (3.00 to 3.00)"
+    assert second["clips/s (quartiles)"] == "6 (6 to 6)"
 
 
 def test_the_table_of_a_card_has_its_memory_and_its_peak(tmp_path):

@@ -96,6 +96,24 @@ def step_table(results: Path, task: str | None = None) -> pd.DataFrame:
     return _compared(rows, "multiply_gflops", "share of the best multiplication")
 
 
+def onednn_table(results: Path) -> pd.DataFrame:
+    """Return what oneDNN is worth to TensorFlow, by `benchmarks/onednn.py`.
+
+    Returns:
+        A row a side: the median of clips a second with its quartiles, and how many
+        times as many that is as without (a ratio of medians with its 95 % bootstrap
+        interval).
+    """
+    rows = _read(results, "onednn.csv")
+    if rows is None:
+        return pd.DataFrame({"clips/s": {"with oneDNN and without": NOT_RUN}})
+    table = {
+        row["side"]: {"clips/s (quartiles)": _spread(row), "times as many": _times(row)}
+        for row in rows.to_dict("records")
+    }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
 def gpu_table(results: Path) -> pd.DataFrame:
     """Return how fast training steps are on a card, by `benchmarks/gpu_step.py`."""
     rows = _read(results, "gpu_step.csv")
@@ -268,6 +286,7 @@ MEASUREMENTS = {
     "where a run's time goes": "run.csv",
     "what has become faster": "since.csv",
     "which operations a step's time goes to": "operations.csv",
+    "a training step with oneDNN and without": "onednn.csv",
     "how the cost grows": "growth.csv",
     "a training step on a GPU": "gpu_step.csv",
     "anything on a TPU": None,
