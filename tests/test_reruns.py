@@ -151,15 +151,19 @@ def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(tmp_pa
     for minutes in (1.0, 2.0):
         reruns.keep(results, {**row, "minutes": minutes})
     reruns.keep(results, {**row, "backend": "jax"})
-    reruns.keep(results, {**row, "code": reruns.OTHER})  # stands beside the other
+    # Those of other code or on another device stand beside it.
+    reruns.keep(results, {**row, "code": reruns.OTHER})
+    reruns.keep(results, {**row, "code": reruns.OTHER, "device": "a newer processor"})
     rows = reruns.read(results)
-    assert rows[["backend", "code", "minutes"]].to_numpy().tolist() == [
-        ["jax", reruns.SAME, "0.1"],
-        ["tensorflow", reruns.OTHER, "0.1"],
-        ["tensorflow", reruns.SAME, "2.0"],
+    columns = ["backend", "code", "device", "minutes"]
+    assert rows[columns].to_numpy().tolist() == [
+        ["jax", reruns.SAME, "a processor, 2 cores", "0.1"],
+        ["tensorflow", reruns.OTHER, "a newer processor", "0.1"],
+        ["tensorflow", reruns.OTHER, "a processor, 2 cores", "0.1"],
+        ["tensorflow", reruns.SAME, "a processor, 2 cores", "2.0"],
     ]
     shown = reruns.table(results)
-    assert shown["what else changed"].to_list() == ["nothing"] * 3
+    assert shown["what else changed"].to_list() == ["nothing"] * 4
     written(results, seed=1, metrics=made_up(top1=0.25)["metrics"])
     assert set(reruns.table(results)["all seeds"]) == {"25.0 to 50.0"}
     assert reruns.described(results).startswith(

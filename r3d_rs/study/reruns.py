@@ -12,8 +12,9 @@ from r3d_rs.study import engine, executed, plan, provenance, record, registry
 from r3d_rs.study.tables import NOT_RUN
 from r3d_rs.whole import whole_file
 
-#: What makes two rows of the table the same rerun.
-KEYS = ["experiment", "dataset", "seed", "backend", "code"]
+#: What makes two rows of the table the same rerun; the device, as processors of another
+#: generation sum in another order.
+KEYS = ["experiment", "dataset", "seed", "backend", "code", "device"]
 
 #: What the code of a rerun is of.
 SAME, OTHER = "the record's commit", "another commit"
