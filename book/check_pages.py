@@ -4,13 +4,12 @@ Run it with a Python that has playwright: `python book/check_pages.py`. It fails
 page that does not load, a failed or external request, an error or warning in the
 console, a formula that was not rendered, a page wider than its window, a search that
 does not find what is there and, with `--axe`, a serious or critical violation of
-accessibility. Every page is opened wide and narrow, light and dark.
+accessibility. Every page is opened wide and narrow, and shown light and dark.
 """
 
 import argparse
 import functools
 import http.server
-import itertools
 import sys
 import threading
 from pathlib import Path
@@ -19,10 +18,15 @@ from playwright.sync_api import sync_playwright
 
 HTML = Path(__file__).parent / "_build" / "html"
 WIDTHS = {"wide": 1280, "narrow": 390}
-SCHEMES = ("light", "dark")
+
+#: Axe's rules by color scheme, None for all: the second has other colors alone.
+RULES = {"light": None, "dark": ["color-contrast"]}
 
 #: What a reader may search for, and a page that has it.
 SEARCH = ("stochastic depth", "recipe.html")
+
+#: So that a page has its new colors at once.
+STILL = "*, ::before, ::after { transition: none !important }"
 
 #: Axe's impacts that fail a page.
 IMPACTS = ("serious", "critical")
@@ -68,15 +72,41 @@ def listen(page, address: str) -> list[str]:
 
 
 def check_page(
-    context, address: str, path: str, picture: Path | None, axe: str | None
+    context, address: str, path: str, pictures: str | None, axe: str | None
 ) -> list[str]:
-    """Open one page and return what is wrong with it."""
+    """Open one page and return what is wrong with it.
+
+    Args:
+        context: of the browser.
+        address: of the book.
+        path: of the page in it.
+        pictures: how the names of its screenshots begin; None for no screenshots.
+        axe: the script of axe-core; None goes without.
+    """
     page = context.new_page()
     wrong = listen(page, address)
     page.goto(address + path, wait_until="networkidle")
     formulas = page.locator(".formula").count()
     if page.locator(".formula math").count() != formulas:
         wrong.append(f"not all of {formulas} formulas are rendered")
+    page.add_style_tag(content=STILL)
+    for scheme, rules in RULES.items():
+        page.emulate_media(color_scheme=scheme)
+        found = check_shown(page)
+        if axe is not None:
+            found += violations(page, axe, rules)
+        if page.evaluate("document.documentElement.dataset.theme") != scheme:
+            found.append("the page has not taken the colors of the system")
+        wrong += [f"{scheme}: {text}" for text in found]
+        if pictures is not None:
+            page.screenshot(path=f"{pictures}-{scheme}.png", full_page=True)
+    page.close()
+    return wrong
+
+
+def check_shown(page) -> list[str]:
+    """Return what is wrong with an open page as it is shown."""
+    wrong = []
     overhang = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
@@ -84,11 +114,6 @@ def check_page(
         wrong.append(f"the page is {overhang} pixels wider than its window")
     for figure in page.locator(".figure-marks").all():
         wrong += check_figure(page, figure)
-    if axe is not None:
-        wrong += violations(page, axe)
-    if picture is not None:
-        page.screenshot(path=picture, full_page=True)
-    page.close()
     return wrong
 
 
@@ -108,10 +133,17 @@ def check_figure(page, figure) -> list[str]:
     return wrong
 
 
-def violations(page, axe: str) -> list[str]:
-    """Return axe's serious and critical findings about an open page."""
+def violations(page, axe: str, rules: list[str] | None) -> list[str]:
+    """Return axe's serious and critical findings about an open page.
+
+    Args:
+        page: that is open.
+        axe: the script of axe-core.
+        rules: those to try, by name; None for all.
+    """
     page.evaluate(axe)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    found = page.evaluate("options => axe.run(options)", options)
     return [
         f"{one['impact']}: {one['id']}: {one['help']}: {len(one['nodes'])} times, as in"
         f" {one['nodes'][0]['html'][:160]}"
@@ -174,18 +206,16 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=arguments.chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        for (name, width), scheme in itertools.product(WIDTHS.items(), SCHEMES):
-            context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=scheme
-            )
+        for name, width in WIDTHS.items():
+            context = browser.new_context(viewport={"width": width, "height": 900})
             for page in pages:
                 stem = "-".join(page.with_suffix("").parts)
-                picture = arguments.pictures and (
-                    arguments.pictures / f"{stem}-{name}-{scheme}.png"
+                pictures = arguments.pictures and str(
+                    arguments.pictures / f"{stem}-{name}"
                 )
-                found = check_page(context, address, page.as_posix(), picture, axe)
-                report([f"{page} ({name}, {scheme}): {text}" for text in found])
-            if name == "wide" and scheme == "light" and not arguments.pages:
+                found = check_page(context, address, page.as_posix(), pictures, axe)
+                report([f"{page} ({name}): {text}" for text in found])
+            if name == "wide" and not arguments.pages:
                 found = check_search(context, address)
                 report([f"search: {text}" for text in found])
             context.close()
@@ -194,7 +224,7 @@ def main() -> None:
     if wrong:
         sys.exit(f"{wrong} things are wrong")
     print(
-        f"{len(pages)} pages, each at {len(WIDTHS)} widths in {len(SCHEMES)} color"
+        f"{len(pages)} pages, each at {len(WIDTHS)} widths in {len(RULES)} color"
         " schemes: nothing wrong"
     )
 
