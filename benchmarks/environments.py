@@ -1,16 +1,12 @@
 """The Pythons that the sides run in: this one, and those made for other packages."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
 HERE = Path(__file__).parent
-
-# As `r3d_rs` asks for it, so that every side on TensorFlow has oneDNN.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 #: Where environments are made, each once.
 FOLDER = HERE.parent / "build" / "environments"

@@ -43,9 +43,7 @@ def sides(platform: str) -> dict[str, step.Side]:
         COMPILED: step.pytorch(channels_last=True, bfloat16=True, compile=True),
     }
     return {
-        name: dataclasses.replace(
-            one, environment=dict(one.environment) | (ours if name == OURS else visible)
-        )
+        name: one.having(ours if name == OURS else visible)
         for name, one in found.items()
     }
 

@@ -36,10 +36,7 @@ VARIED = {
 def side(backend: str, devices: int) -> step.Side:
     """Return our side on a backend, on so many virtual devices."""
     flags = f"--xla_force_host_platform_device_count={devices}"
-    made = step.ours(BACKENDS[backend], devices=devices)
-    return dataclasses.replace(
-        made, environment=dict(made.environment) | {"XLA_FLAGS": flags}
-    )
+    return step.ours(BACKENDS[backend], devices=devices).having({"XLA_FLAGS": flags})
 
 
 def case(place: dict) -> step.Case:

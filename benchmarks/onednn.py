@@ -6,8 +6,6 @@ says what TensorFlow's own choice costs on processors that it leaves oneDNN out 
 README.md beside this file.
 """
 
-import dataclasses
-
 import rows
 import step
 
@@ -18,9 +16,7 @@ CASE = "Pantomime's RS-50, batch 32, training"
 
 def side(chosen: str) -> step.Side:
     """Return our side on TensorFlow, with `TF_ENABLE_ONEDNN_OPTS` as given."""
-    made = step.ours("tensorflow")
-    variables = dict(made.environment) | {"TF_ENABLE_ONEDNN_OPTS": chosen}
-    return dataclasses.replace(made, environment=variables)
+    return step.ours("tensorflow").having({"TF_ENABLE_ONEDNN_OPTS": chosen})
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ runs both versions in turn: a run of RS-50 on Pantomime as a reader starts it, i
 training step, and the command line. See README.md beside this file.
 """
 
-import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -74,10 +73,7 @@ def measure_steps(variables: dict, repetitions: int, seconds: float) -> list[dic
     for case, backend in STEPS.items():
         network = step.CASES["Pantomime's RS-50, batch 32, training"]
         ours = step.ours(backend)
-        versions = {
-            side: dataclasses.replace(ours, environment=dict(ours.environment) | own)
-            for side, own in variables.items()
-        }
+        versions = {side: ours.having(own) for side, own in variables.items()}
         table += step.measure(case, network, versions, repetitions, seconds)
     return [row | {"unit": "clips/s"} for row in table]
 

@@ -41,6 +41,11 @@ class Side:
     environment: Mapping = dataclasses.field(default_factory=dict)
     same: bool = True
 
+    def having(self, variables: Mapping) -> "Side":
+        """Return the side with further variables of its process."""
+        environment = {**self.environment, **variables}
+        return dataclasses.replace(self, environment=environment)
+
     def start(self, settings: dict) -> Worker:
         """Start its worker, which does a first step."""
         return Worker(

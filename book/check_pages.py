@@ -90,11 +90,13 @@ def check_page(
     if page.locator(".formula math").count() != formulas:
         wrong.append(f"not all of {formulas} formulas are rendered")
     page.add_style_tag(content=STILL)
+    if axe is not None:
+        page.evaluate(axe)
     for scheme, rules in RULES.items():
         page.emulate_media(color_scheme=scheme)
         found = check_shown(page)
         if axe is not None:
-            found += violations(page, axe, rules)
+            found += violations(page, rules)
         if page.evaluate("document.documentElement.dataset.theme") != scheme:
             found.append("the page has not taken the colors of the system")
         wrong += [f"{scheme}: {text}" for text in found]
@@ -133,15 +135,13 @@ def check_figure(page, figure) -> list[str]:
     return wrong
 
 
-def violations(page, axe: str, rules: list[str] | None) -> list[str]:
+def violations(page, rules: list[str] | None) -> list[str]:
     """Return axe's serious and critical findings about an open page.
 
     Args:
-        page: that is open.
-        axe: the script of axe-core.
+        page: that is open, with axe-core in it.
         rules: those to try, by name; None for all.
     """
-    page.evaluate(axe)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(options)", options)
     return [

@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+import r3d_rs  # noqa: F401  before keras, which tests may import first
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # tests may import keras first
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # What JAX has compiled is kept for the tests' other processes, and for the next time.
 os.environ.setdefault(

@@ -67,9 +67,9 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         about = {n.strip(): v.strip() for n, _, v in (x.partition(":") for x in lines)}
         flags = about.get("flags", "").split()
-        widest = [f" with {name}" for flag, name in VECTORS.items() if flag in flags]
+        widest = (f" with {name}" for flag, name in VECTORS.items() if flag in flags)
         if model := about.get("model name"):
-            return "".join([model, *widest[:1]])
+            return model + next(widest, "")
     return platform.processor() or platform.machine()
 
 
