@@ -97,5 +97,8 @@ def test_a_record_names_the_commit_that_pip_installed(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", no_git)
     assert provenance.commit() == "unknown"  # an editable install has a folder only
+    with monkeypatch.context() as archive:  # unpacked, and never installed
+        archive.setattr(sys, "path", [])
+        assert provenance.commit() == "unknown"
     monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
     assert provenance.commit() == "0a1b"

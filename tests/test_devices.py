@@ -9,8 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from r3d_rs.data import datasets
+from r3d_rs.study import run as runs
+from r3d_rs.training import devices
 from r3d_rs.training.devices import Devices
 from tests.tiny import write_videos
 
@@ -126,3 +129,35 @@ def test_a_batch_that_devices_do_not_divide_is_refused():
         ValueError, match="batch_size is 9, but there are 4 tpu devices"
     ):
         Devices("tpu", 4).check(9)
+
+
+def multiplies_in_float32():
+    if not JAX:
+        return not tf.config.experimental.tensor_float_32_execution_enabled()
+    import jax
+
+    square = jax.jit(lambda x: x @ x)
+    return "HIGHEST" in square.lower(np.ones((2, 2), "float32")).as_text()
+
+
+@pytest.fixture
+def as_by_default():
+    yield
+    if JAX:
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", None)
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+
+
+@pytest.mark.usefixtures("as_by_default")
+@pytest.mark.parametrize(
+    ("dataset", "accelerators", "in_float32"),
+    [("pantomime-20", 1, True), ("pantomime-20", 0, False), ("kinetics-400", 1, False)],
+)
+def test_accelerators_round_no_factors_where_the_recipe_is_in_float32(
+    dataset, accelerators, in_float32, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(devices, "accelerators", lambda: ("a card", accelerators))
+    runs.scaling(point="RS-50", dataset=dataset, seed=0, data_dir=str(tmp_path))
+    assert multiplies_in_float32() == in_float32

@@ -92,5 +92,9 @@ def commit() -> str:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        origin = metadata.distribution("r3d-rs").read_text("direct_url.json") or "{}"
-        return json.loads(origin).get("vcs_info", {}).get("commit_id", "unknown")
+        try:
+            origin = metadata.distribution("r3d-rs").read_text("direct_url.json")
+        except metadata.PackageNotFoundError:  # an archive, unpacked
+            return "unknown"
+        about = json.loads(origin or "{}")
+        return about.get("vcs_info", {}).get("commit_id", "unknown")
