@@ -131,7 +131,9 @@ def test_the_table_of_onednn_has_both_sides(tmp_path):
 
 def test_the_table_of_a_card_has_its_memory_and_its_peak(tmp_path):
     row = step("ours", "training", [500.0], [500.0], device_peak_mb=20_000)
-    write(tmp_path, "gpu_step.csv", [row | {"peak_gflops": 600.0}])
+    write(tmp_path, "gpu_step.csv", [row | {"card": "a card", "peak_gflops": 600.0}])
+    facts = speed.facts(tmp_path, "gpu_step.csv")
+    assert facts["machine"].startswith("a card, a processor, ")
     [cells] = speed.gpu_table(tmp_path).to_dict("records")
     assert cells["memory, MB"] == "20000"
     assert cells["share of the card's peak"] == "10%"

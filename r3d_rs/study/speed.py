@@ -269,8 +269,9 @@ def facts(results: Path, name: str) -> dict[str, str]:
         return dict.fromkeys(("machine", "repetitions", "versions"), NOT_RUN)
     one = rows.iloc[0]
     parts = (part for text in rows["versions"] for part in text.split(", "))
+    card = f"{one['card']}, " if isinstance(one.get("card"), str) else ""
     return {
-        "machine": f"{one['processor']}, {one['cores']} cores, {one['date']}",
+        "machine": f"{card}{one['processor']}, {one['cores']} cores, {one['date']}",
         "repetitions": " or ".join(map(str, sorted(rows["repetitions"].unique()))),
         "versions": ", ".join(dict.fromkeys(parts)),
     }
