@@ -49,7 +49,7 @@ $(READY): requirements.lock pyproject.toml
 	'Python 3.11, 3.12 or 3.13 is needed, found %d.%d: make PYTHON=python3.12' % v)"
 	@echo "Setting up .venv from requirements.lock"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -115,7 +115,7 @@ test: $(READY)
 # Apache Beam holds many packages back, so that it has an environment of its own.
 $(BEAM)/.ready: requirements-beam.lock pyproject.toml
 	$(PYTHON) -m venv $(BEAM)
-	$(BEAM)/bin/pip install --quiet --require-hashes -r requirements-beam.lock
+	$(BEAM)/bin/pip install --quiet --no-compile --require-hashes -r requirements-beam.lock
 	$(BEAM)/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

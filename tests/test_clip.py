@@ -10,6 +10,8 @@ import pytest
 from r3d_rs.data import clip
 from tests.tiny import FRAMES, clock, write_video
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 
 def numbers(video):
     """Which frames of `clock` these are."""

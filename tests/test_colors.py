@@ -7,6 +7,8 @@ from scipy import ndimage, stats
 
 from r3d_rs.contrastive import colors
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 NEVER = {
     "jitter_strength": 1.0,
     "jitter_probability": 0.0,

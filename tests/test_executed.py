@@ -10,6 +10,8 @@ from PIL import Image
 
 from r3d_rs.study import executed
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 
 def notebook(path, **metadata):
     cell = nbformat.v4.new_code_cell(

@@ -11,6 +11,8 @@ from r3d_rs.data import clip, frame_index, records
 from r3d_rs.data.datasets import Split
 from tests.tiny import clock, sequence_example, write_records
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):

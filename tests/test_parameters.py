@@ -6,6 +6,8 @@ import pytest
 
 from r3d_rs.study import parameters
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 
 def function(dataset, *, point, seed, **options):
     """Stand for a function whose parameters a notebook has."""

@@ -9,6 +9,8 @@ import pytest
 
 from r3d_rs.study import provenance
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 CPUINFO = """\
 processor\t: 0
 model name\t: A Model

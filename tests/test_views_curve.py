@@ -9,6 +9,8 @@ import pytest
 
 from r3d_rs.study import curves, record, views_curve
 
+pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+
 RESULTS = Path(__file__).parents[1] / "results"
 DATASET = "pantomime-20"
 
