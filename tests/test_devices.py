@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from r3d_rs.data import datasets
-from r3d_rs.study import run as runs
-from r3d_rs.training import devices
+from r3d_rs.training import devices, fit
 from r3d_rs.training.devices import Devices
-from tests.tiny import write_videos
+from r3d_rs.training.recipe import Recipe
+from tests.tiny import SMALL, write_videos
 
 JAX = keras.backend.backend() == "jax"
 
@@ -152,12 +152,13 @@ def as_by_default():
 
 @pytest.mark.usefixtures("as_by_default")
 @pytest.mark.parametrize(
-    ("dataset", "accelerators", "in_float32"),
-    [("pantomime-20", 1, True), ("pantomime-20", 0, False), ("kinetics-400", 1, False)],
+    ("precision", "accelerators", "in_float32"),
+    [("float32", 1, True), ("float32", 0, False), ("mixed_bfloat16", 1, False)],
 )
 def test_accelerators_round_no_factors_where_the_recipe_is_in_float32(
-    dataset, accelerators, in_float32, monkeypatch, tmp_path
+    precision, accelerators, in_float32, monkeypatch
 ):
     monkeypatch.setattr(devices, "accelerators", lambda: ("a card", accelerators))
-    runs.scaling(point="RS-50", dataset=dataset, seed=0, data_dir=str(tmp_path))
+    recipe = Recipe(**SMALL | {"precision": precision})
+    fit.build_model(recipe, 3, size=recipe.size)
     assert multiplies_in_float32() == in_float32

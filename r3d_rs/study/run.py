@@ -137,10 +137,7 @@ def checked(
     from r3d_rs.training import compiled, devices
 
     compiled.keep(data_dir)
-    accelerators = devices.accelerators()
-    chosen = tpu.fitted(chosen, *accelerators)
-    if chosen.precision == "float32" and accelerators[1]:
-        devices.multiply_in_float32()
+    chosen = tpu.fitted(chosen, *devices.accelerators())
     folder = record.place(checkpoints, dataset, study, point, seed)
     return Run(
         study,

@@ -138,9 +138,11 @@ def accelerators() -> tuple[str, int]:
 def multiply_in_float32() -> None:
     """Have accelerators multiply float32 numbers as they are.
 
-    By themselves they round factors first, GPUs to TF32 and TPUs to bfloat16. It has to
-    be called before anything is compiled.
+    By themselves they round factors first, GPUs to TF32 and TPUs to bfloat16. It counts
+    for what is compiled from then on; without accelerators nothing changes.
     """
+    if not accelerators()[1]:
+        return
     if keras.backend.backend() == "jax":
         import jax
 

@@ -15,7 +15,12 @@ from r3d_rs.training.recipe import Recipe
 
 
 def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
-    """Build the recipe's network for frames of `size` pixels."""
+    """Build the recipe's network for frames of `size` pixels.
+
+    Where the recipe is in float32, accelerators multiply in float32 from then on.
+    """
+    if recipe.precision == "float32":
+        devices.multiply_in_float32()
     default = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
