@@ -29,7 +29,7 @@ PEAKS = {
     "A10": 125.0,
 }
 
-OURS, TORCH, COMPILED = "ours, JAX", "PyTorch", "PyTorch, compiled"
+OURS = "ours, JAX"
 
 
 def sides(platform: str) -> dict[str, step.Side]:
@@ -37,10 +37,12 @@ def sides(platform: str) -> dict[str, step.Side]:
     visible = {"CUDA_VISIBLE_DEVICES": "0" if platform == "gpu" else "-1"}
     # Both hold memory of the card at once.
     ours = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | visible
+    torch = {"channels_last": True, "bfloat16": True}
     found = {
         OURS: step.ours("jax"),
-        TORCH: step.pytorch(channels_last=True, bfloat16=True),
-        COMPILED: step.pytorch(channels_last=True, bfloat16=True, compile=True),
+        "PyTorch": step.pytorch(**torch),
+        "PyTorch, tuned": step.pytorch(**torch, tuned=True),
+        "PyTorch, tuned and compiled": step.pytorch(**torch, tuned=True, compile=True),
     }
     return {
         name: one.having(ours if name == OURS else visible)

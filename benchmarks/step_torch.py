@@ -21,7 +21,8 @@ def build(settings: dict):
     """Return what there is to say, and a function that does so many steps.
 
     Settings: `recipe`, `classes` and `task`, as for ours; `network` ("R3D-RS" or
-    "SlowOnly"), `channels_last`, `compile`, `bfloat16` and `platform` ("cpu" or "gpu").
+    "SlowOnly"), `channels_last`, `compile`, `bfloat16`, `platform` ("cpu" or "gpu") and
+    `tuned` (whether cuDNN tries out its algorithms).
     """
     if settings.get("platform", "cpu") == "gpu":
         if not torch.cuda.is_available():
@@ -29,6 +30,7 @@ def build(settings: dict):
         device = torch.device("cuda")
     else:
         device = torch.device("cpu")
+    torch.backends.cudnn.benchmark = settings.get("tuned", False)
     torch.set_num_threads(worker.cores())
     torch.manual_seed(0)
     recipe, classes = settings["recipe"], settings["classes"]
