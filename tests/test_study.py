@@ -17,7 +17,7 @@ from matplotlib.text import Annotation
 from scipy import stats
 
 from r3d_rs import checksum, paper
-from r3d_rs.evaluation.interval import wilson_interval
+from r3d_rs.evaluation.interval import described, wilson_interval
 from r3d_rs.study import (
     exact,
     experiments,
@@ -277,6 +277,12 @@ def test_one_seed_has_wilsons_interval_over_its_videos():
     assert (summary.mean, summary.seeds) == (0.5, 1)
     assert summary.interval == "Wilson over videos"
     assert (summary.low, summary.high) == wilson_interval(20, 40)
+
+
+def test_a_number_reads_the_same_from_a_record_and_from_a_table():
+    of_record, of_table = 100 * 0.0595, 5.95  # the first is a little less
+    for mean in (of_record, of_table):
+        assert described(mean, 4.99, 7.08, 1) == "6.0 (5.0 to 7.1, 1 seed)"
 
 
 def test_an_interval_ends_at_zero_and_one():
