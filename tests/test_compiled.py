@@ -40,20 +40,21 @@ def process(folder, **environment):
 
 
 def test_a_second_process_reads_what_the_first_has_compiled(tmp_path):
+    place = tmp_path / "compiled"
     folder, hits, numbers = process(tmp_path)
-    files = list((tmp_path / "compiled").iterdir())
-    assert (folder, hits) == (str(tmp_path / "compiled"), 0)
+    files = list(place.iterdir())
+    assert (folder, hits) == (str(place), 0)
     assert files
     assert process(tmp_path) == [folder, len(files), numbers]
 
     # A damaged or half-written one is compiled anew. On a machine that is busy later
     # processes keep programs, too, that were compiled too fast at first.
-    for path in (tmp_path / "compiled").iterdir():
+    for path in place.iterdir():
         kept = bytearray(path.read_bytes())
         kept[len(kept) // 2] ^= 1
         path.write_bytes(kept)
     assert process(tmp_path) == [folder, 0, numbers]
-    for path in (tmp_path / "compiled").iterdir():
+    for path in place.iterdir():
         path.write_bytes(path.read_bytes()[:100])
     assert process(tmp_path) == [folder, 0, numbers]
 

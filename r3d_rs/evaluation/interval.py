@@ -35,7 +35,7 @@ def described(mean, low, high, seeds, sign: str = "") -> str:
         sign: "+" for a difference.
     """
     # The tables keep two digits: from more of them one would not always be the same.
-    mean, low, high = (round(float(number), 2) for number in (mean, low, high))
+    mean, low, high = (round(number, 2) for number in (mean, low, high))
     numbers = seeds if isinstance(seeds, tuple) else (seeds,)
     numbers = list(dict.fromkeys(str(int(number)) for number in numbers))
     plural = "" if numbers == ["1"] else "s"

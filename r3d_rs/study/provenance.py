@@ -88,13 +88,11 @@ def commit() -> str:
             check=True,
         ).stdout.strip()
 
-    try:
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
         changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        try:
-            origin = metadata.distribution("r3d-rs").read_text("direct_url.json")
-        except metadata.PackageNotFoundError:  # an archive, unpacked
-            return "unknown"
-        about = json.loads(origin or "{}")
-        return about.get("vcs_info", {}).get("commit_id", "unknown")
+    origin = None
+    with contextlib.suppress(metadata.PackageNotFoundError):  # an archive, unpacked
+        origin = metadata.distribution("r3d-rs").read_text("direct_url.json")
+    about = json.loads(origin or "{}")
+    return about.get("vcs_info", {}).get("commit_id", "unknown")
