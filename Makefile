@@ -110,7 +110,7 @@ serve: $(READY)
 
 test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow and not tensorflow_only"
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow and not one_backend"
 
 # Apache Beam holds many packages back, so that it has an environment of its own.
 $(BEAM)/.ready: requirements-beam.lock pyproject.toml

@@ -268,7 +268,7 @@ def test_our_side_evaluates_as_the_study_does(video):
 
 
 @pytest.mark.skipif(not OFFICIAL.exists(), reason="benchmarks have not been run")
-@pytest.mark.tensorflow_only  # the backend does not matter
+@pytest.mark.one_backend  # the backend does not matter
 def test_the_official_side_evaluates_the_same_views(video):
     import evaluation
     import pipeline_ours
@@ -283,7 +283,7 @@ def test_the_official_side_evaluates_the_same_views(video):
         evaluation.check_probabilities({"official": worker.ask()})
 
 
-@pytest.mark.tensorflow_only  # JAX compiles every operation of it, for a minute
+@pytest.mark.one_backend  # JAX compiles every operation of it, for a minute
 def test_the_plain_form_computes_the_same(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import plain_form

@@ -14,7 +14,7 @@ import r3d_rs
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import check_links
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 BOOK = Path(__file__).parents[1] / "book"
 PAGE = """---

@@ -7,7 +7,7 @@ from r3d_rs import paper
 from r3d_rs.study import claims, comparison, record, registry, tables
 from tests.test_study import made_up
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def write(results, point, accuracies, study="scaling", ids=None, first_seed=0):

@@ -10,7 +10,7 @@ import pytest
 from r3d_rs.data import clip
 from tests.tiny import FRAMES, clock, write_video
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def numbers(video):

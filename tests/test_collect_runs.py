@@ -13,7 +13,7 @@ import collect_runs
 from r3d_rs.study import record
 from tests.test_study import made_up
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RECORD = made_up(top1=0.5) | {
     "wall_seconds": {"total": 90.0, "training": 60.0, "evaluation": 20.0},

@@ -7,7 +7,7 @@ from scipy import ndimage, stats
 
 from r3d_rs.contrastive import colors
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 NEVER = {
     "jitter_strength": 1.0,

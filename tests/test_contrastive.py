@@ -129,7 +129,7 @@ def starts(length, count=4000):
     return drawn(tf.stack([tf.range(count), tf.zeros(count, tf.int32)], 1)).numpy()
 
 
-@pytest.mark.tensorflow_only  # the backend does not matter
+@pytest.mark.one_backend  # the backend does not matter
 def test_intervals_are_less_likely_the_longer_they_are():
     found = starts(length=9 + 12)
     assert found.min() == 0 and found.max() == 11
@@ -145,7 +145,7 @@ def test_intervals_are_less_likely_the_longer_they_are():
     assert stats.binomtest(int(first), int((interval > 0).sum())).pvalue > 1e-4
 
 
-@pytest.mark.tensorflow_only  # the backend does not matter
+@pytest.mark.one_backend  # the backend does not matter
 def test_clips_of_a_short_video_are_independent():
     found = starts(length=9, count=2000)
     table = np.zeros((9, 9))

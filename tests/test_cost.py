@@ -5,7 +5,7 @@ import pytest
 from r3d_rs.study import cost, exact, record, registry
 from tests.test_study import made_up
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RESULTS = record.SCHEMA.parents[2] / "results"
 

@@ -9,7 +9,7 @@ from r3d_rs.evaluation.paired import Difference
 from r3d_rs.study import claims, discussion
 from tests.test_claims import write
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 COMMITTED = Path(__file__).parents[1] / "results"
 DEPTH = "Depth helps, from 50 to 200 layers"

@@ -4,7 +4,7 @@ import pytest
 
 from r3d_rs.study import display
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def test_printed_digits_stay_and_large_integers_are_grouped(tmp_path):

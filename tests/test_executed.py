@@ -10,7 +10,7 @@ from PIL import Image
 
 from r3d_rs.study import executed
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def notebook(path, **metadata):

@@ -11,7 +11,7 @@ from r3d_rs.data import clip, frame_index, records
 from r3d_rs.data.datasets import Split
 from tests.tiny import clock, sequence_example, write_records
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from r3d_rs.study import gallery
 from r3d_rs.training.recipe import Recipe
 from tests import tiny
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 CHAPTER = Path(__file__).parents[1] / "book" / "data.md"
 

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from r3d_rs.data import clip, datasets, kinetics, pipeline, shards, verify
 from tests.tiny import CLASSES, HEADER, clock, write_csv, write_video, write_videos
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_the_scaling_notebook_accepts_its_own_parameters(first_cells):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.tensorflow_only  # the backend does not matter
+@pytest.mark.one_backend  # the backend does not matter
 @pytest.mark.parametrize(
     ("notebook", "name", "value", "received", "allowed"),
     [
@@ -110,7 +110,7 @@ def test_a_wrong_parameter_ends_the_notebook(
     assert all(text in message for text in [name, received, *allowed]), message
 
 
-@pytest.mark.tensorflow_only  # the backend does not matter
+@pytest.mark.one_backend  # the backend does not matter
 def test_a_dataset_that_is_not_prepared_ends_the_notebook(first_cells, tmp_path):
     notebook = first_cells("data", more=2)
     done = papermill(

@@ -6,7 +6,7 @@ from scipy import stats
 
 from r3d_rs.evaluation import paired
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def outcomes(accuracies, videos=400, seed=0):

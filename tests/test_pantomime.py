@@ -31,7 +31,7 @@ from r3d_rs.data.pantomime.actions import ACTIONS, STANDING
 from r3d_rs.data.pantomime.exact import Draws
 from r3d_rs.data.pantomime.video import SPLITS, _phase
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 make_module = sys.modules[make_function.__module__]
 

@@ -7,7 +7,7 @@ import pytest
 from r3d_rs import paper
 from r3d_rs.study import experiments
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 TABLES = [paper.table(number) for number in paper.TABLES]
 FIGURES = [paper.figure(number) for number in paper.FIGURES]

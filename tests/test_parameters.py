@@ -6,7 +6,7 @@ import pytest
 
 from r3d_rs.study import parameters
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def function(dataset, *, point, seed, **options):

@@ -12,7 +12,7 @@ from r3d_rs.data import augment, clip, datasets, pipeline, sampling, views
 from r3d_rs.training.recipe import Recipe
 from tests.tiny import CLASSES, write_videos
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RECIPE = Recipe(
     span=8,

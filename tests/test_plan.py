@@ -11,7 +11,7 @@ from r3d_rs.study import plan, record, registry
 from r3d_rs.training import recipe as recipes
 from tests.test_study import made_up
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 ROOT = Path(__file__).parents[1]
 

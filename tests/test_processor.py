@@ -9,7 +9,7 @@ import pytest
 
 from r3d_rs.study import provenance
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 CPUINFO = """\
 processor\t: 0

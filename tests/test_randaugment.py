@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from r3d_rs.data import randaugment
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 MAGNITUDES = (0, 2, 5, 9.5, 10, 17, 30)
 #: (time, height, width): landscape, portrait, a single frame, and tiny ones.

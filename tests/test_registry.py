@@ -21,7 +21,7 @@ from r3d_rs.study import (
 )
 from tests.test_study import made_up
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 FUNCTIONS = {
     "scaling": run.scaling,

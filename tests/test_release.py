@@ -18,7 +18,7 @@ import r3d_rs
 from r3d_rs.study import record
 from tests.test_study import made_up, made_up_scores
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 ROOT = Path(__file__).parents[1]
 OWN = r3d_rs.__version__

@@ -218,7 +218,7 @@ def test_a_parameter_without_a_value_is_named(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.tensorflow_only
+@pytest.mark.one_backend
 def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_path):
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
     study = test_killed.Engine(tmp_path / "study", tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from r3d_rs import __main__ as command_line
 from r3d_rs.study import stale
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -211,7 +211,7 @@ def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(model):
     assert len(decayed) == 88
 
 
-@pytest.mark.tensorflow_only
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -9,7 +9,7 @@ import pytest
 
 from r3d_rs.study import curves, record, views_curve
 
-pytestmark = pytest.mark.tensorflow_only  # the backend does not matter
+pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RESULTS = Path(__file__).parents[1] / "results"
 DATASET = "pantomime-20"
