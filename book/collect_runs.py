@@ -27,7 +27,7 @@ Every accuracy of ours is one run of a notebook by papermill. Seed 0 of each poi
 a page with the outputs: parameters, recipe, clips, training, evaluation, record, and
 with the command that runs it again; the other seeds have their records. Top-1 is that
 of video accuracy on the evaluated split, in per cent; that of pre-training is
-measured on its own labels.
+measured on validation videos of Pantomime-web, whose labels are right.
 
 ```{table}
 :class: runs

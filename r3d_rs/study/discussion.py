@@ -73,7 +73,7 @@ def summary(
             hours = _hours(results, _distinct(chosen, missing=True), counts)
             text = f"{groups}; one seed of each run that is missing takes {hours}."
         else:
-            text = f"{_listed(f'{_link(step)} {_beside(step)}' for step in chosen)}."
+            text = f"{_listed(_short(step) for step in chosen)}."
         items.append(f"**{heading}, {len(chosen)} of {len(steps)}:** {text}")
     items.append(f"**What surprised:** {_surprises(steps, _link)}")
     items.append(f"**Counted:** {_counted(counted)}")
@@ -99,7 +99,7 @@ def _said(step: claims.Step) -> str:
         )
     if step.verdict == claims.UNDECIDED:
         found.append(_needed(step))
-    elif step.p > 0.05:
+    elif _may_be_chance(step):
         found.append(
             "Among the steps that were tried together it may be chance"
             f" (p {claims.probability(step.p)})."
@@ -138,8 +138,8 @@ def _missing(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
     )
     hours = _hours(results, wanted, counts)
     return (
-        f"There was no time yet for what is missing, {hours} for one seed of each:"
-        f" {each}."
+        f"What is missing takes {hours} for one seed of each, at the speed of"
+        f" `scaling/RS-50`'s runs: {each}."
     )
 
 
@@ -229,6 +229,20 @@ def _beside(step: claims.Step) -> str:
     if not step.paper:
         return f"{step.ours}, without a size in the paper"
     return f"{step.ours}, the paper's {step.paper:+.1f}"
+
+
+def _short(step: claims.Step) -> str:
+    """Say the same as `_said` in a part of a sentence."""
+    remarks = [step.note.rstrip(".")] if step.note else []
+    if step.verdict in (claims.SUPPORTED, claims.CONTRADICTED) and _may_be_chance(step):
+        p = claims.probability(step.p)
+        remarks.append(f"p {p} among those tried together: may be chance")
+    found = f"{_link(step)} {_beside(step)}"
+    return f"{found} ({'; '.join(remarks)})" if remarks else found
+
+
+def _may_be_chance(step: claims.Step) -> bool:
+    return step.p is not None and step.p > 0.05
 
 
 def _name(step: claims.Step) -> str:

@@ -57,6 +57,9 @@ def _scaling() -> dict[str, Point]:
 #: The baseline and the ten points of Fig. 2, by name.
 SCALING: Mapping[str, Point] = MappingProxyType(_scaling())
 
+#: Networks that are pre-trained: Table 5's, and one of which there is time for seeds.
+TABLE_5 = ("RS-50", "RS-200@f48")
+
 #: Networks of Table 6, and the plain R3D-50 of CVRL.
 TABLE_6 = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
 

@@ -73,6 +73,7 @@ def _scaling() -> list[Experiment]:
         if point.name in fourth.index:
             numbers["kinetics-600"] = float(fourth.loc[point.name, "top1"])
             sources.append(fourth.loc[point.name, "source"])
+        if point.name in (*fourth.index, *experiments.TABLE_5):
             datasets = FIRST + SECOND
         found.append(
             Experiment(
@@ -107,8 +108,8 @@ def _pretraining() -> list[Experiment]:
     rows = paper.table(5).dropna(subset="point").set_index("dataset")
     papers = {name: f"{name[0].upper()}{name[1:]}" for name in (FIRST[1], SECOND[1])}
     found = []
-    for point in ("RS-50", "RS-200@f48"):
-        own = point == "RS-200@f48"
+    for point in experiments.TABLE_5:
+        own = f"{point}+WVT" in rows["point"].to_list()
         numbers = {d: float(rows.loc[title, "top1"]) for d, title in papers.items()}
         tuned = FIRST + SECOND
         stages = {

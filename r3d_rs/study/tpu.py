@@ -31,8 +31,8 @@ TRAINING, EVALUATION = "training", "evaluation"
 #: so that a notebook in Colab has it; `python -m r3d_rs plan --keep` writes it.
 FITS = Path(__file__).with_name("tpu_fits.csv")
 
-#: Clips of a device that are enough to normalize by: as many as the paper's have (§4.1:
-#: 1,024 on 128 cores).
+#: Clips of a device that are enough to normalize by: the paper's batch of 1,024 (§4.1) on
+#: its 128 cores (§4.5).
 ENOUGH = 8
 
 #: Columns that say which program a shown row is of, and what of it is compared.
