@@ -10,6 +10,15 @@ def prepare(arguments) -> None:
     from r3d_rs.data import datasets
 
     name = datasets.canonical_name(arguments.dataset)
+    others = ("videos", "annotations", "short_side", "max_aside", "workers", "beam")
+    given = [name for name in others if getattr(arguments, name) is not None]
+    if arguments.records and given:
+        raise ValueError(
+            f"--{given[0].replace('_', '-')}: not allowed with --records, which are"
+            " used as they are"
+        )
+    if arguments.labels and not arguments.records:
+        raise ValueError("--labels: allowed only with --records, whose classes it has")
     if arguments.records:
         dataset = datasets.use_records(
             name, arguments.records, arguments.data_dir, labels=arguments.labels
@@ -113,10 +122,22 @@ def overview(arguments) -> None:
     """List every experiment with the paper's number, ours and its status."""
     from r3d_rs.study import status
 
-    table = status.overview(Path(arguments.results), Path(arguments.checkpoints))
+    table = status.overview(existing(arguments.results), Path(arguments.checkpoints))
     for column in ("experiment", "dataset"):
-        table = table[table[column].str.startswith(getattr(arguments, column))]
-    print(table.to_string(index=False) if len(table) else "no such experiment")
+        start, known = getattr(arguments, column), table[column].unique()
+        table = table[table[column].str.startswith(start)]
+        if table.empty:
+            raise ValueError(
+                f"{column}: none begins with {start!r}; allowed are {', '.join(known)}"
+            )
+    print(table.to_string(index=False))
+
+
+def existing(folder: str) -> Path:
+    """Return a folder of records, which has to be there."""
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"--results: received {folder}, which is no folder")
+    return Path(folder)
 
 
 def pairs(texts: list[str]) -> dict[str, str]:
@@ -147,7 +168,7 @@ def rerun(arguments) -> None:
     """Make some runs again, drawn by a seed, and compare their records."""
     from r3d_rs.study import record, reruns
 
-    results, parameters = Path(arguments.results), pairs(arguments.parameter)
+    results, parameters = existing(arguments.results), pairs(arguments.parameter)
     if arguments.made and (arguments.folder or parameters):
         raise ValueError(
             "--made: compares records that are there, allowed with it is neither"
@@ -257,6 +278,8 @@ def plan(arguments) -> None:
     if arguments.keep:
         print(tpu.keep_fits(results))
         return
+    if arguments.clips is not None and arguments.clips < 1:
+        raise ValueError(f"--clips: received {arguments.clips}, allowed is 1 or more")
     program = tpu.Program(
         arguments.point,
         tpu.EVALUATION if arguments.evaluation else tpu.TRAINING,

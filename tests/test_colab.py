@@ -86,6 +86,29 @@ def test_importing_it_needs_python_alone():
     assert loaded <= set(sys.stdlib_module_names)
 
 
+def test_the_commit_is_not_that_of_another_repository_around(tmp_path, monkeypatch):
+    """Such as of a project whose .venv the package lies in."""
+    module = tmp_path / "env" / "provenance.py"
+    module.parent.mkdir()
+    module.touch()
+    for command in (
+        ["init", "-q"],
+        [
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "-qm",
+            "a",
+            "--allow-empty",
+        ],
+    ):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True)
+    monkeypatch.setattr(provenance, "__file__", str(module))
+    assert provenance.commit() == "unknown"
+
+
 def test_a_record_names_the_commit_that_pip_installed(monkeypatch):
     def no_git(*_, **__):
         raise FileNotFoundError("git")

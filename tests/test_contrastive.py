@@ -3,8 +3,11 @@
 import dataclasses
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,9 +18,10 @@ from scipy import stats
 from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.contrastive import views
 from r3d_rs.contrastive.loss import NTXent, accuracy
-from r3d_rs.contrastive.pretrain import build, pretrain
+from r3d_rs.contrastive.pretrain import _summed, build, pretrain
 from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets
+from r3d_rs.study.contrastive import Contrastive
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import transfer
 from r3d_rs.training.fit import fit
@@ -186,6 +190,28 @@ def test_a_view_has_one_color_for_all_frames(dataset):
     assert pairs.shape == calm.shape and (pairs != calm).any()
 
 
+def sample_pairs(dataset, count):
+    this = Contrastive(SimpleNamespace(seed=0), RECIPE, RECIPE, None)
+    return this.sample_pairs(dataset, count)
+
+
+def test_of_few_videos_all_pairs_are_shown(dataset):
+    figure = sample_pairs(dataset, count=20)
+    titles = [axes.get_ylabel() for axes in figure.axes]
+    assert len(titles) == 2 * dataset.num_videos("train") == 16
+    assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
+
+
+def test_a_broken_record_is_named_where_pairs_are_shown(data_dir, tmp_path):
+    shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
+    copy = datasets.load("kinetics-400", tmp_path)
+    [path] = map(Path, copy.splits["train"].files)
+    path.write_bytes(bytes(path.stat().st_size))
+    message = f"split train: not the whole JPEG that was .* a frame of train-.* {path}$"
+    with pytest.raises(ValueError, match=message):
+        sample_pairs(copy, count=4)
+
+
 # Recipes.
 
 
@@ -285,3 +311,10 @@ def test_linear_evaluation_changes_no_variable_of_the_backbone(dataset, pretrain
     clips = np.random.default_rng(0).random((3, 2, 20, 20, 3), "float32")
     length = np.linalg.norm(features.predict(clips, verbose=0), axis=-1)
     np.testing.assert_allclose(length, 1, rtol=1e-5)
+
+
+def test_the_decay_is_summed_over_devices_as_the_loss_is():
+    lars = dataclasses.replace(RECIPE, optimizer="lars", weight_decay=0.25)
+    assert _summed(lars, 4).weight_decay == 1
+    adamw = dataclasses.replace(lars, optimizer="adamw")  # apart from the loss
+    assert _summed(adamw, 4) == adamw

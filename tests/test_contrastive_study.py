@@ -8,7 +8,7 @@ from r3d_rs.contrastive import recipe as recipes
 from r3d_rs.data import datasets
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.study import contrastive, record, tables
-from r3d_rs.training import transfer
+from r3d_rs.training import checkpoints, transfer
 from tests import tiny
 from tests.test_model_garden import official_values, write_objects
 from tests.tiny import write_videos
@@ -93,18 +93,27 @@ def test_the_pictures_are_drawn(finished):
     assert set(this.recipe_table().columns) == {"paper", "this run", ""}
 
 
-def test_a_backbone_that_was_kept_gives_the_evaluation_again(folder, finished):
+def test_a_backbone_that_was_kept_gives_the_evaluation_again(
+    folder, finished, monkeypatch
+):
     this, _, _, found = finished
+    monkeypatch.setattr(checkpoints, "seconds", lambda folder: 1000.0)  # before a stop
     again = start(folder, backbone=str(this.folder))
     history, path, other = finish(again)
     assert history is None and path.parts[-3] == "linear-evaluation"
     assert other["parent"]["weights_sha256"] == found["parent"]["weights_sha256"]
     assert other["parent"]["recipe_hash"] == found["parent"]["recipe_hash"]
     assert other["metrics"] == found["metrics"]
+    spent = other["wall_seconds"]
+    assert spent["total"] > spent["training"] > 1000
 
 
 def test_random_weights_are_evaluated(folder, finished):
-    _, path, found = finish(start(folder, backbone="untrained"))
+    this = start(folder, backbone="untrained")
+    states = this.folder / "epoch-0001.npz"  # of a pre-training that goes on later
+    states.touch()
+    _, path, found = finish(this)
+    states.unlink()
     assert path.parts[-3:-1] == ("linear-evaluation", "RS-50+untrained")
     assert found["parent"]["name"] == "untrained"
     other = start(folder, backbone="untrained", seed=1)
@@ -141,3 +150,22 @@ def test_wrong_parameters_are_named(folder, finished, tmp_path):
             start(folder, **wrong)
     with pytest.raises(transfer.TransferError, match="missing: stage4/block7, stage4/"):
         start(folder, point="RS-101", backbone=str(finished[0].folder))
+
+
+def test_the_record_is_named_after_all_that_tells_the_backbone(tmp_path):
+    names = []
+    for place in ("pantomime-20/scaling", "pantomime-web/pre-training"):
+        folder = tmp_path / place / "RS-50" / "seed-0"
+        folder.mkdir(parents=True)
+        (folder / "run.json").touch()
+        names.append(contrastive._name(str(folder)))
+    assert names == [
+        "pantomime-20-scaling-RS-50-seed-0",
+        "pantomime-web-pre-training-RS-50-seed-0",
+    ]
+    assert contrastive._name(str(tmp_path / "r3d_1x-1")) == "r3d_1x-1"
+    assert contrastive._name("untrained") == "untrained"
+    with pytest.raises(
+        ValueError, match=r"point: received 'RS-50\+my run', allowed are"
+    ):
+        start(tmp_path, backbone=str(tmp_path / "my run"))

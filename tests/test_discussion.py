@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from r3d_rs.evaluation.paired import Difference
-from r3d_rs.study import claims, discussion
+from r3d_rs.study import claims, discussion, registry
 from tests.test_claims import write
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
@@ -63,7 +63,7 @@ def test_the_words_change_with_the_records(results):
     assert f"Against the paper: {DEPTH}." in parts["What surprised"]
     write(results, "RS-200", [0.5, 0.55, 0.45])
     parts = said(results)
-    assert "would take 25 seeds of each" in parts["Cannot be seen at this scale"]
+    assert "would take 64 seeds of each" in parts["Cannot be seen at this scale"]
     assert "Held at this scale" not in parts
 
 
@@ -92,11 +92,11 @@ def test_what_is_not_run_has_the_time_that_it_takes(results):
             "more seeds to say how many",
         ),
         (step(0, -1, 1), "would not need more seeds"),
-        # 2.01 √(2 · 1e-4 / 14 + 0.01 / 1000) is 0.0099, with 13 seeds it is 0.0101.
-        (step(0, -1, 1, seed_variance=1e-4), "would take 14 seeds of each"),
-        # 1.96 √(0.01 / 1000) is 0.0062, with 1,540 videos it is 0.0050.
+        # (1.96 + 0.84) √(2 · 1e-4 / 74 + 0.01 / 1000) is 0.0100.
+        (step(0, -1, 1, seed_variance=1e-4), "would take 74 seeds of each"),
+        # (1.96 + 0.84) √(0.01 / 1000) is 0.0089, with 3,142 videos it is 0.0050.
         (step(0, -1, 1, paper=0.5), "too small for 1,000 test videos"),
-        (step(0, -1, 1, paper=0.5), "1,540 would tell it with as many seeds"),
+        (step(0, -1, 1, paper=0.5), "3,142 would tell it with as many seeds"),
         (step(0, -1, 1, paper=0.5, seed_variance=1e-4), "it would take more of both"),
         (step(2, 1, 3, p=0.2), "it may be chance (p 0.2000)"),
     ],
@@ -127,3 +127,12 @@ def test_the_summary_has_every_statement_in_one_verdict(results):
     assert sum(int(number) for number, _ in numbers) == len(steps)
     assert f"[{DEPTH}](scaling.html) +30.0" in text
     assert "3 of 6 statements hold exactly" in text
+
+
+def test_a_pre_training_that_several_runs_start_from_is_counted_once(results):
+    runs = {
+        ("fine-tuning/RS-200@f48", dataset): registry.get("fine-tuning/RS-200@f48")
+        for dataset in ("kinetics-400", "kinetics-600")
+    }
+    found = discussion._with_parents(results, runs)
+    assert set(found) == {*runs, ("pre-training/RS-200@f48", "web-video-text")}

@@ -30,7 +30,7 @@ def split(tmp_path_factory):
         paths[1],
         [
             sequence_example(nested, 0, b"nested"),
-            sequence_example([b"?"], 2, b"broken"),
+            sequence_example([moving[0][:-9]], 2, b"cut off"),
         ],
     )
     files = tuple(str(path) for path in paths)
@@ -47,7 +47,7 @@ def read(index, video, frames):
 def test_frames_are_read_in_any_order(split):
     split, videos = split
     index = frame_index.of(split, records.parse)
-    assert index.ids.tolist() == ["moving", "still", "nested", "broken"]
+    assert index.ids.tolist() == ["moving", "still", "nested", "cut off"]
     assert index.labels.tolist() == [3, 1, 0, 2]
     for video, frames in enumerate(videos):
         assert int(index.length(video)) == len(frames)
@@ -65,11 +65,36 @@ def test_the_index_is_kept_and_can_move_with_its_records(split, tmp_path):
     assert read(frame_index.of(copy, None), 0, [2]) == read(index, 0, [2])
 
 
-def test_a_frame_that_is_no_jpeg_is_refused(split):
+def test_a_jpeg_that_was_cut_off_is_refused_when_it_is_read(split):
     split, _ = split
     index = frame_index.of(split, records.parse)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a frame of\] \[broken"):
+    message = r"\[not a whole JPEG when it was indexed, a frame of\] \[cut off\]"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         read(index, 3, [0])
+
+
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        (tf.io.encode_png(clock(1)[0]).numpy(), "PNG"),
+        (b"no JPEG at all", "bytes that begin with b'no JPEG '"),
+        (b"", "bytes that begin with b''"),
+    ],
+)
+def test_a_frame_that_is_no_jpeg_is_refused_when_it_is_indexed(tmp_path, bad, found):
+    good, path = clip.encode_jpeg(clock(1)[0]), tmp_path / "train-0.tfrecord"
+    write_records(path, [sequence_example([good], 0), sequence_example([good, bad], 0)])
+    message = rf"train-0\.tfrecord, record 1: frame 1 is {found}, expected JPEG"
+    with pytest.raises(ValueError, match=message):
+        frame_index.make((str(path),), records.parse)
+
+
+def test_a_split_without_records_has_no_index(tmp_path):
+    paths = [tmp_path / f"test-{number}.tfrecord" for number in range(2)]
+    for path in paths:
+        path.touch()
+    with pytest.raises(ValueError, match=f"{paths[0]}, {paths[1]}: found no records"):
+        frame_index.make(tuple(map(str, paths)), records.parse)
 
 
 def test_an_index_of_other_files_is_refused(split, tmp_path):

@@ -154,8 +154,14 @@ def mixed(tmp_path_factory):
 BAD = {f"train-{i}_000003_000013" for i in range(5)}
 
 
-def test_bad_videos_are_set_aside_with_the_reason(mixed, tmp_path):
-    dataset = prepare(mixed, tmp_path, max_aside=0.2)
+@pytest.fixture(scope="module")
+def without_bad(mixed, tmp_path_factory):
+    """The dataset of that folder."""
+    return prepare(mixed, tmp_path_factory.mktemp("without-bad"), max_aside=0.2)
+
+
+def test_bad_videos_are_set_aside_with_the_reason(without_bad):
+    dataset = without_bad
     reasons = {video.id: video.reason for video in dataset.aside}
     assert set(reasons) == BAD
     assert "there is no file" in reasons["train-3_000003_000013"]
@@ -329,6 +335,44 @@ def test_preparing_again_needs_no_videos(dataset):
     data_dir = Path(dataset.splits["train"].files[0]).parents[4]
     again = prepare("nowhere", data_dir)
     assert again.num_videos("train") == dataset.num_videos("train")
+
+
+def test_the_same_command_again_changes_nothing(mixed, tmp_path):
+    options = {"short_side": 48, "max_aside": 0.2, "annotations": mixed, "workers": 2}
+    first = prepare(mixed, tmp_path, **options)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tfrecord-*")}
+    assert prepare(mixed, tmp_path, **options).splits == first.splits
+    assert datasets.prepare("kinetics-400", tmp_path).aside == first.aside
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"short_side": 320}, "short_side is 320, that of the stored frames 256"),
+        ({"max_aside": 0.1}, r"max_aside is 0\.1: split train: 5 of 40 videos cannot"),
+        (
+            {"annotations": "lists"},
+            "annotations is lists, whose CSV files of train ",
+        ),
+        (
+            {"videos": "lists"},
+            "videos is lists, whose CSV files of train are ",
+        ),
+        ({"short_side": 64, "max_aside": 0}, "short_side is 64, .*; max_aside is 0: "),
+    ],
+)
+def test_options_that_a_prepared_dataset_does_not_have_are_named(
+    without_bad, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(without_bad.annotations, "lists")
+    with Path("lists/train.csv").open("a") as file:
+        file.write("wave,new,0,10,train\n")
+    folder = Path(without_bad.splits["train"].files[0]).parent
+    with pytest.raises(ValueError, match=f"already, and otherwise: {message}") as error:
+        datasets.prepare("kinetics-400", folder.parents[3], False, **options)
+    assert f"Remove {folder} to prepare it anew" in str(error.value)
 
 
 def test_what_was_set_aside_comes_back_as_written(tmp_path):

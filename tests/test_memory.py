@@ -14,7 +14,7 @@ from r3d_rs.evaluation import multiview
 from r3d_rs.models import layers
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.models.platform import compiling_for_tpu
-from r3d_rs.training import fit
+from r3d_rs.training import fit, loop
 from r3d_rs.training.devices import Devices
 from r3d_rs.training.optimizers import WarmupCosine
 from r3d_rs.training.recipe import Recipe, recipe_hash
@@ -96,8 +96,19 @@ def test_blocks_in_each_form_give_the_same_step(
 
 @pytest.mark.skipif(JAX, reason="for TensorFlow")
 def test_tensorflow_says_that_it_does_not_rematerialize():
+    again = dataclasses.replace(RECIPE, rematerialize=True)
     with pytest.raises(NotImplementedError, match="rematerialize: Keras is on 'tensor"):
-        trained(dataclasses.replace(RECIPE, rematerialize=True))
+        loop.train(None, None, None, again, None, seed=0)
+
+
+def test_a_rematerialized_network_is_used_on_either_backend(tmp_path):
+    again = dataclasses.replace(RECIPE, rematerialize=True)
+    keras.utils.set_random_seed(0)
+    fit.build_model(again, 3, size=16).save(tmp_path / "again.keras")
+    keras.utils.set_random_seed(0)
+    plain = fit.build_model(RECIPE, 3, size=16)
+    loaded = keras.saving.load_model(tmp_path / "again.keras")
+    np.testing.assert_array_equal(loaded.predict(CLIPS), plain.predict(CLIPS))
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, pytest.param(0.5, marks=pytest.mark.slow)])

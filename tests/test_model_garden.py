@@ -294,10 +294,11 @@ def test_every_mismatch_is_listed_and_nothing_is_loaded(tmp_path):
     ]
 
 
-def test_a_damaged_file_changes_nothing(tmp_path):
+@pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001"])
+def test_a_damaged_file_changes_nothing(tmp_path, ending):
     prefix = write_keys(tmp_path / "cut", official_values(classes=10))
-    data = Path(f"{prefix}.data-00000-of-00001")
-    data.write_bytes(data.read_bytes()[:-100])
+    path = Path(f"{prefix}{ending}")
+    path.write_bytes(path.read_bytes()[:-100])
     model = baseline()
     before = weights(model)
     with pytest.raises(OSError, match=r"cut' cannot be read: "):

@@ -229,9 +229,14 @@ def test_a_wrong_argument_is_named_with_what_is_allowed():
         "self_gating": "first",
         "stochastic_depth": 1.0,
         "dropout": -0.1,
+        "bn_momentum": 1.5,
     }.items():
-        with pytest.raises(ValueError, match=rf"{argument} is .*; allowed"):
-            build("r3d-rs-50", **{argument: value})
+        for wrong in (value, None if argument == "dropout" else "0.5", float("inf")):
+            with pytest.raises(ValueError, match=rf"{argument} is .*; allowed"):
+                build("r3d-rs-50", **{argument: wrong})
+    with pytest.raises(ValueError, match="zero_init_last is 'no'; allowed are True, F"):
+        build("r3d-rs-50", zero_init_last="no")
+    assert build("r3d-rs-50", np.int64(2), np.int64(32), 5).input_shape[1] == 2
 
 
 def test_there_are_eight_named_models():

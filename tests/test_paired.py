@@ -85,22 +85,49 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(seeds, spread):
     assert 0.929 < covered / trials < 0.971
 
 
+def detectable(seed_variance, video_variance, seeds, videos):
+    """Return what is found in four of five repetitions, by the formula of paired.py."""
+    parts = (seed_variance * sum(1 / n for n in seeds), video_variance / videos)
+    degrees = sum(parts) ** 2 / (
+        parts[0] ** 2 / (sum(seeds) - 2) + parts[1] ** 2 / (videos - 1)
+    )
+    return stats.t.ppf([[0.975], [0.8]], degrees).sum(0) * sum(parts) ** 0.5
+
+
 def test_seeds_and_videos_that_would_settle_a_difference():
     found = paired.Difference(0, 0, 0, 1, (4, 4), 1000, 0.02**2, 0.3)
 
-    def half(seeds, videos):
-        parts = (0.02**2 * 2 / seeds, 0.3 / videos)
-        degrees = sum(parts) ** 2 / (
-            parts[0] ** 2 / (2 * seeds - 2) + parts[1] ** 2 / (videos - 1)
-        )
-        return stats.t.ppf(0.975, degrees) * sum(parts) ** 0.5
+    def told(seeds, videos):
+        return detectable(0.02**2, 0.3, (seeds, seeds), videos)
 
-    needed = found.seeds_needed(0.05)
-    assert half(needed, 1000) <= 0.05 < half(needed - 1, 1000)
-    assert found.seeds_needed(0.03) is None  # videos alone take 0.034
-    needed = found.videos_needed(0.05)
-    assert half(4, needed) <= 0.05 < half(4, needed - 1)
-    assert found.videos_needed(0.02) is None  # seeds alone take 0.028 and more
+    needed = found.seeds_needed(0.06)
+    assert told(needed, 1000) <= 0.06 < told(needed - 1, 1000)
+    assert found.seeds_needed(0.04) is None  # videos alone take 0.049
+    needed = found.videos_needed(0.06)
+    assert told(4, needed) <= 0.06 < told(4, needed - 1)
+    assert found.videos_needed(0.03) is None  # seeds alone take 0.040 and more
+
+
+@pytest.mark.parametrize(("size", "each", "pairs"), [(0.5, 64, 34), (0.8, 26, 15)])
+def test_seeds_and_videos_needed_are_those_of_cohens_tables(size, each, pairs):
+    # Power 80 %, 5 % on two sides; sizes in standard deviations (Cohen, 1988). Where
+    # only seeds vary it is a test of two samples, where only videos do, one of pairs.
+    seeds = paired.Difference(0, 0, 0, 1, (3, 3), 1000, 1.0, 0.0)
+    assert seeds.seeds_needed(size) == each
+    videos = paired.Difference(0, 0, 0, 1, (3, 3), 1000, 0.0, 1.0)
+    assert videos.videos_needed(size) == pairs
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), (3, 3)])
+def test_more_videos_can_tell_less_and_the_fewest_that_are_enough_are_found(seeds):
+    found = paired.Difference(0, 0, 0, 1, seeds, 1000, 2e-5, 0.3)
+    numbers = np.arange(2, 500_000)
+    sizes = detectable(2e-5, 0.3, seeds, numbers)
+    assert sizes.min() < sizes[-1]  # the seeds' few degrees of freedom are left
+    for more in (1.0001, 1.01, 1.2):
+        size = more * sizes.min()
+        assert found.videos_needed(size) == numbers[sizes <= size][0]
+    assert found.videos_needed(0.999 * sizes.min()) is None
 
 
 def test_holm_is_the_published_procedure():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import augment, clip, datasets, pipeline, sampling, views
+from r3d_rs.data import augment, clip, datasets, inspect, pipeline, sampling, views
 from r3d_rs.training.recipe import Recipe
 from tests.tiny import CLASSES, write_videos
 
@@ -218,6 +218,14 @@ def test_only_clips_whose_class_survives_it_are_mirrored(dataset):
     clips, _ = first_clips(dataset, 6, recipe=plain, seed=0)
     green = clips[..., 1].mean((1, 2))
     assert (green[:, 0] < green[:, -1]).all()
+
+
+def test_clips_to_show_do_not_depend_on_micro_batches(dataset):
+    whole, names = inspect.first_clips(dataset, RECIPE, seed=0, count=6)
+    divided = dataclasses.replace(RECIPE, micro_batches=8)
+    clips, same = inspect.first_clips(dataset, divided, seed=0, count=6)
+    assert len(names) == 6 and same == names
+    assert (clips == whole).all()
 
 
 def test_evaluation_has_every_video_once(dataset):

@@ -1,5 +1,6 @@
 """What has to run is told by the hashes of recipes."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -124,6 +125,25 @@ def test_every_experiment_has_recipes():
 def test_what_is_no_experiment_is_named(tmp_path):
     with pytest.raises(ValueError, match="only: received 'scaling/RS', which is no"):
         make(tmp_path, "scaling/RS")
+    with pytest.raises(
+        ValueError, match="datasets: received 'pantomime-2O', allowed a"
+    ):
+        make(tmp_path, "scaling/RS-50", "pantomime-2O kinetics-400")
+    with pytest.raises(ValueError, match="seeds: received 0, allowed is 1 or more"):
+        make(tmp_path, "scaling/RS-50", seeds=0)
+
+
+def test_what_the_tables_show_decides_whether_a_run_is_done(tmp_path):
+    """Of two records of one recipe each experiment has its own."""
+    baseline, point = (
+        plan.job(registry.get(name), "pantomime-20", 1)
+        for name in ("ablation/baseline", "scaling/R3D-50")
+    )
+    results = tmp_path / "results"
+    write(tmp_path, point)
+    assert baseline.is_done(results) and point.is_done(results)
+    write(tmp_path, dataclasses.replace(baseline, own="0" * 64))  # of another recipe
+    assert not baseline.is_done(results) and point.is_done(results)
 
 
 def test_the_engine_plans_the_whole_study(tmp_path):

@@ -122,6 +122,14 @@ def test_records_do_not_replace_what_is_prepared(prepared, tmp_path):
         datasets.use_records("kinetics-400", tmp_path, data_dir)
 
 
+def test_options_of_videos_are_refused_where_records_are_used(garden):
+    data_dir = Path(garden.splits["train"].files[0]).parents[1]
+    message = "already, and otherwise: short_side is 320, and these are Model Garden's"
+    with pytest.raises(ValueError, match=message):
+        datasets.prepare("kinetics-400", data_dir, False, short_side=320)
+    assert datasets.prepare("kinetics-400", data_dir, False, workers=1) == garden
+
+
 def test_records_that_are_gone_are_named(prepared, tmp_path):
     as_records(prepared, tmp_path / "records")
     datasets.use_records("kinetics-400", tmp_path / "records", tmp_path, progress=False)
@@ -131,6 +139,7 @@ def test_records_that_are_gone_are_named(prepared, tmp_path):
 
 
 JPEG = clip.encode_jpeg(clock(1)[0])
+PNG = tf.io.encode_png(clock(1)[0]).numpy()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +147,8 @@ JPEG = clip.encode_jpeg(clock(1)[0])
     [
         (sequence_example([JPEG], 400), r"record 1: clip/label/index is \[400\], exp"),
         (sequence_example([], 3), "record 1: no frames in image/encoded"),
+        (sequence_example([JPEG, PNG], 3), "record 1: frame 1 is PNG, expected JPEG"),
+        (sequence_example([b""], 3), "record 1: frame 0 is bytes that begin with b''"),
         (b"\x0a\xff\xff", "record 1: "),
         (tf.train.SequenceExample().SerializeToString(), "record 1: .*label/index is"),
     ],
@@ -157,6 +168,17 @@ def test_a_truncated_file_is_named_when_it_is_counted(prepared, tmp_path):
     with pytest.raises(FileNotFoundError, match="no training records"):
         (tmp_path / "empty").mkdir()
         records.make_index(tmp_path / "empty", 400)
+
+
+def test_a_split_without_records_is_refused(tmp_path):
+    write_records(tmp_path / "train.tfrecord", [sequence_example([JPEG], 0)])
+    empty = tmp_path / "validation-0.tfrecord"
+    empty.touch()
+    with pytest.raises(
+        ValueError, match=f"split validation: found no records in {empty}, expected one"
+    ):
+        datasets.use_records("kinetics-400", tmp_path, tmp_path, progress=False)
+    assert not datasets.is_prepared("kinetics-400", tmp_path)
 
 
 # Records that break later.
@@ -224,16 +246,22 @@ def test_an_index_is_made_where_there_is_none(prepared, copied):
     assert index.read_bytes() == made
 
 
-@pytest.mark.parametrize("bad", [JPEG[:-9], b"", b"no JPEG", JPEG[1:]])
-def test_a_frame_that_is_no_jpeg_is_named(tmp_path, bad):
-    rows = [sequence_example([JPEG] * 4, 0, b"video-%d" % i) for i in range(4)]
-    rows[2] = sequence_example([bad] * 4, 0, b"video-2")
-    write_records(tmp_path / "train.tfrecord", rows)
+def four_videos(third):
+    """Serialize four videos, of which the third has other frames."""
+    frames = [JPEG, JPEG, third, JPEG]
+    return [
+        sequence_example([frame] * 4, 0, b"video-%d" % number)
+        for number, frame in enumerate(frames)
+    ]
+
+
+def test_a_jpeg_that_was_cut_off_is_named_by_the_run(tmp_path):
+    write_records(tmp_path / "train.tfrecord", four_videos(JPEG[:-9]))
     dataset = datasets.use_records("kinetics-400", tmp_path, tmp_path, progress=False)
     for stream, message in (
         (
             pipeline.training_clips(dataset, RECIPE, seed=0),
-            "not the whole JPEG that was indexed, a frame of video-2 in .*train.tfr",
+            "not a whole JPEG when it was indexed, a frame of video-2 in .*train.tfr",
         ),
         (
             pipeline.evaluation_views(dataset, RECIPE, split="train"),
@@ -245,6 +273,20 @@ def test_a_frame_that_is_no_jpeg_is_named(tmp_path, bad):
             pipeline.naming_broken_records(dataset, "train"),
         ):
             list(stream)
+
+
+@pytest.mark.parametrize("bad", [JPEG[:-9], b"", b"no JPEG", JPEG[1:]])
+def test_a_frame_that_is_no_jpeg_any_more_is_named_in_evaluation(tmp_path, bad):
+    path = tmp_path / "train.tfrecord"
+    write_records(path, four_videos(JPEG))
+    dataset = datasets.use_records("kinetics-400", tmp_path, tmp_path, progress=False)
+    write_records(path, four_videos(bad))
+    views = pipeline.evaluation_views(dataset, RECIPE, split="train")
+    with (
+        pytest.raises(ValueError, match="not a whole JPEG among the frames of video-2"),
+        pipeline.naming_broken_records(dataset, "train"),
+    ):
+        list(views)
 
 
 # UCF-101.

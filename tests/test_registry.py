@@ -3,6 +3,7 @@
 import fcntl
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -115,11 +116,12 @@ def test_an_experiment_has_the_records_of_its_twin(tmp_path):
 
 
 def listed(tmp_path):
-    table = status.overview(tmp_path / "results", tmp_path, tmp_path / "runs")
+    table = status.overview(Path("results"), tmp_path)
     return table.set_index(["experiment", "dataset"])["status"]
 
 
-def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path):
+def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "pantomime-20" / "scaling" / "RS-50" / "seed-3"
     folder.mkdir(parents=True)
     with (folder / ".lock").open("w") as lock:
@@ -130,7 +132,7 @@ def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path):
     assert set(listed(tmp_path)) == {"not run"}
     (folder / "epoch-0002.npz").touch()
     assert listed(tmp_path)["scaling/RS-50", "pantomime-20"] == "seed-3 stopped"
-    notebook = tmp_path / "runs" / "pantomime-20" / "scaling" / "RS-50" / "seed-3.ipynb"
+    notebook = Path("build/runs/results/pantomime-20/scaling/RS-50/seed-3.ipynb")
     notebook.parent.mkdir(parents=True)
     for exception, expected in (("true", f"failed: {notebook}"), ("null", "stopped")):
         notebook.write_text(
@@ -140,11 +142,34 @@ def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path):
         assert found == f"seed-3 {expected}"
 
 
+def test_contrastive_pre_training_is_running_or_stopped_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = contrastive.pretraining_folder(tmp_path, "pantomime-20", "RS-50")
+    folder = folder / "seed-0"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = listed(tmp_path)
+    assert found["contrastive/RS-50", "pantomime-20"] == "seed-0 running"
+    (folder / "epoch-0030.npz").touch()
+    assert listed(tmp_path)["contrastive/RS-50", "pantomime-20"] == "seed-0 stopped"
+
+
 def test_a_wrong_experiment_is_named(tmp_path):
     with pytest.raises(ValueError, match="received 'scaling/RS-51', allowed are scal"):
         engine.run("scaling/RS-51", "pantomime", 0)
     with pytest.raises(ValueError, match="'ucf101' for ablation/SE, allowed are pant"):
         engine.run("ablation/SE", "ucf101", 0)
+    with pytest.raises(
+        ValueError, match="parameter seed: received '3' besides, but it"
+    ):
+        engine.run("ablation/SE", "pantomime", 0, parameters={"seed": "3"})
+
+
+def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
+    places = {engine.executing(path) for path in ("results", "a/results", tmp_path)}
+    assert len(places) == 3
+    assert engine.executing("results/") == engine.RUNNING / "results"
 
 
 def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
@@ -155,7 +180,7 @@ def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
     )
     assert done.returncode != 0
     message = done.stderr.strip().splitlines()[-1]
-    notebook = "build/runs/kinetics-400/scaling/RS-50/seed-0.ipynb"
+    notebook = "build/runs/results/kinetics-400/scaling/RS-50/seed-0.ipynb"
     assert message == (
         f"ChildProcessError: scaling/RS-50 on kinetics-400, seed 0, failed: {notebook}"
     )

@@ -1,6 +1,7 @@
 """A run that is stopped goes on where it was; checkpoints that are not its own."""
 
 import dataclasses
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,8 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from r3d_rs import whole
 from r3d_rs.data import datasets
-from r3d_rs.training.checkpoints import Checkpoints, RunningError, State
+from r3d_rs.training import loop
+from r3d_rs.training.checkpoints import (
+    Checkpoints,
+    RunningError,
+    State,
+    is_running,
+    seconds,
+)
 from r3d_rs.training.fit import fit
 from r3d_rs.training.recipe import Recipe
 from tests.tiny import write_videos
@@ -54,6 +63,7 @@ def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert not (folder / "epoch-0004.npz").exists(), "it was not killed in time"
+    before = seconds(folder)
 
     model, history = train(data_dir, folder)
     expected, expected_history = train(data_dir, tmp_path / "whole")
@@ -65,6 +75,7 @@ def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
     assert names == [".lock", "epoch-0003.npz", "epoch-0004.npz", "log.csv", "run.json"]
     log = pd.read_csv(folder / "log.csv", float_precision="round_trip")
     assert log.to_dict("list") == history
+    assert seconds(folder) > before > 0  # of all epochs
 
     # A run that is complete is read, not trained again.
     again, _ = train(data_dir, folder)
@@ -110,6 +121,50 @@ def test_checkpoints_of_another_recipe_are_refused(tmp_path):
         pass
     with Checkpoints(tmp_path, RUN) as checkpoints:  # the lock was given back
         assert checkpoints.last().epoch == 1
+
+
+def test_checkpoints_of_an_unknown_run_are_refused(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+    (tmp_path / "run.json").unlink()
+    with (
+        pytest.raises(
+            ValueError, match=r"holds checkpoints, but no run\.json that says"
+        ),
+        Checkpoints(tmp_path, RUN),
+    ):
+        pass
+
+
+def test_a_network_is_never_beside_another_runs_description(tmp_path):
+    network = tmp_path / "model.keras"
+    with Checkpoints(tmp_path, RUN):
+        network.touch()
+    with Checkpoints(tmp_path, RUN):  # the same run again
+        assert network.exists()
+    with Checkpoints(tmp_path, RUN | {"seed": 1}):
+        assert not network.exists()
+
+
+def test_checkpoints_of_other_devices_are_refused(data_dir, tmp_path):
+    """On several devices TensorFlow's optimizer has other variables than on one."""
+    dataset = datasets.load("kinetics-400", data_dir)
+    with Checkpoints(tmp_path, loop.about(dataset, RECIPE, 1)) as checkpoints:
+        checkpoints.save(state(1))
+    with pytest.raises(
+        ValueError, match=r"have 2 variables, which are not the .* on 1 "
+    ):
+        train(data_dir, tmp_path)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(whole.fcntl, "flock", unsupported)
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+        assert not is_running(tmp_path)
 
 
 def test_two_runs_do_not_have_one_folder(tmp_path):

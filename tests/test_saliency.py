@@ -34,6 +34,14 @@ def test_other_backends_are_refused(monkeypatch):
         saliency.gradients(None, np.zeros((1, 1, 1, 1, 1)), np.zeros(1, int))
 
 
+def test_another_backend_is_refused_before_a_network_is_looked_for(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"received 'jax'.* 'tensorflow' alone"):
+        saliency.write(tmp_path / "absent", tmp_path)
+
+
 def test_the_committed_maps_are_of_a_run_with_a_record():
     maps = saliency.read(RESULTS, "pantomime-20")
     assert maps["shares"].sum(1) == pytest.approx(1)

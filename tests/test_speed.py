@@ -255,6 +255,19 @@ def test_a_goal_is_reached_or_not_and_says_what_the_arithmetic_allows(tmp_path):
     assert table.loc["JAX, times TensorFlow: training", "reached"] == "yes"
 
 
+def test_a_table_that_cannot_be_read_is_not_taken_for_one_that_was_not_run(tmp_path):
+    one = step(goals.OURS, "training", [1.0], [1.0], case=goals.TRAINING)
+    write(tmp_path, "step.csv", [one])  # other sides were not run
+    assert set(goals.table(tmp_path)["measured"]) == {"not run"}
+    renamed = {name: value for name, value in one.items() if name != "case"}
+    write(tmp_path, "step.csv", [renamed])
+    with pytest.raises(KeyError, match="case"):
+        goals.table(tmp_path)
+    write(tmp_path, "step.csv", [one, one])
+    with pytest.raises(ValueError, match="too many values"):
+        goals.table(tmp_path)
+
+
 def test_the_table_of_operations_has_both_versions_and_sums_what_is_small(tmp_path):
     rows = [
         {

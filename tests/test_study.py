@@ -414,6 +414,21 @@ def test_fine_tuning_is_compared_with_as_long_from_scratch(results):
     assert row["difference"].startswith("+") and row["difference"].endswith("3 seeds)")
 
 
+def test_training_in_full_may_be_a_row_of_table_2(results):
+    write_study(results, "fine-tuning", [0.7], "RS-200@f48")
+    write_study(results, "ablation", [0.9], "RS-200@f48")
+    [row] = tables.pretraining(results).to_dict("records")
+    assert row["from scratch, in full"].startswith("90.0 (")
+
+
+def test_seeds_of_other_videos_are_not_averaged():
+    runs = [made_up(seed=0), made_up(seed=1) | {"evaluated_ids_sha256": "1" * 64}]
+    with pytest.raises(
+        ValueError, match="averaged: they were evaluated on other video"
+    ):
+        record.summarize(runs)
+
+
 def test_table_6_sets_random_weights_beside_the_trained(results):
     write_study(results, "contrastive", [0.5, 0.6])
     write_study(results, "linear-evaluation", [0.2], "RS-50+untrained")
@@ -434,7 +449,7 @@ def test_the_parents_recipe_tells_runs_apart():
 
 
 def test_without_counts_the_tables_say_how_to_make_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m r3d_rs\.study\.exact"):
+    with pytest.raises(FileNotFoundError, match=r"python -m r3d_rs tables --exact"):
         tables.build(tmp_path)
 
 

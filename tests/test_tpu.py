@@ -11,9 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.study import tpu as study
+from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe, recipe_hash
+from r3d_rs.whole import whole_file
+from tests.test_views_curve import is_locked
 
 ROOT = Path(__file__).parents[1]
 
@@ -155,6 +159,41 @@ def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):
     assert found["flops"] == ROW["flops"]
 
 
+def test_a_point_may_be_any_of_figure_2_and_any_row_of_table_2():
+    def recipe(point):
+        return study.Program(point, "training", "v3:1x1", 8).recipe()
+
+    assert recipe("baseline") == recipes.row("baseline") == recipe("R3D-50")
+    assert recipe("RA") == recipes.row("RA")
+    with pytest.raises(ValueError, match=r"received 'foo', .*RS-300.*baseline, LS,"):
+        recipe("foo")
+
+
+@pytest.mark.parametrize(("other", "rows"), [(16, {16: 9.0, 8: 1.0}), (8, {8: 1.0})])
+def test_of_several_processes_each_keeps_the_others_rows(
+    other, rows, tmp_path, monkeypatch
+):
+    locked = []
+
+    def compiling(*_):
+        made_up(tmp_path, clips=other, flops=9.0)  # another process is done first
+        return tpu.Compiled(True, flops=1.0)
+
+    def writing(file):
+        locked.append(is_locked(file.parent))
+        return whole_file(file)
+
+    monkeypatch.setattr(study, "_macs", lambda recipe: 1)
+    monkeypatch.setattr(study, "whole_file", writing)
+    monkeypatch.setattr(tpu, "compile_training", compiling)
+    monkeypatch.setattr(tpu, "versions", dict)
+    study.compiled(study.Program("RS-200@f48", "training", "v3:1x1", 8), tmp_path)
+    found = study.read(tmp_path)
+    assert len(found) == len(rows)
+    assert dict(zip(found["clips"], found["flops"], strict=True)) == rows
+    assert locked == [True]
+
+
 def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
     monkeypatch.setattr(
         study, "compiled", lambda one, _: {"clips": one.clips, "fits": one.clips <= 16}
@@ -162,6 +201,8 @@ def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
     for start in (1, 8, 16, 32, 128):
         program = study.Program("RS-50", "training", "v5e:1x1", start)
         assert study.largest(program, tmp_path)["clips"] == 16
+    program = study.Program("RS-50", "training", "v5e:1x1", 39)
+    assert study.largest(program, tmp_path)["clips"] == 9  # 39, 19, 9
     monkeypatch.setattr(study, "compiled", lambda *_: {"fits": False})
     assert study.largest(program, tmp_path) is None
 
@@ -199,6 +240,15 @@ def test_blocks_are_rematerialized_where_too_few_clips_fit(known):
     assert study.fitted(RUN, V5E, 4) == dataclasses.replace(RUN, rematerialize=True)
     divided = study.fitted(RUN, V5E, 1)
     assert (divided.micro_batches, divided.rematerialize) == (4, True)
+
+
+def test_pairs_of_views_are_two_clips_and_never_divided(known):
+    known((False, False, 16), (False, True, 8), (True, False, 32), (True, True, 16))
+    pairs = ContrastiveRecipe(width=0.125, span=4, size=32, batch_size=64)
+    assert study.fitted(pairs, V5E, 8) == pairs
+    again = dataclasses.replace(pairs, rematerialize=True)
+    assert study.fitted(pairs, V5E, 4) == again  # 32 clips a device
+    assert study.fitted(pairs, V5E, 2) == pairs  # 64 do not fit anyhow
 
 
 def test_what_is_not_known_is_left_as_it_is(known):

@@ -6,14 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import r3d_rs
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
-from r3d_rs.study import record, run, scale, scoring
+from r3d_rs.study import record, run, saliency, scale, scoring
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import build_model, fit
@@ -64,6 +65,7 @@ def test_the_network_that_is_kept_gives_the_evaluation_again(finished):
     this, data, evaluation, _ = finished
     kept = trained.load(this.folder)
     assert kept.classes == data.classes and kept.recipe == this.recipe
+    assert kept.seed == this.seed
     again = evaluate(kept.model, data, kept.recipe)
     np.testing.assert_allclose(again.probabilities, evaluation.probabilities, atol=1e-6)
     assert (again.ids == evaluation.ids).all()
@@ -227,6 +229,41 @@ def test_what_cannot_be_predicted_is_named(finished, tmp_path):
     (damaged / "model.keras").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"model\.keras: no checkpoint of a run"):
         trained.load(damaged)
+
+
+@pytest.mark.one_backend
+def test_where_a_network_looks_is_kept_with_its_runs_recipe_and_seed(
+    finished, tmp_path
+):
+    this, _, _, written = finished
+    shown = (CLASSES[2], CLASSES[0])
+    for checkpoint in (this.folder, this.folder / "model.keras"):
+        file = saliency.write(checkpoint, tmp_path, shown=shown, data_dir=this.data_dir)
+        found = np.load(file)
+        assert tuple(found["classes"]) == shown
+        assert found["frames"].shape == (2, this.recipe.frames, 16, 16, 3)
+        assert found["shares"].sum(1) == pytest.approx(1, abs=1e-5)
+        assert int(found["seed"]) == this.seed
+        assert str(found["recipe"]) == record.read(written)["recipe_hash"]
+
+
+@pytest.mark.one_backend
+def test_classes_that_cannot_be_shown_are_named(finished, tmp_path, monkeypatch):
+    this, data, _, _ = finished
+    options = {"data_dir": this.data_dir}
+    with pytest.raises(
+        ValueError,
+        match="kinetics-400, whose 3 classes do not include stand up, walk forward;",
+    ):
+        saliency.write(this.folder, tmp_path, **options)
+    # A split with a single video has none of the other classes.
+    [video] = pipeline.evaluation_views(data, this.recipe, split="validation").take(1)
+    own = CLASSES[int(video["label"])]
+    one = tf.data.Dataset.from_tensors(video)
+    monkeypatch.setattr(pipeline, "evaluation_views", lambda *_, **__: one)
+    others = ", ".join(name for name in CLASSES if name != own)
+    with pytest.raises(ValueError, match=f"validation: there is no video of {others},"):
+        saliency.write(this.folder, tmp_path, shown=CLASSES, **options)
 
 
 def test_toggles_name_the_run():

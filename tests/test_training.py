@@ -174,9 +174,10 @@ def test_the_rate_of_sgd_goes_with_the_batch():
 def test_precision_and_momentum_are_the_recipes():
     recipe = recipes.Recipe(width=0.125, span=4, bn_momentum=0.5)
     network = fit.build_model(recipe, 5, size=16)
-    layers = list(network._flatten_layers(include_self=False))
-    norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
-    assert {norm.momentum for norm in norms} == {0.5}
+    for one in (network, keras.models.clone_model(network)):  # by its configuration
+        layers = list(one._flatten_layers(include_self=False))
+        norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+        assert {norm.momentum for norm in norms} == {0.5}
     block = network.get_layer("stage2").blocks[0]
     assert block.spatial_conv.compute_dtype == "bfloat16"
     assert all(weight.dtype == "float32" for weight in network.weights)

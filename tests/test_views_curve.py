@@ -1,45 +1,80 @@
 """The accuracy over the number of views, as it is kept and shown."""
 
+import fcntl
 import itertools
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from r3d_rs.data import datasets
+from r3d_rs.evaluation import multiview, trained
 from r3d_rs.study import curves, record, views_curve
+from r3d_rs.training.recipe import Recipe, recipe_hash
+from r3d_rs.whole import whole_file
+from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 RESULTS = Path(__file__).parents[1] / "results"
 DATASET = "pantomime-20"
+COMMITTED = record.path(RESULTS, DATASET, "scaling", "RS-50", 0)
+
+
+def has_record(results, point="RS-50"):
+    """Copy a committed record, and return it."""
+    source = record.path(RESULTS, DATASET, "scaling", point, 0)
+    own = record.path(results, DATASET, "scaling", point, 0)
+    own.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, own)
+    return record.read(own)
+
+
+def measured(run, top1=None):
+    """Return rows whose accuracy over all views is given, or the record's."""
+    top1 = run["metrics"]["video_top1"] if top1 is None else top1
+    return [
+        {
+            "clips": clips,
+            "crops": crops,
+            "top1": round(top1 - 0.01 * (4 - clips), 6),
+            "clip_top1": 0.7,
+            "videos": 2000,
+            "recipe": run["recipe_hash"],
+        }
+        for clips, crops in itertools.product((1, 2, 3, 4), (1, 3))
+    ]
 
 
 def curve(results, top1):
     """Write the curve of one network whose accuracy over all views is given."""
-    source = record.path(RESULTS, DATASET, "scaling", "RS-50", 0)
-    own = record.path(results, DATASET, "scaling", "RS-50", 0)
-    own.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, own)
-    rows = [
-        (
-            "RS-50",
-            0,
-            clips,
-            crops,
-            top1 - 0.01 * (4 - clips),
-            0.7,
-            2000,
-            record.read(own)["recipe_hash"],
-        )
-        for clips, crops in itertools.product(views_curve.TEMPORAL, views_curve.SPATIAL)
-    ]
+    rows = pd.DataFrame(measured(has_record(results), top1))
+    rows = rows.assign(point="RS-50", seed=0)
     path = views_curve.path(results, DATASET)
-    pd.DataFrame(rows, columns=views_curve.COLUMNS).to_csv(path, index=False)
+    rows.to_csv(path, columns=views_curve.COLUMNS, index=False)
+
+
+def write(results, *points):
+    return views_curve.write("checkpoints", results, DATASET, points, [0])
+
+
+def is_locked(folder):
+    """Say whether a process keeps others out of a folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(opened)
+    return False
 
 
 def test_a_curve_ends_where_its_record_is(tmp_path):
-    top1 = record.read(record.path(RESULTS, DATASET, "scaling", "RS-50", 0))["metrics"]
+    top1 = record.read(COMMITTED)["metrics"]
     curve(tmp_path, top1["video_top1"])
     rows = views_curve.read(tmp_path, DATASET)
     assert len(rows) == 8
@@ -50,7 +85,96 @@ def test_a_curve_ends_where_its_record_is(tmp_path):
 
 def test_a_stale_curve_is_refused(tmp_path):
     curve(tmp_path, 0.5)
-    with pytest.raises(ValueError, match=r"RS-50, seed 0, has 0.5 .* measure it again"):
+    with pytest.raises(ValueError, match=r"RS-50, seed 0, has 0.5 .* measure again"):
+        views_curve.read(tmp_path, DATASET)
+
+
+def test_a_stale_curve_is_measured_again(tmp_path, monkeypatch):
+    curve(tmp_path, 0.5)
+    run = has_record(tmp_path)
+    monkeypatch.setattr(views_curve, "measure", lambda *_: measured(run))
+    write(tmp_path, "RS-50")
+    rows = views_curve.read(tmp_path, DATASET)
+    assert rows["top1"].max() == run["metrics"]["video_top1"]
+    assert len(rows) == 8
+    # What agrees with its record is not measured once more.
+    monkeypatch.setattr(views_curve, "measure", None)
+    write(tmp_path, "RS-50")
+
+
+def test_a_stale_network_that_is_not_wanted_is_dropped(tmp_path, monkeypatch):
+    curve(tmp_path, 0.5)
+    run = has_record(tmp_path, "RS-101")
+    monkeypatch.setattr(views_curve, "measure", lambda *_: measured(run))
+    write(tmp_path, "RS-101")
+    assert set(views_curve.read(tmp_path, DATASET)["point"]) == {"RS-101"}
+
+
+def test_of_several_processes_each_keeps_the_others_rows(tmp_path, monkeypatch):
+    runs = {point: has_record(tmp_path, point) for point in ("RS-50", "RS-101")}
+    locked = []
+
+    def measure(folder, data_dir):
+        point = folder.parent.name
+        if point == "RS-50":  # meanwhile another process measures the other network
+            write(tmp_path, "RS-101")
+        return measured(runs[point])
+
+    def writing(file):
+        locked.append(is_locked(file.parent))
+        return whole_file(file)
+
+    monkeypatch.setattr(views_curve, "measure", measure)
+    monkeypatch.setattr(views_curve, "whole_file", writing)
+    write(tmp_path, "RS-50")
+    rows = views_curve.read(tmp_path, DATASET)
+    assert rows["point"].value_counts().to_dict() == {"RS-101": 8, "RS-50": 8}
+    assert locked == [True, True]
+
+
+def test_a_network_that_is_not_its_records_is_refused(tmp_path, monkeypatch):
+    run = has_record(tmp_path)
+    monkeypatch.setattr(views_curve, "measure", lambda *_: measured(run, 0.5))
+    with pytest.raises(ValueError, match=r"RS-50/seed-0: the network has 0.5 with 4×3"):
+        write(tmp_path, "RS-50")
+    assert not views_curve.path(tmp_path, DATASET).exists()
+
+
+def test_without_a_record_nothing_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(views_curve, "measure", None)
+    with pytest.raises(FileNotFoundError, match=r"RS-50/seed-0\.json"):
+        write(tmp_path, "RS-50")
+    curve(tmp_path, 0.5)
+    record.path(tmp_path, DATASET, "scaling", "RS-50", 0).unlink()
+    with pytest.raises(ValueError, match="RS-50, seed 0, has no record"):
+        views_curve.read(tmp_path, DATASET)
+
+
+def test_on_kinetics_the_curve_ends_at_ten_clips_of_three_crops(tmp_path, monkeypatch):
+    recipe, name = Recipe(), "kinetics-400"
+    run = made_up("RS-50", top1=0.75, temporal_views=10, spatial_views=3)
+    run["experiment"]["dataset"] = name
+    record.write(run | {"recipe_hash": recipe_hash(recipe)}, tmp_path)
+    shares = {"video_top1": 0.75, "clip_top1": 0.6, "num_videos": 40}
+    network = SimpleNamespace(model=None, recipe=recipe, dataset=name)
+    monkeypatch.setattr(trained, "load", lambda folder: network)
+    monkeypatch.setattr(datasets, "load", lambda *_: None)
+    monkeypatch.setattr(
+        multiview, "evaluate", lambda *_: SimpleNamespace(metrics=lambda: shares)
+    )
+    views_curve.write("checkpoints", tmp_path, name, ["RS-50"], [0])
+    rows = views_curve.read(tmp_path, name)
+    assert len(rows) == 20 and rows["clips"].max() == 10
+    assert views_curve.table(rows).loc["RS-50", "10 × 3"] == "75.0"
+    assert list(views_curve.figure(rows).axes[0].get_xticks()) == list(range(1, 11))
+
+
+def test_a_curve_without_the_views_of_its_record_is_stale(tmp_path):
+    curve(tmp_path, record.read(COMMITTED)["metrics"]["video_top1"])
+    file = views_curve.path(tmp_path, DATASET)
+    rows = pd.read_csv(file)
+    rows[rows["clips"] < 4].to_csv(file, index=False)
+    with pytest.raises(ValueError, match="has nothing with 4×3 views"):
         views_curve.read(tmp_path, DATASET)
 
 
@@ -83,14 +207,29 @@ def test_a_point_without_records_is_named():
         curves.figure(RESULTS, DATASET, "scaling", ("RS-9",))
 
 
+def test_every_point_is_drawn_in_a_color_of_its_own():
+    points = ("R3D-50", "RS-50", "RS-101", "RS-152")
+    loss = curves.figure(RESULTS, DATASET, "scaling", points).axes[0]
+    assert len({line.get_color() for line in loss.lines}) == 4
+
+
+def test_a_row_of_table_2_has_the_curves_of_its_point_of_figure_2():
+    figures = [
+        curves.figure(RESULTS, DATASET, study, (point,))
+        for study, point in (("scaling", "R3D-50"), ("ablation", "baseline"))
+    ]
+    lines = [[list(a.get_ydata()) for a in f.axes[0].lines] for f in figures]
+    assert lines[0] == lines[1]
+
+
 def test_networks_stand_in_the_order_of_the_study_with_the_gain_over_seeds():
     rows = pd.DataFrame(
         [
             (point, seed, clips, crops, top1 - (clips == 1) * top1, 0.5, 9, "")
             for point in ("RS-50", "R3D-50")
             for seed, top1 in ((0, 0.9), (1, 0.98))
-            for clips in views_curve.TEMPORAL
-            for crops in views_curve.SPATIAL
+            for clips in (1, 2, 3, 4)
+            for crops in (1, 3)
         ],
         columns=views_curve.COLUMNS,
     )

@@ -1,5 +1,6 @@
 """Training a network to tell the other view of the same video from those of others."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -44,6 +45,13 @@ def build(recipe: ContrastiveRecipe) -> keras.Model:
     return keras.Model(pairs, ops.reshape(x, (-1, 2, recipe.projection_size)))
 
 
+def _summed(recipe: ContrastiveRecipe, scale: int) -> ContrastiveRecipe:
+    """Return the recipe with the L2 term of as many losses; AdamW has none."""
+    if recipe.optimizer == "adamw":
+        return recipe
+    return dataclasses.replace(recipe, weight_decay=scale * recipe.weight_decay)
+
+
 def pretrain(
     dataset: Dataset,
     recipe: ContrastiveRecipe,
@@ -76,18 +84,15 @@ def pretrain(
             f"micro_batches is {recipe.micro_batches}; allowed is 1 on pairs of views"
         )
     computing = devices.find()
+    scale = 1 if recipe.divided_by_replicas else computing.count
     steps = loop.steps_per_epoch(dataset, recipe, computing)
     keras.utils.set_random_seed(seed)
     with computing.scope():
         model = build(recipe)
         kernels = [v for v in model.trainable_variables if v.name == "kernel"]
         model.compile(
-            optimizers.optimizer(recipe, steps, model, kernels),
-            NTXent(
-                recipe.temperature,
-                recipe.directions,
-                scale=1 if recipe.divided_by_replicas else computing.count,
-            ),
+            optimizers.optimizer(_summed(recipe, scale), steps, model, kernels),
+            NTXent(recipe.temperature, recipe.directions, scale=scale),
             metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
             jit_compile=loop.jit_compile(),
         )

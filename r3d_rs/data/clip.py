@@ -4,7 +4,7 @@ import contextlib
 import errno
 import io
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -30,15 +30,23 @@ JPEG_QUALITY = 95
 _OF_THE_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 
 
-def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+def scaled_size(
+    height: int, width: int, short_side: int, larger: Callable = max
+) -> tuple[int, int]:
     """Return the height and width with the shorter one at `short_side` pixels.
 
     The longer one is rounded down, as in the official implementation
     (`preprocess_ops_3d.resize_smallest`).
+
+    Args:
+        height: of the frames.
+        width: of the frames.
+        short_side: wanted.
+        larger: gives the larger of two numbers; `tf.maximum` where they are tensors.
     """
     return (
-        max(short_side, height * short_side // width),
-        max(short_side, width * short_side // height),
+        larger(short_side, height * short_side // width),
+        larger(short_side, width * short_side // height),
     )
 
 

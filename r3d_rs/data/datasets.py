@@ -4,19 +4,19 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from r3d_rs.data import frame_index, records, seal
+from r3d_rs.data import frame_index, records, seal, shards
 from r3d_rs.data.directory import data_directory
 from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
-from r3d_rs.data.listing import SPLITS
-from r3d_rs.data.shards import Aside
+from r3d_rs.data.listing import SPLITS, find_csvs
 from r3d_rs.whole import locked
 
 
@@ -57,6 +57,9 @@ ALIASES = {"pantomime": "pantomime-20"}
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
 
+#: Options of `build` that say how a dataset is made: it is the same by any of them.
+HOW = frozenset({"workers", "beam_runner", "beam_options"})
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -96,7 +99,7 @@ class Dataset:
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     parse: Callable
-    aside: tuple[Aside, ...] = ()
+    aside: tuple[shards.Aside, ...] = ()
     annotations: Path | None = None
 
     @property
@@ -148,6 +151,11 @@ def prepare(
     `validate.csv` and `test.csv` if there are such splits, and the video files in any
     folders (see `listing.locate`).
 
+    A dataset that is there is left as it is, and options that ask for another are
+    refused, as far as can be known: it keeps the CSV files, the size of the frames and
+    which videos were set aside, and not where the videos were. The same command again
+    succeeds, even without the videos.
+
     Args:
         name: one of `DATASETS` or an alias.
         data_dir: folder of the datasets; see `data_directory`.
@@ -155,9 +163,10 @@ def prepare(
         **options: of `build`.
 
     Raises:
-        ValueError: for an unknown name, options of a dataset that takes none, a
-            malformed CSV file (naming file and line) or too many videos that cannot be
-            used (naming some).
+        ValueError: for an unknown name, options of a dataset that takes none, options
+            that differ from those of the dataset that is there (naming them and its
+            folder), a malformed CSV file (naming file and line) or too many videos that
+            cannot be used (naming some).
         FileNotFoundError: naming a CSV file that is not there.
     """
     name = canonical_name(name)
@@ -175,6 +184,8 @@ def prepare(
     dataset = load(name, data_dir)
     if name.startswith("pantomime"):
         _check_pantomime(dataset)
+    if options:
+        _check_options(dataset, data_directory(data_dir), options)
     return _indexed(dataset, progress)
 
 
@@ -216,6 +227,73 @@ def _check_pantomime(dataset: Dataset) -> None:
                 f" {expected}; another version prepared it: remove {part.index.parent}"
                 f" and the folder {dataset.name}-videos"
             )
+
+
+def _check_options(dataset: Dataset, directory: Path, options: dict) -> None:
+    """See that a dataset that is there may be the one that some options ask for."""
+    asked = {
+        option: value
+        for option, value in options.items()
+        if value is not None and option not in HOW
+    }
+    place = _tfds_folder(dataset.name, directory)
+    if place.exists():
+        found = list(_differences(dataset, **asked))
+    else:
+        place = _index_file(dataset.name, directory)
+        found = [
+            f"{option} is {value}, and these are Model Garden's records"
+            for option, value in asked.items()
+        ]
+    if found:
+        raise ValueError(
+            f"dataset {dataset.name} is prepared already, and otherwise:"
+            f" {'; '.join(found)}. Remove {place} to prepare it anew, or choose another"
+            " data directory"
+        )
+
+
+def _differences(
+    dataset: Dataset,
+    *,
+    videos: str | Path | None = None,
+    annotations: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float | None = None,
+) -> Iterator[str]:
+    """Yield in what a dataset made of videos is not what options of `build` ask for."""
+    lists = annotations or videos
+    if lists and dataset.annotations:
+        given, kept = (
+            {split: path.read_bytes() for split, path in csvs.items()}
+            for csvs in map(find_csvs, (Path(lists), dataset.annotations))
+        )
+        other = [split for split in SPLITS if given.get(split) != kept.get(split)]
+        if given and other:  # the videos may be gone, and their lists
+            option = "annotations" if annotations else "videos"
+            yield (
+                f"{option} is {lists}, whose CSV files of {', '.join(other)} are not"
+                f" those in {dataset.annotations}"
+            )
+    side = _short_side(dataset) if short_side else None
+    if side is not None and side != short_side:
+        yield f"short_side is {short_side}, that of the stored frames {side}"
+    most = 1 if max_aside is None else max_aside
+    for split, part in dataset.splits.items():
+        aside = [video for video in dataset.aside if video.split == split]
+        try:
+            shards.check(aside, part.num_videos + len(aside), split, most)
+        except shards.TooManyAsideError as error:
+            yield f"max_aside is {max_aside}: {error}"
+
+
+def _short_side(dataset: Dataset) -> int:
+    """Return the shorter side of the first training video's frames."""
+    examples = (
+        records.examples(path, dataset.parse) for path in dataset.split("train").files
+    )
+    first = next(itertools.chain.from_iterable(examples))
+    return int(min(tf.io.extract_jpeg_shape(first["frames"][0])[:2]))
 
 
 def _indexed(dataset: Dataset, progress: bool) -> Dataset:

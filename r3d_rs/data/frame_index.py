@@ -20,8 +20,10 @@ from r3d_rs import arrays
 from r3d_rs.data import clip, records
 from r3d_rs.whole import whole_file
 
-#: What the message of a broken frame begins with.
+#: What the message of a broken frame begins with: of one that has changed since, and of
+#: one that was broken before.
 BROKEN = "not the whole JPEG that was indexed, a frame of"
+NEVER_WHOLE = "not a whole JPEG when it was indexed, a frame of"
 
 _HASHES = 2**31 - 1
 
@@ -84,7 +86,8 @@ class FrameIndex:
         jpegs = tf.ensure_shape(jpegs, frames.shape)
         same = tf.cast(tf.strings.to_hash_bucket_fast(jpegs, _HASHES), tf.int32)
         whole = tf.reduce_all(same == hashes)
-        check = tf.debugging.Assert(whole, [BROKEN, stored["ids"][video], path])
+        what = tf.where(tf.reduce_all(hashes >= 0), BROKEN, NEVER_WHOLE)
+        check = tf.debugging.Assert(whole, [what, stored["ids"][video], path])
         with tf.control_dependencies([check]):
             return tf.identity(jpegs)
 
@@ -136,26 +139,33 @@ def _read(split) -> FrameIndex:
 def make(files: tuple[str, ...], parse: Callable, progress: bool = False) -> FrameIndex:
     """Read all records once, and note where their frames are.
 
+    A frame that begins as a JPEG and ends otherwise is left to the run that draws it.
+
     Raises:
-        ValueError: naming a record that cannot be read.
+        ValueError: naming a record that cannot be read or has a frame that is no JPEG,
+            or the files where none has a record.
     """
     videos, frames = [], []
     bar = tqdm(files, desc="Indexing frames", unit="file", disable=not progress)
-    for number, path in enumerate(bar):
+    for file, path in enumerate(bar):
         end = 0
-        for record, video in records.examples(
+        parsed = records.examples(
             path, lambda record, place: (record, parse(record, place))
-        ):
+        )
+        for number, (record, video) in enumerate(parsed):
             start = end + 12  # after the record's length and its checksum
             end = start + len(record) + 4  # and before another checksum
             jpegs = video["frames"].numpy()
+            records.check_frames(jpegs, f"{path}, record {number}")
             begin = np.array(_find(record, jpegs), np.int32)
             first = begin[0] if len(begin) else 0
             videos.append(
-                (video["id"].numpy().decode(), video["label"], number, start + first)
+                (video["id"].numpy().decode(), video["label"], file, start + first)
             )
             size = np.array([len(jpeg) for jpeg in jpegs], np.int32)
             frames.append(np.stack([begin - first, size, _hashes(jpegs)]))
+    if not videos:
+        raise ValueError(f"{', '.join(files)}: found no records, expected one or more")
     ids, labels, shard, first = zip(*videos, strict=True)
     begin, size, hashes = np.concatenate(frames, 1)
     return FrameIndex(

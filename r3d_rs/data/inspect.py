@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,16 +74,37 @@ def videos(dataset: Dataset, split: str):
 def first_clips(
     dataset: Dataset, recipe: Recipe, *, seed: int, split: str = "train", count: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Return the first training clips of a run and their classes.
+    """Return the first training clips of a run and their classes."""
+
+    def clips(few):
+        return pipeline.training_clips(dataset, few, seed=seed, split=split)
+
+    return first_batch(dataset, recipe, clips, split=split, count=count)
+
+
+def first_batch(
+    dataset: Dataset, recipe: Recipe, batches: Callable, *, split: str, count: int
+) -> tuple[np.ndarray, list[str]]:
+    """Return the first examples of a run and their classes.
 
     The batch is of `count`, so that a large one is not made to show a few of it.
+
+    Args:
+        dataset: a prepared dataset.
+        recipe: of the run.
+        batches: from a recipe to the batches `(examples, labels)` of the split.
+        split: that they are of.
+        count: of examples; there are fewer where the split has fewer videos.
+
+    Raises:
+        ValueError: naming a record that is broken, or a split without videos.
     """
     # An epoch has no batch of more videos than there are.
-    few = dataclasses.replace(recipe, batch_size=min(count, dataset.num_videos(split)))
-    stream = pipeline.training_clips(dataset, few, seed=seed, split=split)
+    size = min(count, dataset.split(split).num_videos)
+    few = dataclasses.replace(recipe, batch_size=size, micro_batches=1)
     with pipeline.naming_broken_records(dataset, split):
-        clips, labels = next(stream.as_numpy_iterator())
-    return clips, [dataset.classes[label] for label in labels]
+        examples, labels = next(batches(few).as_numpy_iterator())
+    return examples, [dataset.classes[label] for label in labels]
 
 
 def film_strips(clips, titles, colors=None) -> Figure:

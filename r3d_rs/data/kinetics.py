@@ -74,7 +74,8 @@ class Kinetics(ShardBasedBuilder):
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        path = self._csvs().get("train", self._annotations / "train.csv")
+        csvs = listing.find_csvs(self._annotations)
+        path = csvs.get("train", self._annotations / "train.csv")
         counts = collections.Counter(video.label for video in listing.read(path))
         classes = sorted(counts)
         if not classes:
@@ -99,21 +100,14 @@ class Kinetics(ShardBasedBuilder):
             ),
         )
 
-    def _csvs(self) -> dict[str, Path]:
-        """Return the CSV files of the splits that there are."""
-        paths = {
-            split: listing.find_csv(self._annotations, split)
-            for split in listing.SPLITS
-        }
-        return {split: path for split, path in paths.items() if path is not None}
-
     def _shards(self) -> dict[str, list[shards.Shard]]:
         """Return every split's shards."""
         classes = self.info.features["label"].names
         # All CSV files are read before the first video is decoded, so that a mistake
         # in the last of them is not found an hour later.
         videos = {
-            split: listing.read(path, classes) for split, path in self._csvs().items()
+            split: listing.read(path, classes)
+            for split, path in listing.find_csvs(self._annotations).items()
         }
         return {
             split: shards.cut(
@@ -126,7 +120,7 @@ class Kinetics(ShardBasedBuilder):
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         kept = self.data_path / ANNOTATIONS
         kept.mkdir(parents=True, exist_ok=True)
-        for split, path in self._csvs().items():
+        for split, path in listing.find_csvs(self._annotations).items():
             (kept / f"{split}.csv").write_bytes(path.read_bytes())
         if download_config is not None and download_config.beam_runner is not None:
             super()._download_and_prepare(dl_manager, download_config)

@@ -42,6 +42,12 @@ def find_csv(folder: Path, split: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
+def find_csvs(folder: Path) -> dict[str, Path]:
+    """Return a folder's CSV files by split."""
+    paths = {split: find_csv(folder, split) for split in SPLITS}
+    return {split: path for split, path in paths.items() if path is not None}
+
+
 def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     """Read a split's CSV file.
 

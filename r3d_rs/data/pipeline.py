@@ -53,8 +53,8 @@ def training_clips(
             in the recipe's micro-batches.
 
     Returns:
-        Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1]
-        and int32 `(batch,)`.
+        Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1],
+        or standardized where the recipe says so, and int32 `(batch,)`.
     """
     index = frame_index.of(dataset.split(split), dataset.parse)
     labels = index.tensors["labels"]
@@ -181,7 +181,8 @@ def evaluation_views(
     Returns:
         Elements `{"id", "label", "views"}`, one a video: string, int32 and float32
         `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)` in [0, 1],
-        all clips of the first crop before those of the second.
+        or standardized where the recipe says so, all clips of the first crop before
+        those of the second.
     """
     return (
         videos(dataset, split)
@@ -256,7 +257,8 @@ def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
         raise ValueError(f"{dataset.name}, split {split}: {where}") from error
     except tf.errors.InvalidArgumentError as error:
         broken = re.search(
-            rf"\[({BROKEN}|{frame_index.BROKEN})\] \[(.*?)\](?: \[(.*?)\])?\n",
+            rf"\[({BROKEN}|{frame_index.BROKEN}|{frame_index.NEVER_WHOLE})\]"
+            r" \[(.*?)\](?: \[(.*?)\])?\n",
             error.message,
         )
         if broken is None:

@@ -74,8 +74,9 @@ def make_index(
 
     Raises:
         FileNotFoundError: when there are no training records.
-        ValueError: naming the file and record that is broken, has no frames or has a
-            label that is not allowed.
+        ValueError: naming the file and record that is broken, has no frames, a frame
+            that is no JPEG or a label that is not allowed; or the files of a split
+            where none has a record.
     """
     names, files = {}, {}
     for split, paths in find(folder).items():
@@ -84,6 +85,11 @@ def make_index(
             paths, desc=f"Counting: {split}", unit="file", disable=not progress
         ):
             files[split][str(path)] = _count(path, num_classes, names)
+        if not any(files[split].values()):
+            raise ValueError(
+                f"split {split}: found no records in {', '.join(files[split])},"
+                " expected one or more; remove the files if there is no such split"
+            )
     if not files.get("train"):
         raise FileNotFoundError(
             f"{folder}: there are no training records; looked for files whose names"
@@ -126,10 +132,29 @@ def _count(path: Path, num_classes: int, names: dict[int, str]) -> int:
             )
         if not len(lists[FRAMES].values):
             raise ValueError(f"{path}, record {count}: no frames in {FRAMES}")
+        begins = tf.strings.substr(lists[FRAMES].values, 0, 8)
+        check_frames(begins.numpy(), f"{path}, record {count}")
         for name in context[NAME].values.numpy()[:1]:
             names.setdefault(int(label[0]), name.decode())
         count += 1
     return count
+
+
+def check_frames(frames: Sequence[bytes], where: str) -> None:
+    """See that frames, or what they begin with, begin as JPEGs do.
+
+    Args:
+        frames: of a record.
+        where: file and number of the record.
+
+    Raises:
+        ValueError: naming the record, its first frame that is no JPEG and what that is.
+    """
+    for number, frame in enumerate(frames):
+        if not frame.startswith(b"\xff\xd8"):
+            png = frame.startswith(b"\x89PNG")
+            found = "PNG" if png else f"bytes that begin with {frame[:8]!r}"
+            raise ValueError(f"{where}: frame {number} is {found}, expected JPEG")
 
 
 def _parts(record, frames):

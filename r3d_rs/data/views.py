@@ -7,6 +7,7 @@ Source: `preprocess_ops_3d.py` of the official implementation, tf-models-officia
 import tensorflow as tf
 
 from r3d_rs.data.augment import resize
+from r3d_rs.data.clip import scaled_size
 
 
 def resize_short_side(clip, short_side: int):
@@ -15,11 +16,7 @@ def resize_short_side(clip, short_side: int):
     The longer side is rounded down.
     """
     height, width = tf.shape(clip)[1], tf.shape(clip)[2]
-    return resize(
-        clip,
-        tf.maximum(short_side, height * short_side // width),
-        tf.maximum(short_side, width * short_side // height),
-    )
+    return resize(clip, *scaled_size(height, width, short_side, tf.maximum))
 
 
 def crop_offsets(side, size: int, count: int):

@@ -40,9 +40,13 @@ class Evaluation:
     clip_top1: float
 
     def correct(self, k: int = 1) -> np.ndarray:
-        """Say for each video whether its class is among the `k` most probable."""
-        own = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return (self.probabilities > own[:, None]).sum(1) < k
+        """Say for each video whether its class is among the `k` most probable.
+
+        Of classes that are equally probable the one with the smaller label comes first,
+        as in `argmax`.
+        """
+        ranked = np.argsort(-self.probabilities, axis=1, kind="stable")
+        return (ranked[:, :k] == self.labels[:, None]).any(1)
 
     def metrics(self) -> dict:
         """Return the accuracies, in [0, 1], with the 95 % Wilson interval of top-1."""

@@ -17,6 +17,10 @@ from scipy import stats
 _SEEDS = range(2, 1000)
 _VIDEOS = range(2, 10**7)
 
+#: Share of repetitions in which a difference has to be found for its size to count as
+#: told from zero.
+_POWER = 0.8
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -46,30 +50,43 @@ class Difference:
     def seeds_needed(self, size: float) -> int | None:
         """Return how many seeds of each would tell a difference of a size from zero.
 
+        So many that in four of five repetitions the interval of a true difference of
+        that size has no zero in it (a power of 80 %), with the variances found here.
         None where no number would: the videos are too few, or nothing is known of how
         seeds spread.
         """
         return self._fewest(
-            _SEEDS, lambda seeds: self._half((seeds, seeds), self.videos) <= size
+            _SEEDS, lambda seeds: self._detectable((seeds, seeds), self.videos) <= size
         )
 
     def videos_needed(self, size: float) -> int | None:
         """Return how many videos would, with as many seeds as there are."""
         return self._fewest(
-            _VIDEOS, lambda videos: self._half(self.seeds, videos) <= size
+            _VIDEOS, lambda videos: self._detectable(self.seeds, videos) <= size
         )
 
     def _fewest(self, allowed: range, enough: Callable[[int], bool]) -> int | None:
+        """Return the least number that is enough, though more may not be.
+
+        With more videos what remains is the variance of seeds, which has fewer degrees
+        of freedom, so that an interval may grow again. Numbers a hundredth apart are
+        tried, and then those below the first that is enough.
+        """
         if self.seed_variance is None:
             return None
-        index = bisect.bisect_left(allowed, True, key=enough)
-        return allowed[index] if index < len(allowed) else None
+        last, number = allowed.start - 1, allowed.start
+        while number in allowed:
+            if enough(number):
+                between = range(last + 1, number + 1)
+                return between[bisect.bisect_left(between, True, key=enough)]
+            last, number = number, number + 1 + number // 100
+        return None
 
-    def _half(self, seeds: tuple[int, int], videos: int) -> float:
-        """Return half of the interval that so many would have."""
+    def _detectable(self, seeds: tuple[int, int], videos: int) -> float:
+        """Return the size of a difference that so many would tell from zero."""
         of_seeds = self.seed_variance * sum(1 / number for number in seeds)
-        degrees = sum(seeds) - 2
-        return _half(of_seeds, degrees, self.video_variance / videos, videos - 1)
+        parts = (of_seeds, sum(seeds) - 2, self.video_variance / videos, videos - 1)
+        return _half(*parts) + _quantile(_POWER, *parts)
 
 
 def difference(before: np.ndarray, after: np.ndarray) -> Difference:
@@ -140,11 +157,16 @@ def _degrees(one: float, of_one: int, two: float, of_two: int) -> float:
     return (one + two) ** 2 / sum(part**2 / of for part, of in parts if part)
 
 
-def _half(one: float, of_one: int, two: float, of_two: int) -> float:
+def _half(*parts: float) -> float:
     """Return half of Student's 95 % interval where two variances are summed."""
+    return _quantile(0.975, *parts)
+
+
+def _quantile(share: float, one: float, of_one: int, two: float, of_two: int) -> float:
+    """Return Student's quantile for a sum of two variances, times its error."""
     if not (error := math.sqrt(one + two)):
         return 0.0
-    return float(stats.t.ppf(0.975, _degrees(one, of_one, two, of_two)) * error)
+    return float(stats.t.ppf(share, _degrees(one, of_one, two, of_two)) * error)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -23,12 +23,14 @@ class Trained:
         recipe: that it was trained by; gives the views of evaluation.
         classes: names, by label.
         dataset: name of the dataset.
+        seed: of the run; None for an official checkpoint.
     """
 
     model: keras.Model
     recipe: Recipe
     classes: tuple[str, ...]
     dataset: str
+    seed: int | None = None
 
 
 def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
@@ -72,7 +74,8 @@ def load(checkpoint: str | Path) -> Trained:
     model, run = read(checkpoint)
     try:
         recipe = from_dict(run["recipe"])
-        return Trained(model, recipe, tuple(run["classes"]), run["dataset"])
+        classes = tuple(run["classes"])
+        return Trained(model, recipe, classes, run["dataset"], run["seed"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{checkpoint}: no run of a classifier: {error}") from error
 

@@ -5,6 +5,7 @@ keys are paths through the saved objects: `backbone/layer_with_weights-6/_norm1/
 The layers with weights are numbered in the order they act; a bottleneck block is one.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,8 @@ def load_model_garden_checkpoint(
 
     sources = [averages.get(weight.key, weight.key) for weight in weights]
     # All is read before the first assignment: a damaged file changes nothing.
-    values = _read(reader, sources, prefix)
+    with _naming_damage(prefix):
+        values = [reader.get_tensor(key + _VALUE) for key in sources]
     for weight, value in zip(weights, values, strict=True):
         weight.variable.assign(value.reshape(weight.variable.shape))
     averaged = sum(weight.key in averages for weight in weights)
@@ -122,18 +124,22 @@ def _open(prefix: str):
             f"no checkpoint {prefix!r}: there is no file {prefix + '.index'!r} (give "
             "the path without '.index' or '.data-00000-of-00001')"
         )
-    try:
+    with _naming_damage(prefix):
         reader = tf.train.load_checkpoint(prefix)
         return reader, reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, IndexError) as error:
-        raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
 
 
-def _read(reader, keys, prefix):
+@contextlib.contextmanager
+def _naming_damage(prefix: str | Path) -> Iterator[None]:
+    """Turn TensorFlow's errors about damaged data into one that names the checkpoint.
+
+    Raises:
+        OSError: naming the checkpoint.
+    """
     import tensorflow as tf
 
     try:
-        return [reader.get_tensor(key + _VALUE) for key in keys]
+        yield
     except (tf.errors.OpError, IndexError) as error:
         raise OSError(f"checkpoint '{prefix}' cannot be read: {error}") from error
 

@@ -6,6 +6,8 @@ text differ, the default is what gives the paper's parameter counts.
 """
 
 import itertools
+import math
+from numbers import Integral, Real
 
 import keras
 from keras import ops
@@ -37,6 +39,13 @@ NAMES = {"r3d-50": (50, "7x7", 0.0)} | {
     f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS
 }
 
+#: What numbers may be allowed to be, and what says whether one is.
+NUMBERS = {
+    "an integer >= 1": (Integral, lambda value: value >= 1),
+    "a number > 0": (Real, lambda value: 0 < value < math.inf),
+    "a ratio from 0 (none) to 1": (Real, lambda value: 0 <= value <= 1),
+    "0 <= rate < 1": (Real, lambda value: 0 <= value < 1),
+}
 STEMS = ("resnet-d", "7x7")
 SELF_GATING = ("last", "all", "none")
 
@@ -46,7 +55,6 @@ FILTERS = (64, 128, 256, 512)
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
 
-@keras.saving.register_keras_serializable("r3d_rs")
 class Bottleneck(keras.layers.Layer):
     """A residual block: k×1×1, 1×3×3 and 1×1×1 convolutions, gates, stochastic depth.
 
@@ -62,13 +70,11 @@ class Bottleneck(keras.layers.Layer):
         self_gating: whether there is one.
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
+        bn_momentum: of the moving statistics of normalization.
         rematerialize: keep only the block's input for the gradient, and compute all
-            else again when it is needed; the results are the same (on JAX alone). For a
-            TPU all but the convolutions is computed again anyway.
-
-    Raises:
-        NotImplementedError: when blocks should be rematerialized on TensorFlow, where
-            the step was not the same.
+            else again when it is needed; the results are the same. On JAX alone: on
+            TensorFlow all is kept. For a TPU all but the convolutions is computed again
+            anyway.
     """
 
     def __init__(
@@ -81,16 +87,12 @@ class Bottleneck(keras.layers.Layer):
         self_gating=False,
         stochastic_depth=0.0,
         zero_init_last=False,
+        bn_momentum=0.9,
         rematerialize=False,
         **kwargs,
     ):
         """Create the block's layers."""
         super().__init__(**kwargs)
-        if rematerialize and keras.backend.backend() != "jax":
-            raise NotImplementedError(
-                f"rematerialize: Keras is on {keras.backend.backend()!r}; allowed is"
-                " 'jax', with KERAS_BACKEND=jax"
-            )
         self.settings = {
             "filters": filters,
             "temporal_kernel": temporal_kernel,
@@ -100,6 +102,7 @@ class Bottleneck(keras.layers.Layer):
             "self_gating": self_gating,
             "stochastic_depth": stochastic_depth,
             "zero_init_last": zero_init_last,
+            "bn_momentum": bn_momentum,
             "rematerialize": rematerialize,
         }
 
@@ -113,7 +116,12 @@ class Bottleneck(keras.layers.Layer):
             )
 
         def norm(name, zero_scale=False):
-            return BatchNorm(zero_scale=zero_scale, name=name, dtype=self.dtype_policy)
+            return BatchNorm(
+                bn_momentum,
+                zero_scale=zero_scale,
+                name=name,
+                dtype=self.dtype_policy,
+            )
 
         self.shortcut_conv = self.shortcut_norm = None
         if projection:
@@ -165,7 +173,8 @@ class Bottleneck(keras.layers.Layer):
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
         again = self.settings["rematerialize"]
-        if not (training and (again or for_tpu()) and is_traced(x)):
+        on_jax = keras.backend.backend() == "jax"
+        if not (on_jax and training and (again or for_tpu()) and is_traced(x)):
             return self._forward(x, training)
         return recomputed(self, lambda x: self._forward(x, True), x, keep=not again)
 
@@ -188,10 +197,6 @@ class Bottleneck(keras.layers.Layer):
         shape = self.spatial_conv.compute_output_shape(input_shape)
         return (*shape[:-1], 4 * shape[-1])
 
-    def get_config(self):
-        """Return the arguments."""
-        return super().get_config() | self.settings
-
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class Stage(keras.layers.Layer):
@@ -205,7 +210,12 @@ class Stage(keras.layers.Layer):
         temporal_kernel: of each.
         stride: of the first, the only one with a projection.
         self_gating: in which of them there is one: "last", "all" or "none".
-        **settings: of each; further arguments of `Bottleneck`.
+        squeeze_excitation: of each.
+        stochastic_depth: of each.
+        zero_init_last: of each.
+        bn_momentum: of each.
+        rematerialize: of each.
+        **kwargs: of a layer, such as its name.
     """
 
     def __init__(
@@ -218,6 +228,7 @@ class Stage(keras.layers.Layer):
         squeeze_excitation=0.0,
         stochastic_depth=0.0,
         zero_init_last=False,
+        bn_momentum=0.9,
         rematerialize=False,
         **kwargs,
     ):
@@ -230,6 +241,7 @@ class Stage(keras.layers.Layer):
             "squeeze_excitation": squeeze_excitation,
             "stochastic_depth": stochastic_depth,
             "zero_init_last": zero_init_last,
+            "bn_momentum": bn_momentum,
             "rematerialize": rematerialize,
         }
         self.blocks = []
@@ -291,6 +303,7 @@ def build(
     stochastic_depth: float = 0.0,
     dropout: float = 0.5,
     zero_init_last: bool = False,
+    bn_momentum: float = 0.9,
     rematerialize: bool = False,
 ) -> keras.Model:
     """Build a 3D ResNet that maps clips to logits.
@@ -311,8 +324,10 @@ def build(
         dropout: rate before the head.
         zero_init_last: start each block's last normalization scale at zero (not in the
             paper; the pantomime scale uses it).
+        bn_momentum: share of the moving statistics of normalization that a step keeps.
         rematerialize: compute what is inside a block again for its gradient, instead of
-            keeping it: less memory, more arithmetic, the same results (on JAX alone).
+            keeping it: less memory, more arithmetic, the same results (on JAX alone; on
+            TensorFlow it is kept).
 
     Returns:
         A functional model, `(batch, frames, size, size, 3)` to float32
@@ -327,19 +342,27 @@ def build(
     depth, named_stem, named_ratio = NAMES[name]
     stem = named_stem if stem is None else stem
     ratio = named_ratio if squeeze_excitation is None else squeeze_excitation
-    _check(frames, size, num_classes, width, stem, ratio, self_gating)
-    for argument, rate in (
-        ("stochastic_depth", stochastic_depth),
-        ("dropout", dropout),
+    for argument, value, allowed in (
+        ("frames", frames, "an integer >= 1"),
+        ("size", size, "an integer >= 1"),
+        ("num_classes", num_classes, "an integer >= 1"),
+        ("width", width, "a number > 0"),
+        ("stem", stem, STEMS),
+        ("squeeze_excitation", ratio, "a ratio from 0 (none) to 1"),
+        ("self_gating", self_gating, SELF_GATING),
+        ("stochastic_depth", stochastic_depth, "0 <= rate < 1"),
+        ("dropout", dropout, "0 <= rate < 1"),
+        ("zero_init_last", zero_init_last, (True, False)),
+        ("rematerialize", rematerialize, (True, False)),
+        ("bn_momentum", bn_momentum, "0 <= rate < 1"),
     ):
-        if not 0 <= rate < 1:
-            raise ValueError(f"{argument} is {rate!r}; allowed is 0 <= rate < 1")
+        _check(argument, value, allowed)
 
     def channels(filters):
         return max(1, int(filters * width))
 
     clip = keras.Input((frames, size, size, 3), name="clip")
-    x = _stem(clip, stem, channels)
+    x = _stem(clip, stem, channels, bn_momentum)
     for stage, (blocks, filters, temporal_kernel) in enumerate(
         zip(DEPTHS[depth], FILTERS, TEMPORAL_KERNELS, strict=True), start=2
     ):
@@ -352,6 +375,7 @@ def build(
             squeeze_excitation=ratio,
             stochastic_depth=stochastic_depth * stage / 5,
             zero_init_last=zero_init_last,
+            bn_momentum=bn_momentum,
             rematerialize=rematerialize,
             name=f"stage{stage}",
         )(x)
@@ -366,31 +390,19 @@ def build(
     return keras.Model(clip, logits, name=name.replace("-", "_"))
 
 
-def _check(frames, size, num_classes, width, stem, ratio, self_gating):
-    for argument, value in (
-        ("frames", frames),
-        ("size", size),
-        ("num_classes", num_classes),
-    ):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{argument} is {value!r}; allowed is an integer >= 1")
-    if not width > 0:
-        raise ValueError(f"width is {width!r}; allowed is a number > 0")
-    if not 0 <= ratio <= 1:
-        raise ValueError(
-            f"squeeze_excitation is {ratio!r}; allowed is a ratio from 0 (none) to 1"
-        )
-    for argument, value, allowed in (
-        ("stem", stem, STEMS),
-        ("self_gating", self_gating, SELF_GATING),
-    ):
+def _check(argument: str, value, allowed) -> None:
+    if isinstance(allowed, tuple):
         if value not in allowed:
-            raise ValueError(
-                f"{argument} is {value!r}; allowed are {', '.join(allowed)}"
-            )
+            listed = ", ".join(map(str, allowed))
+            raise ValueError(f"{argument} is {value!r}; allowed are {listed}")
+        return
+    kind, fits = NUMBERS[allowed]
+    # A bool is an integer to Python.
+    if isinstance(value, bool) or not isinstance(value, kind) or not fits(value):
+        raise ValueError(f"{argument} is {value!r}; allowed is {allowed}")
 
 
-def _stem(x, stem: str, channels):
+def _stem(x, stem: str, channels, bn_momentum: float):
     """Halve time once and space twice (Table 1: Stem and Pool)."""
     if stem == "resnet-d":
         convolutions = [(32, (5, 3, 3), 2), (32, (1, 3, 3), 1), (64, (1, 3, 3), 1)]
@@ -400,6 +412,6 @@ def _stem(x, stem: str, channels):
         x = Conv3D(channels(filters), kernel_size, (stride,) * 3, name=f"stem_conv{i}")(
             x
         )
-        x = BatchNorm(name=f"stem_norm{i}")(x)
+        x = BatchNorm(bn_momentum, name=f"stem_norm{i}")(x)
         x = keras.layers.ReLU(name=f"stem_relu{i}")(x)
     return MaxPool(name="stem_pool")(x)

@@ -10,8 +10,8 @@ import pandas as pd
 from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.inspect import film_strips
-from r3d_rs.study import experiments, parameters, parents, record, run
+from r3d_rs.data.inspect import film_strips, first_batch
+from r3d_rs.study import experiments, parameters, parents, run
 from r3d_rs.study.experiments import TABLE_6, UNTRAINED
 from r3d_rs.training import checkpoints as states
 from r3d_rs.training import recipe as recipes
@@ -46,12 +46,15 @@ def checked(
             listing what of a backbone does not fit.
         FileNotFoundError: naming a file of the backbone that is not there.
     """
+    from r3d_rs.study import tpu
+    from r3d_rs.training import devices
+
     parameters.check("point", point, str, allowed=TABLE_6)
     parameters.check("backbone", backbone, str)
     parameters.check("epochs", epochs, int, minimum=0)
     parameters.check("linear_epochs", linear_epochs, int, minimum=0)
     model = experiments.point(point).model
-    name = f"{point}+{Path(backbone).name}" if backbone else point
+    name = f"{point}+{_name(backbone)}" if backbone else point
     linear = run.checked(
         "linear-evaluation" if backbone else "contrastive",
         name,
@@ -71,13 +74,26 @@ def checked(
         linear.parent = parents.of_run(backbone, linear.recipe)
     elif backbone:
         linear.parent = parents.of_checkpoint(backbone, linear.recipe)
-    own = (linear.dataset_name, "contrastive-pretraining", point)
+    recipe = tpu.fitted(recipe, *devices.accelerators())
+    states = pretraining_folder(checkpoints, linear.dataset_name, point)
     return Contrastive(
         linear,
         contrastive.at_scale(model, "kinetics-400")[0],
         recipe,
-        record.place(checkpoints, *own, seed),
+        states / f"seed-{seed}",
     )
+
+
+def pretraining_folder(checkpoints: str | Path, dataset: str, point: str) -> Path:
+    """Return the folder of the states and backbones of a point's seeds."""
+    return Path(checkpoints) / dataset / "contrastive-pretraining" / point
+
+
+def _name(backbone: str) -> str:
+    """Return the name of a backbone: that of its file, or all that tells a run."""
+    path = Path(backbone).resolve() if backbone != UNTRAINED else Path(backbone)
+    is_run = (path / "run.json").exists()
+    return "-".join(path.parts[-4:]) if is_run else path.name
 
 
 @dataclasses.dataclass
@@ -104,15 +120,14 @@ class Contrastive:
         """Draw the two views of some training videos, one below the other."""
         from r3d_rs.contrastive.views import training_pairs
 
-        few = dataclasses.replace(self.recipe, batch_size=count, standardize=False)
-        pairs, labels = next(iter(training_pairs(dataset, few, seed=self.linear.seed)))
-        clips = pairs.numpy().reshape(-1, *pairs.shape[2:])
-        titles = [
-            f"{dataset.classes[label]}, view {view}"
-            for label in labels.numpy()
-            for view in (1, 2)
-        ]
-        return film_strips(list(clips), titles)
+        def batches(few):
+            return training_pairs(dataset, few, seed=self.linear.seed)
+
+        raw = dataclasses.replace(self.recipe, standardize=False)
+        pairs, names = first_batch(dataset, raw, batches, split="train", count=count)
+        clips = pairs.reshape(-1, *pairs.shape[2:])
+        titles = [f"{name}, view {view}" for name in names for view in (1, 2)]
+        return film_strips(clips, titles)
 
     def pretrain(self, dataset: Dataset) -> pd.DataFrame | None:
         """Pre-train the backbone and return the history, one row an epoch.
@@ -124,7 +139,7 @@ class Contrastive:
 
         if self.linear.parent:
             return None
-        start = time.perf_counter()
+        start = time.perf_counter() - self.linear.seconds_before(self.folder)
         backbone, history = pretrain(
             dataset,
             self.recipe,
@@ -196,7 +211,13 @@ class Contrastive:
         return clips, np.array([label for _, label in found]), features
 
     def write_record(self, evaluation) -> Path:
-        """Write the record of the linear evaluation, with its backbone's."""
+        """Write the record of the linear evaluation, with its backbone's.
+
+        The states of the pre-training go then, if it was this run's.
+        """
+        from r3d_rs.training import devices
+
         path = self.linear.write_record(evaluation)
-        states.remove(self.folder)
+        if "history" in self.linear.parent.about and devices.is_first():
+            states.remove(self.folder)
         return path

@@ -72,7 +72,8 @@ def of(
         experiment: of the registry.
         dataset: one of `VIDEOS` or of Pantomime's.
         counts: of `exact.read`.
-        parent: whether the pre-training that it starts from is part of it.
+        parent: whether the pre-training that it starts from is part of it, where that
+            is a run of its own.
     """
     own, before = plan.recipes_of(experiment, dataset)
     videos = _videos(dataset)
@@ -80,7 +81,7 @@ def of(
     size, frames = own.eval_size, own.frames
     views = own.temporal_views * own.spatial_views * videos[1]
     cost += Cost(0, 0, 0.0, views * _macs(own, frames, size, counts), 0.0)
-    if before is not None and parent:
+    if before is not None and (parent or not experiment.parents):
         web = experiment.parents.get(dataset, dataset)
         cost += _training(before, _videos(web)[0], counts)
     return cost
@@ -92,6 +93,7 @@ def expected_hours(
     """Guess how long one seed of an experiment takes on Pantomime.
 
     Its multiply-adds are compared with those of R3D-RS-50 and the time that this took.
+    The pre-training that it starts from is a run of its own.
 
     Returns:
         None where there is no record to compare with.
@@ -101,7 +103,8 @@ def expected_hours(
     if not runs:
         return None
     seconds = median(run["wall_seconds"]["total"] for run in runs)
-    one, other = of(experiment, dataset, counts), of(known, small, counts)
+    one = of(experiment, dataset, counts, parent=False)
+    other = of(known, small, counts)
     return seconds / 3600 * one.core_hours / other.core_hours
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from r3d_rs.study import record
+from r3d_rs.study import record, registry
 
 
 def figure(results: Path, dataset: str, study: str, points: Sequence[str]) -> Figure:
@@ -18,10 +18,10 @@ def figure(results: Path, dataset: str, study: str, points: Sequence[str]) -> Fi
     """
     drawn = Figure(figsize=(8, 2.8), layout="constrained")
     loss, accuracy = drawn.subplots(1, 2)
-    for point, color in zip(points, ("C0", "C1", "C2"), strict=False):
+    for i, point in enumerate(points):
         for number, run in enumerate(_records(results, dataset, study, point)):
             label, history = (None if number else point), run["history"]
-            style = {"color": color, "linewidth": 0.8, "label": label}
+            style = {"color": f"C{i}", "linewidth": 0.8, "label": label}
             loss.plot(history["epoch"], history["loss"], **style)
             share = 100 * np.array(history["accuracy"])
             accuracy.plot(history["epoch"], share, **style)
@@ -112,7 +112,7 @@ def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame:
 
 
 def _records(results: Path, dataset: str, study: str, point: str) -> list[dict]:
-    found = record.find(results, dataset, study, point)
+    found = registry.records(results, dataset, f"{study}/{point}")
     if not found:
         raise ValueError(f"{results}: no record of {study}/{point} on {dataset}")
     return found

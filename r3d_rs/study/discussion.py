@@ -185,7 +185,8 @@ def _on_kinetics(
     if not left:
         return f"{text}."
     hours = sum(
-        cost.of(one, dataset, counts).core_hours for (_, dataset), one in left.items()
+        cost.of(one, dataset, counts, parent=False).core_hours
+        for (_, dataset), one in _with_parents(results, left).items()
     )
     return (
         f"{text}. One seed of each that is missing takes {hours:,.0f} hours of a core"
@@ -212,11 +213,23 @@ def _distinct(
     return found
 
 
+def _with_parents(results: Path, runs: Runs) -> Runs:
+    """Return runs and, once each, the pre-trainings that they wait for."""
+    found = dict(runs)
+    for (_, dataset), one in runs.items():
+        if one.parents:
+            before = registry.get(f"pre-training/{one.point}")
+            place = one.parents[dataset]
+            if not registry.records(results, place, before.name):
+                found[before.name, place] = before
+    return found
+
+
 def _hours(results: Path, runs: Runs, counts: pd.DataFrame) -> str:
     """Guess the time that one seed of each takes on Pantomime."""
     hours = [
         cost.expected_hours(results, experiment, dataset, counts)
-        for (_, dataset), experiment in runs.items()
+        for (_, dataset), experiment in _with_parents(results, runs).items()
     ]
     if None in hours:
         return "an unknown time"

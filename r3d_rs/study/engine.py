@@ -13,11 +13,14 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 RUNNING = Path("build/runs")
 
 #: Parameters of a notebook that follow from the experiment, its dataset and its seed,
-#: or say where and not what.
+#: and from the folders of its records and checkpoints.
 GIVEN = {
     *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
-    *("results", "checkpoints", "data_dir"),
+    *("results", "checkpoints"),
 }
+
+#: Those that say where and not what.
+WHERE = {"data_dir", "tensorboard"}
 
 
 def further(papermill: Mapping) -> dict[str, object]:
@@ -26,8 +29,16 @@ def further(papermill: Mapping) -> dict[str, object]:
     Args:
         papermill: the metadata that papermill has left in the executed notebook.
     """
-    received = papermill.get("parameters", {})
-    return {name: value for name, value in received.items() if name not in GIVEN}
+    received, left = papermill.get("parameters", {}), GIVEN | WHERE
+    return {name: value for name, value in received.items() if name not in left}
+
+
+def executing(results: str | Path) -> Path:
+    """Return the folder of notebooks that are being executed for a folder of records.
+
+    Each has its own, as the same run may be made for two at once.
+    """
+    return RUNNING / str(Path(results)).strip("/").replace("/", "-")
 
 
 def run(
@@ -56,7 +67,8 @@ def run(
         The record.
 
     Raises:
-        ValueError: naming the experiment or the dataset and those allowed.
+        ValueError: naming the experiment or the dataset and those allowed, or a further
+            parameter that follows from them.
         FileNotFoundError: when there is no checkout with the notebooks.
         ChildProcessError: when the run failed, naming its executed notebook.
     """
@@ -69,11 +81,16 @@ def run(
             f"parameter dataset: received {dataset!r} for {name}, allowed are"
             f" {', '.join(experiment.datasets)}"
         )
+    if wrong := sorted(GIVEN & set(parameters or {})):
+        raise ValueError(
+            f"parameter {wrong[0]}: received {parameters[wrong[0]]!r} besides, but it"
+            " follows from the experiment and the options of this command"
+        )
     notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
     if not notebook.is_file():
         raise FileNotFoundError(f"{notebook} is not there: a run needs a checkout")
     target = record.path(results, dataset, experiment.study, experiment.point, seed)
-    output = RUNNING / target.relative_to(results).with_suffix(".ipynb")
+    output = _output(target, results)
     output.parent.mkdir(parents=True, exist_ok=True)
     if is_left(target, results):
         return _keep(output, target)
@@ -81,11 +98,15 @@ def run(
         **experiment.received(dataset, seed, checkpoints),
         "results": str(results),
         "checkpoints": str(checkpoints),
-        **(parameters or {}),
     }
+    # papermill takes `-r` for texts as they are; by `-p`, "2024" would be a number.
     options = [
-        part for key, value in received.items() for part in ("-p", key, str(value))
+        part
+        for key, value in received.items()
+        for part in ("-r" if isinstance(value, str) else "-p", key, str(value))
     ]
+    for key, value in (parameters or {}).items():
+        options += ["-p", key, str(value)]
     command = [sys.executable, "-m", "papermill", "--log-output", "--no-progress-bar"]
     done = subprocess.run([*command, notebook, output, *options])
     if done.returncode:
@@ -100,8 +121,11 @@ def is_left(target: Path, results: str | Path) -> bool:
         target: the run's record.
         results: folder of the records.
     """
-    output = RUNNING / target.relative_to(results).with_suffix(".ipynb")
-    return target.exists() and executed.is_finished(output)
+    return target.exists() and executed.is_finished(_output(target, results))
+
+
+def _output(target: Path, results: str | Path) -> Path:
+    return executing(results) / target.relative_to(results).with_suffix(".ipynb")
 
 
 def _keep(output: Path, target: Path) -> Path:

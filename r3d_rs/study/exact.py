@@ -1,9 +1,8 @@
 """Parameters and multiply-adds of the paper's networks, counted: `complexity.csv`.
 
-`python -m r3d_rs.study.exact` writes `results/exact/complexity.csv`, on any CPU.
+`python -m r3d_rs tables --exact` writes `results/exact/complexity.csv`, on any CPU.
 """
 
-import argparse
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,16 +106,10 @@ def read(results: Path):
     path = Path(results) / "exact" / "complexity.csv"
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing; `python -m r3d_rs.study.exact` writes it"
+            f"{path} is missing; `python -m r3d_rs tables --exact` writes it"
         )
     rows = pd.read_csv(path).set_index(["name", "frames", "size", "num_classes"])
     return rows.assign(
         gmacs=rows["macs"] / 1e9,
         profiler_gflops=(rows["macs"] + rows["elementwise"] / 2) / 1e9,
     )
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", default="results", help="folder of the records")
-    print(write(Path(parser.parse_args().results)))

@@ -1,6 +1,5 @@
 """Keeping the executed notebook of a run beside its record."""
 
-import argparse
 import json
 import logging
 import os
@@ -142,11 +141,3 @@ def picture(kept: Path, cell: str):
             if "image/png" in output.get("data", {}):
                 return Image(base64.b64decode("".join(output["data"]["image/png"])))
     raise ValueError(f"{kept}: cell {cell!r} has no picture")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("executed", type=Path)
-    parser.add_argument("kept", type=Path)
-    arguments = parser.parse_args()
-    print(keep(arguments.executed, arguments.kept))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from r3d_rs.study import speed
 from r3d_rs.study.tables import NOT_RUN
 
 TRAINING = "RS-50, 16×112², batch 4, training"
@@ -42,8 +43,17 @@ class Goal:
     more: bool = True
 
 
-def _of(rows: pd.DataFrame, case: str, side: str) -> pd.Series:
-    [row] = rows[(rows["case"] == case) & (rows["side"] == side)].index
+class _NotRunError(Exception):
+    """There is no table, or no row in it of a case and side."""
+
+
+def _of(rows: pd.DataFrame | None, case: str, side: str) -> pd.Series:
+    if rows is None:
+        raise _NotRunError
+    own = rows[(rows["case"] == case) & (rows["side"] == side)]
+    if own.empty:
+        raise _NotRunError
+    [row] = own.index
     return rows.loc[row]
 
 
@@ -170,17 +180,13 @@ def table(results: Path) -> pd.DataFrame:
         most, if the network's arithmetic ran at the rate of the best matrix
         multiplication.
     """
-    folder = Path(results) / "benchmarks"
-    read = {
-        name: pd.read_csv(path)
-        for name in {goal.table for goal in GOALS}
-        if (path := folder / f"{name}.csv").exists()
-    }
+    names = {goal.table for goal in GOALS}
+    tables = {name: speed.read(results, f"{name}.csv") for name in names}
     rows = {}
     for goal in GOALS:
         try:
-            number, most = goal.found(read[goal.table])
-        except (KeyError, ValueError):  # no such table, or no such row in it
+            number, most = goal.found(tables[goal.table])
+        except _NotRunError:
             cells = (NOT_RUN, "", "")
         else:
             reached = number >= goal.wanted if goal.more else number <= goal.wanted

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from r3d_rs.study import speed
 from r3d_rs.study.figures import STYLE
 from r3d_rs.study.tables import NOT_RUN
 
@@ -33,10 +34,9 @@ def read(results: Path) -> pd.DataFrame | None:
     `step_seconds` is of a whole batch, `step_gmacs` its multiply-adds in one forward
     pass, 10^9, and `peak_gb` the largest resident memory, 10^9 bytes.
     """
-    path = Path(results) / "benchmarks" / "growth.csv"
-    if not path.exists():
+    rows = speed.read(results, "growth.csv")
+    if rows is None:
         return None
-    rows = pd.read_csv(path)
     return rows.assign(
         step_seconds=rows["batch"] / rows["median"],
         step_gmacs=rows["batch"] * rows["gmacs"],

@@ -1,6 +1,5 @@
 """What of the study has to run: records that are missing, or of another recipe."""
 
-import fcntl
 import hashlib
 import os
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.study import engine, experiments, record, registry, scale
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
+from r3d_rs.whole import try_lock
 
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
 #: hash, so that the marker of an older recipe is another file.
@@ -68,11 +68,10 @@ class Job:
         """Say whether there is a record of this run by this recipe."""
         for name in (self.experiment.name, *registry.same(self.experiment.name)):
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
-            if not path.exists():
-                continue
-            if self.made(record.read(path)):
+            if path.exists():  # the one that tables show
                 # Its notebook may have to be kept yet.
-                return self.seed != 0 or not engine.is_left(path, results)
+                kept = self.seed != 0 or not engine.is_left(path, results)
+                return kept and self.made(record.read(path))
         return False
 
 
@@ -140,7 +139,8 @@ def make(
         checkpoints: folder of the runs' states and networks.
 
     Raises:
-        ValueError: naming what is neither an experiment nor a study.
+        ValueError: naming what is neither an experiment nor a study, what is no dataset
+            of theirs, or a number of seeds below 1.
     """
     starts = only.split() or [""]
     everything = registry.everything().values()
@@ -150,6 +150,13 @@ def make(
                 f"only: received {start!r}, which is no experiment or study;"
                 " `python -m r3d_rs list` prints them"
             )
+    known = {name for one in everything for name in one.datasets}
+    if unknown := sorted(set(datasets.split()) - known):
+        raise ValueError(
+            f"datasets: received {unknown[0]!r}, allowed are {', '.join(sorted(known))}"
+        )
+    if seeds < 1:
+        raise ValueError(f"seeds: received {seeds}, allowed is 1 or more")
     wanted = [
         job(experiment, dataset, seed)
         for experiment in everything
@@ -183,15 +190,11 @@ def hold(results: Path) -> None:
     """
     Path(results).mkdir(parents=True, exist_ok=True)
     folder = os.open(results, os.O_RDONLY)  # and never closed
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not try_lock(folder):
         raise RunningError(
             f"{results}: another engine is running the study there; wait for it, or"
             " give this one another folder (--config results=FOLDER)"
-        ) from error
-    except OSError:  # a file system without locks
-        return
+        )
 
 
 def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:

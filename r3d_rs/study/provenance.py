@@ -74,7 +74,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """Return the commit of the code, with "+changes" where files differ from it.
+    """Return the commit of the code, with "+changes" where its files differ from it.
 
     Without a checkout it is the one that pip installed from, or "unknown".
     """
@@ -89,6 +89,7 @@ def commit() -> str:
         ).stdout.strip()
 
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        git("ls-files", "--error-unmatch", "--", __file__)  # not of another's folder
         changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     origin = None

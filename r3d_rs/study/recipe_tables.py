@@ -34,13 +34,8 @@ def fields() -> pd.DataFrame:
         "published configuration": recipes.Recipe(**recipes.PUBLISHED),
         "pantomime scale": recipes.at_pantomime_scale(paper),
     }
-    table = {"paper": {k: _text(v) for k, v in dataclasses.asdict(paper).items()}}
-    for title, recipe in columns.items():
-        changed = recipes.difference(paper, recipe)
-        table[title] = {
-            name: _text(changed[name][1]) if name in changed else "-"
-            for name in table["paper"]
-        }
+    table = {"paper": _texts(paper)}
+    table |= {title: _changes(paper, recipe) for title, recipe in columns.items()}
     return pd.DataFrame(table)
 
 
@@ -90,14 +85,11 @@ def contrastive_fields() -> pd.DataFrame:
     """
     paper, _ = contrastive.at_scale("r3d-rs-50", "kinetics-400")
     small, _ = contrastive.at_scale("r3d-rs-50", "pantomime-20")
-    changed = recipes.difference(paper, small)
-    rows = {
-        name: (_text(value), _text(changed[name][1]) if name in changed else "-")
-        for name, value in dataclasses.asdict(paper).items()
+    columns = {
+        "paper or published code": _texts(paper),
+        "pantomime scale": _changes(paper, small),
     }
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["paper or published code", "pantomime scale"]
-    )
+    return pd.DataFrame(columns)
 
 
 def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
@@ -119,6 +111,19 @@ def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
     if panels[1].lines:
         panels[1].legend(frameon=False, fontsize=7)
     return figure
+
+
+def _texts(recipe) -> dict[str, str]:
+    """Return every field of a recipe as text."""
+    return {name: _text(value) for name, value in dataclasses.asdict(recipe).items()}
+
+
+def _changes(recipe, other) -> dict[str, str]:
+    """Return the fields of another recipe as text, a dash where they are the same."""
+    changed = recipes.difference(recipe, other)
+    return dict.fromkeys(_texts(recipe), "-") | {
+        name: _text(new) for name, (_, new) in changed.items()
+    }
 
 
 def _text(value) -> str:

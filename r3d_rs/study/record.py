@@ -10,6 +10,7 @@ import glob
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ class Summary:
 def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path:
     """Return a run's place in a folder, that of the records or of the checkpoints."""
     return Path(folder) / dataset / study / point / f"seed-{seed}"
+
+
+def is_name(text: str) -> bool:
+    """Say whether a record's experiment may have a name."""
+    pattern = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]["name"]["pattern"]
+    return re.fullmatch(pattern, text) is not None
 
 
 def path(results: Path, dataset: str, study: str, point: str, seed: int) -> Path:
@@ -247,7 +254,7 @@ def summarize(records: Sequence[dict]) -> Summary | None:
         None where there is no record.
 
     Raises:
-        ValueError: when the recipes differ, naming the fields that do.
+        ValueError: when the recipes differ, naming the fields that do, or the videos.
     """
     if not records:
         return None
@@ -280,6 +287,11 @@ def described(records: Sequence[dict]) -> str:
 def _check_same_recipe(a: dict, b: dict) -> None:
     parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
     parts = [record["recipe"].get("micro_batches", 1) for record in (a, b)]
+    if a["evaluated_ids_sha256"] != b["evaluated_ids_sha256"]:
+        raise ValueError(
+            f"{a['experiment']} and {b['experiment']} cannot be averaged: they were"
+            " evaluated on other videos"
+        )
     same_hash = a["recipe_hash"] == b["recipe_hash"]
     if same_hash and parents[0] == parents[1] and parts[0] == parts[1]:
         return

@@ -58,8 +58,8 @@ def again(
     """Make a run again, and compare its record with the first.
 
     It gets the further parameters that the point's kept notebook has. What it starts
-    from is made again too. A rerun that is there already, of the same commit, is not
-    made once more.
+    from is made again too. A rerun that is there already, by the same recipe and of the
+    same commit, is not made once more.
 
     Args:
         results: folder of the first record.
@@ -97,7 +97,7 @@ def again(
             *(options["results"], own.dataset),
             *(experiment.study, experiment.point, own.seed),
         )
-        if not _is_fresh(path):
+        if not _is_fresh(path, own):
             engine.run(experiment.name, own.dataset, own.seed, **options)
     return compared(results, run, options["results"], record.read(path))
 
@@ -123,8 +123,14 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         same.
 
     Raises:
-        ValueError: when they were evaluated on different videos.
+        ValueError: when their recipes differ, or they were evaluated on different
+            videos.
     """
+    hashes = [
+        (r["recipe_hash"], r.get("parent", {}).get("recipe_hash")) for r in (run, rerun)
+    ]
+    if hashes[0] != hashes[1]:
+        raise ValueError(f"the rerun of {run['experiment']} has another recipe")
     one, two = record.scores_of(results, run), record.scores_of(others, rerun)
     if one.ids.tolist() != two.ids.tolist() or (one.labels != two.labels).any():
         raise ValueError(
@@ -250,9 +256,12 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
     return plan.job(experiment, place["dataset"], place["seed"]).made(run)
 
 
-def _is_fresh(path: Path) -> bool:
-    """Say whether a record is there that the code as it is has made."""
-    return path.exists() and _is_of_one_code(record.read(path), provenance.commit())
+def _is_fresh(path: Path, job: plan.Job) -> bool:
+    """Say whether a record is there that the code as it is has made of a job."""
+    if not path.exists():
+        return False
+    found = record.read(path)
+    return job.made(found) and _is_of_one_code(found, provenance.commit())
 
 
 def _is_of_one_code(run: dict, commit: str) -> bool:

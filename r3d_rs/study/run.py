@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import os
 import time
 from pathlib import Path
 
@@ -110,11 +109,16 @@ def checked(
             none.
     """
     executed.quiet()
-    if any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ):
-        from r3d_rs.training import devices  # before anything is computed
+    from r3d_rs.study import tpu
+    from r3d_rs.training import compiled, devices
 
-        devices.connect()
+    devices.connect()  # before anything is computed
     parameters.check("dataset", dataset, str)
+    if not record.is_name(point):
+        raise ValueError(
+            f"parameter point: received {point!r}, allowed are letters, digits and any"
+            " of @ + . _ - after the first, as it names files"
+        )
     for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):
         parameters.check(name, value, int, minimum=0)
     for name, value in (
@@ -133,9 +137,6 @@ def checked(
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    from r3d_rs.study import tpu
-    from r3d_rs.training import compiled, devices
-
     compiled.keep(data_dir)
     chosen = tpu.fitted(chosen, *devices.accelerators())
     folder = record.place(checkpoints, dataset, study, point, seed)
@@ -193,8 +194,9 @@ class Run:
     """A run in progress; each method is one step of the notebook.
 
     Attributes:
-        study: "scaling", "ablation" or a stage of pre-training.
-        point: name of the point of Fig. 2 or of the row of Table 2.
+        study: "scaling", "ablation", a stage of pre-training, "contrastive" or
+            "linear-evaluation".
+        point: name of the point or row, of toggles, or of a point and its backbone.
         dataset_name: the dataset.
         seed: of everything random.
         paper: the recipe on Kinetics.
@@ -221,8 +223,14 @@ class Run:
     def __post_init__(self):
         """Start the clock."""
         self._started = datetime.datetime.now(datetime.UTC)
-        self._seconds = {}
+        self._seconds, self._before = {}, 0.0
         self._model = self._history = None
+
+    def seconds_before(self, folder: Path) -> float:
+        """Return how long the epochs in a folder took that are done, and count them."""
+        seconds = checkpoints.seconds(folder)
+        self._before += seconds
+        return seconds
 
     def recipe_table(self) -> pd.DataFrame:
         """Compare the recipe with the paper's for this point."""
@@ -259,7 +267,7 @@ class Run:
         """
         from r3d_rs.training.fit import fit
 
-        start = time.perf_counter()
+        start = time.perf_counter() - self.seconds_before(self.folder)
         self._model, self._history = fit(
             dataset,
             self.recipe,
@@ -350,7 +358,10 @@ class Run:
                 "gmacs": counted.gmacs,
                 "metrics": evaluation.metrics(),
                 "history": self._history,
-                "wall_seconds": {**self._seconds, "total": total.total_seconds()},
+                "wall_seconds": {
+                    **self._seconds,
+                    "total": self._before + total.total_seconds(),
+                },
                 "device": provenance.device(),
                 "backend": keras.backend.backend(),
                 "versions": provenance.versions(),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from r3d_rs import arrays, checksum
+from r3d_rs import arrays
 from r3d_rs.study import record
 from r3d_rs.whole import whole_file
 
@@ -38,14 +38,9 @@ def gradients(model, clips: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: on another backend.
     """
-    import keras
     import tensorflow as tf
 
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"backend: received {keras.backend.backend()!r}, saliency is computed on"
-            " 'tensorflow' alone (KERAS_BACKEND)"
-        )
+    _check_backend()
     inputs = tf.convert_to_tensor(clips, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -53,6 +48,16 @@ def gradients(model, clips: np.ndarray, labels: np.ndarray) -> np.ndarray:
         own = tf.gather(logits, labels, axis=1, batch_dims=1)
     sizes = np.abs(tape.gradient(own, inputs).numpy()).sum(-1)
     return sizes / sizes.sum((1, 2, 3), keepdims=True)
+
+
+def _check_backend() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"backend: received {keras.backend.backend()!r}, saliency is computed on"
+            " 'tensorflow' alone (KERAS_BACKEND)"
+        )
 
 
 def write(
@@ -65,7 +70,7 @@ def write(
     """Compute the maps of the first test video of some classes.
 
     Args:
-        checkpoint: folder of a finished run.
+        checkpoint: of a finished run, see `trained.read`.
         results: folder of the records.
         shown: classes.
         data_dir: folder of the datasets; None for the default.
@@ -76,14 +81,23 @@ def write(
         run's hash of its recipe and seed.
 
     Raises:
-        FileNotFoundError, ValueError: as `trained.load` and `datasets.load` do.
+        FileNotFoundError: as `trained.load` and `datasets.load` do.
+        ValueError: as these do, on another backend than TensorFlow, or naming classes
+            that the network or its dataset's test videos lack.
     """
+    _check_backend()
     from r3d_rs.data import datasets, pipeline
     from r3d_rs.evaluation import trained
     from r3d_rs.evaluation.multiview import for_evaluation
     from r3d_rs.training.recipe import recipe_hash
 
     network = trained.load(checkpoint)
+    if absent := [name for name in shown if name not in network.classes]:
+        raise ValueError(
+            f"{checkpoint}: the network was trained on {network.dataset}, whose"
+            f" {len(network.classes)} classes do not include {', '.join(absent)};"
+            " saliency is shown of a network that has all of them"
+        )
     dataset = datasets.load(network.dataset, data_dir)
     wanted = {network.classes.index(name): name for name in shown}
     found = {}
@@ -94,12 +108,16 @@ def write(
             found.setdefault(label, video["views"][len(video["views"]) // 2])
         if len(found) == len(wanted):
             break
+    if absent := [name for label, name in wanted.items() if label not in found]:
+        raise ValueError(
+            f"{dataset.name}, split {dataset.evaluated}: there is no video of"
+            f" {', '.join(absent)}, of which one is to be shown"
+        )
     clips = np.stack([found[label] for label in wanted])
     model = for_evaluation(network.model, network.recipe)
     shares = gradients(model, clips, np.array(list(wanted)))
     low, high = (f(clips, axis=(1, 2, 3, 4), keepdims=True) for f in (np.min, np.max))
     maps = shares / shares.max((1, 2, 3), keepdims=True)
-    run = checksum.read(Path(checkpoint) / "run.json")
     target = path(results, dataset.name)
     with whole_file(target) as part, part.open("wb") as file:
         np.savez_compressed(
@@ -109,7 +127,7 @@ def write(
             shares=shares.sum((2, 3)).astype(np.float32),
             classes=np.array(list(wanted.values())),
             recipe=recipe_hash(network.recipe),
-            seed=run["seed"],
+            seed=network.seed,
         )
     return target
 

@@ -11,10 +11,16 @@ from r3d_rs.study.tables import NOT_RUN
 OURS, OFFICIAL = "r3d_rs", "official"
 
 
+def read(results: Path, name: str) -> pd.DataFrame | None:
+    """Return the rows of a benchmark's table, such as "step.csv"; None without one."""
+    path = Path(results) / "benchmarks" / name
+    return pd.read_csv(path) if path.exists() else None
+
+
 def pipeline_facts(results: Path) -> dict[str, str]:
     """Return what `benchmarks/pipeline.py` was run on: "not run" where it was not."""
     names = ("bench_frame", "bench_machine", "bench_repetitions")
-    rows = _read(results, "pipeline.csv")
+    rows = read(results, "pipeline.csv")
     if rows is None:
         return dict.fromkeys(names, NOT_RUN)
     one = rows.iloc[0]
@@ -31,7 +37,7 @@ def pipeline_table(results: Path) -> pd.DataFrame:
         processor time a clip, and, for the official sides, how many times as many clips
         ours gives, a ratio of medians with its 95 % bootstrap interval.
     """
-    rows = _read(results, "pipeline.csv")
+    rows = read(results, "pipeline.csv")
     if rows is None:
         return pd.DataFrame({"clips/s": {OURS: NOT_RUN, OFFICIAL: NOT_RUN}})
     rates = rows.pivot_table(
@@ -55,7 +61,7 @@ def pipeline_table(results: Path) -> pd.DataFrame:
 
 def memory_table(results: Path) -> pd.DataFrame:
     """Return the resident memory of our training pipeline after some epochs."""
-    rows = _read(results, "pipeline-memory.csv")
+    rows = read(results, "pipeline-memory.csv")
     if rows is None:
         return pd.DataFrame({"resident memory, MB": {"any epoch": NOT_RUN}})
     memory = rows.set_index("epochs")["resident_mb"]
@@ -64,7 +70,7 @@ def memory_table(results: Path) -> pd.DataFrame:
 
 def limits_table(results: Path) -> pd.DataFrame:
     """Return what the cores can do at most, by `benchmarks/limits.py`."""
-    rows = _read(results, "limits.csv")
+    rows = read(results, "limits.csv")
     if rows is None:
         return pd.DataFrame({"rate": {"limits of the cores": NOT_RUN}})
     table = {
@@ -88,7 +94,7 @@ def step_table(results: Path, task: str | None = None) -> pd.DataFrame:
         multiplication's, the process's largest resident memory, and the seconds from
         building the network to the end of the first step.
     """
-    rows = _read(results, "step.csv")
+    rows = read(results, "step.csv")
     if rows is not None and task:
         rows = rows[rows["task"] == task]
     if rows is None or rows.empty:
@@ -104,7 +110,7 @@ def onednn_table(results: Path) -> pd.DataFrame:
         times as many that is as without (a ratio of medians with its 95 % bootstrap
         interval).
     """
-    rows = _read(results, "onednn.csv")
+    rows = read(results, "onednn.csv")
     if rows is None:
         return pd.DataFrame({"clips/s": {"with oneDNN and without": NOT_RUN}})
     table = {
@@ -116,7 +122,7 @@ def onednn_table(results: Path) -> pd.DataFrame:
 
 def gpu_table(results: Path) -> pd.DataFrame:
     """Return how fast training steps are on a card, by `benchmarks/gpu_step.py`."""
-    rows = _read(results, "gpu_step.csv")
+    rows = read(results, "gpu_step.csv")
     if rows is None:
         return pd.DataFrame({"clips/s": {"any card": NOT_RUN}})
     return _compared(rows, "peak_gflops", "share of the card's peak")
@@ -152,7 +158,7 @@ def evaluation_table(results: Path) -> pd.DataFrame:
         interval), views a second, the process's largest resident memory, and the
         seconds from building the network to the first video's probabilities.
     """
-    rows = _read(results, "evaluation.csv")
+    rows = read(results, "evaluation.csv")
     if rows is None:
         return pd.DataFrame({"seconds": {"a video's evaluation": NOT_RUN}})
 
@@ -179,7 +185,7 @@ def run_table(results: Path) -> pd.DataFrame:
         A row a part, and a column a backend: the median of the seconds with its
         quartiles.
     """
-    rows = _read(results, "run.csv")
+    rows = read(results, "run.csv")
     if rows is None:
         return pd.DataFrame({"seconds": {"any part": NOT_RUN}})
     cells = rows.assign(seconds=[_spread(row) for row in rows.to_dict("records")])
@@ -197,7 +203,7 @@ def since_table(results: Path) -> pd.DataFrame:
         their quartiles, and how many times as fast that is (a ratio of medians with its
         95 % bootstrap interval).
     """
-    rows = _read(results, "since.csv")
+    rows = read(results, "since.csv")
     if rows is None:
         return pd.DataFrame({"times as fast": {"any case": NOT_RUN}})
     table = {}
@@ -230,7 +236,7 @@ def operations_table(results: Path, backend: str, least: float = 0.02) -> pd.Dat
         milliseconds that those of a step take, and how many there are; the last row is
         a step's time without the profiler.
     """
-    rows = _read(results, "operations.csv")
+    rows = read(results, "operations.csv")
     if rows is not None:
         rows = rows[rows["backend"] == backend]
     if rows is None or rows.empty:
@@ -264,7 +270,7 @@ def facts(results: Path, name: str) -> dict[str, str]:
     Returns:
         `machine`, `repetitions` and `versions`.
     """
-    rows = _read(results, name)
+    rows = read(results, name)
     if rows is None:
         return dict.fromkeys(("machine", "repetitions", "versions"), NOT_RUN)
     one = rows.iloc[0]
@@ -299,7 +305,7 @@ def missing(results: Path) -> pd.DataFrame:
     states = {
         what: NOT_RUN
         for what, name in MEASUREMENTS.items()
-        if name is None or _read(results, name) is None
+        if name is None or read(results, name) is None
     }
     return pd.DataFrame({"state": states})
 
@@ -325,8 +331,3 @@ def _times(row: dict) -> str:
 def _ratio(ours: pd.Series, theirs: pd.Series) -> str:
     middle, low, high = repetitions.ratio(ours, theirs)
     return f"{middle:.2f} × ({low:.2f} to {high:.2f})"
-
-
-def _read(results: Path, name: str) -> pd.DataFrame | None:
-    path = Path(results) / "benchmarks" / name
-    return pd.read_csv(path) if path.exists() else None

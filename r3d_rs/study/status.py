@@ -1,12 +1,13 @@
 """Where the replication stands: what of the paper has been run, runs or has failed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import engine, experiments, record, registry
+from r3d_rs.study import contrastive, engine, experiments, record, registry
 from r3d_rs.study.registry import FIRST, SECOND
 from r3d_rs.training import checkpoints
 
@@ -85,8 +86,10 @@ def _runs(item: Item, runs: list[dict]) -> str:
         return "not run"
     whole = item.study == "scaling" and item.datasets == FIRST
     of = f" of {len(experiments.SCALING)}" if whole else ""
-    number = len({run["point"] for run in runs})
-    return f"{number}{of} point{'s' * (number > 1)}, {len(runs)} runs"
+    names = [f"{run['study']}/{run['point']}" for run in runs]
+    number = len({registry.SAME.get(name, name) for name in names})
+    plurals = ["s" * (count > 1) for count in (number, len(runs))]
+    return f"{number}{of} point{plurals[0]}, {len(runs)} run{plurals[1]}"
 
 
 def _is_of(run: dict, item: Item) -> bool:
@@ -131,15 +134,12 @@ def hours(results: Path) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
-def overview(
-    results: Path, folder: Path, executing: Path = engine.RUNNING
-) -> pd.DataFrame:
+def overview(results: Path, folder: Path) -> pd.DataFrame:
     """List every experiment on every dataset, with the paper's number and ours.
 
     Args:
         results: folder of the records.
         folder: of the runs' checkpoints, which tells what is running.
-        executing: folder of the notebooks that are being executed, or have failed.
 
     Returns:
         Columns experiment, dataset, paper, ours (per cent; means over seeds with their
@@ -153,7 +153,11 @@ def overview(
             place = Path(dataset) / experiment.study / experiment.point
             plural = "" if len(runs) == 1 else "s"
             status = [f"{len(runs)} seed{plural}"] if runs else []
-            status += _unfinished(folder / place, executing / place)
+            folders = [folder / place]
+            if experiment.study == "contrastive":  # its first part has its own
+                own = contrastive.pretraining_folder(folder, dataset, experiment.point)
+                folders.append(own)
+            status += _unfinished(folders, engine.executing(results) / place)
             rows.append(
                 {
                     "experiment": experiment.name,
@@ -166,18 +170,19 @@ def overview(
     return pd.DataFrame(rows)
 
 
-def _unfinished(folder: Path, executing: Path) -> list[str]:
+def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
     """Say which seeds of an experiment are running, have failed or were stopped."""
-    seeds = {path.parent.name for path in folder.glob("seed-*/.lock")}
+    seeds = {path.parent.name for f in folders for path in f.glob("seed-*/.lock")}
     seeds |= {path.stem for path in executing.glob("seed-*.ipynb")}
     found = []
     for seed in sorted(seeds):
-        own, notebook = folder / seed, executing / f"{seed}.ipynb"
-        if (own / ".lock").exists() and checkpoints.is_running(own):
+        own, notebook = [f / seed for f in folders], executing / f"{seed}.ipynb"
+        locked = [f for f in own if (f / ".lock").exists()]
+        if any(checkpoints.is_running(f) for f in locked):
             found.append(f"{seed} running")
         elif notebook.exists() and _has_failed(notebook):
             found.append(f"{seed} failed: {notebook}")
-        elif any(own.glob("epoch-*.npz")):
+        elif any(path for f in own for path in f.glob("epoch-*.npz")):
             found.append(f"{seed} stopped")
     return found
 

@@ -4,12 +4,13 @@ Columns that begin with `paper_` are published, those with `exact_` are counted 
 networks, those with a dataset's name are measured in its runs. Accuracies are per cent.
 """
 
+import itertools
 from pathlib import Path
 
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import comparison, exact, record, registry
+from r3d_rs.study import comparison, exact, experiments, record, registry
 from r3d_rs.whole import whole_file
 
 NOT_RUN = "not run"
@@ -120,31 +121,25 @@ def pretraining(results: Path) -> pd.DataFrame:
     def cell(runs):
         return record.described(runs) or NOT_RUN
 
-    found = {}
-    for run in record.find(results):
-        experiment = run["experiment"]
-        if experiment["study"] in ("fine-tuning", "from-scratch", "scaling"):
-            key = (experiment["dataset"], experiment["point"])
-            of_study = found.setdefault(key, {}).setdefault(experiment["study"], [])
-            of_study.append(run)
     rows = []
-    for (dataset, point), studies in sorted(found.items()):
-        if set(studies) == {"scaling"}:
-            continue
-        rows.append(
-            {
-                "network": point,
-                "dataset": dataset,
-                "pre-trained and fine-tuned": cell(studies.get("fine-tuning", [])),
-                "from scratch, as long": cell(studies.get("from-scratch", [])),
-                "difference": comparison.described(
-                    results,
-                    studies.get("from-scratch", []),
-                    studies.get("fine-tuning", []),
-                ),
-                "from scratch, in full": cell(studies.get("scaling", [])),
-            }
+    for dataset, point in itertools.product(
+        sorted(registry.FIRST + registry.SECOND), experiments.TABLE_5
+    ):
+        tuned, short, full = (
+            registry.records(results, dataset, f"{study}/{point}")
+            for study in ("fine-tuning", "from-scratch", "scaling")
         )
+        if tuned or short:
+            rows.append(
+                {
+                    "network": point,
+                    "dataset": dataset,
+                    "pre-trained and fine-tuned": cell(tuned),
+                    "from scratch, as long": cell(short),
+                    "difference": comparison.described(results, short, tuned),
+                    "from scratch, in full": cell(full),
+                }
+            )
     names = [
         *("network", "dataset", "pre-trained and fine-tuned"),
         *("from scratch, as long", "difference", "from scratch, in full"),

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.study import cost, experiments, scale
 from r3d_rs.study.tables import NOT_RUN
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe
-from r3d_rs.whole import whole_file
+from r3d_rs.whole import locked, whole_file
 
 #: What the plan is for.
 DATASET, CLASSES = "kinetics-400", 400
@@ -31,8 +32,8 @@ TRAINING, EVALUATION = "training", "evaluation"
 #: so that a notebook in Colab has it; `python -m r3d_rs plan --keep` writes it.
 FITS = Path(__file__).with_name("tpu_fits.csv")
 
-#: Clips of a device that are enough to normalize by: the paper's batch of 1,024 (§4.1) on
-#: its 128 cores (§4.5).
+#: Clips of a device that are enough to normalize by: the paper's batch of 1,024 (§4.1)
+#: on its 128 cores (§4.5).
 ENOUGH = 8
 
 #: Columns that say which program a shown row is of, and what of it is compared.
@@ -48,7 +49,8 @@ class Program:
     """A step for one device of a slice.
 
     Args:
-        point: a name in `experiments.SCALING`, or of a row of Table 2.
+        point: a name in `experiments.SCALING`, or of a row of Table 2, "baseline"
+            included.
         task: "training" or "evaluation".
         topology: the slice, such as "v5e:2x2".
         clips: that a device sees at once.
@@ -64,13 +66,22 @@ class Program:
     accumulate: bool = False
 
     def recipe(self) -> Recipe:
-        """Return the paper's recipe with what the program changes."""
-        is_row = self.point in recipes.TABLE_2 and self.point not in experiments.SCALING
-        paper = (
-            recipes.row(self.point)
-            if is_row
-            else scale.of_point(experiments.point(self.point), DATASET)
-        )
+        """Return the paper's recipe with what the program changes.
+
+        Raises:
+            ValueError: naming the point and those allowed.
+        """
+        rows = ("baseline", *recipes.TABLE_2)
+        if self.point in experiments.SCALING:
+            paper = scale.of_point(experiments.point(self.point), DATASET)
+        elif self.point in rows:
+            paper = recipes.row(self.point)
+        else:
+            allowed = dict.fromkeys([*experiments.SCALING, *rows])
+            raise ValueError(
+                f"parameter point: received {self.point!r}, allowed are"
+                f" {', '.join(allowed)}"
+            )
         return dataclasses.replace(
             paper,
             rematerialize=self.rematerialize,
@@ -104,7 +115,7 @@ def compiled(program: Program, results: Path) -> dict:
     recipe = program.recipe()
     rows = read(results)
     own = dataclasses.asdict(program)
-    found = rows[(rows[KEY] == pd.Series(own)).all(axis=1)]
+    found = rows[_is_of(rows, own)]
     if len(found):
         return found.iloc[0].to_dict()
     training = program.task == TRAINING
@@ -119,15 +130,26 @@ def compiled(program: Program, results: Path) -> dict:
         **tpu.versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-    rows = read(results)  # another process may have added some
-    table = pd.DataFrame([*rows.to_dict("records"), row])
-    with whole_file(path(results)) as part:
-        table.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
+    path(results).parent.mkdir(parents=True, exist_ok=True)
+    with locked(path(results).parent):
+        rows = read(results)  # another process may have added some, or this one
+        others = rows[~_is_of(rows, own)]
+        table = pd.DataFrame([*others.to_dict("records"), row])
+        with whole_file(path(results)) as part:
+            table.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
     return row
 
 
+def _is_of(rows: pd.DataFrame, program: dict) -> pd.Series:
+    """Say for each row whether it is a program's."""
+    return (rows[KEY] == pd.Series(program)).all(axis=1)
+
+
 def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
-    """Return the row of the largest power of two of clips that fits, or None.
+    """Return the row of the most clips that fit, or None where not even one does.
+
+    They are doubled while they fit, and halved, rounded down, until they do; from a
+    power of two it is the largest one that fits.
 
     Args:
         program: whose clips are where the search begins.
@@ -146,7 +168,6 @@ def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
             break
         else:
             clips //= 2
-            program = dataclasses.replace(program, clips=2 * clips)
     return best
 
 
@@ -224,7 +245,8 @@ def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
     What fits is looked up for the network with the least multiply-adds that has as many
     as the recipe's. A batch is computed at once if that fits; otherwise in as few
     micro-batches as fit, of `ENOUGH` clips a device or more. Blocks are rematerialized
-    where neither is possible without.
+    where neither is possible without. Pairs of views are two clips each, and are not
+    divided, as each view has to be told from all others.
 
     Args:
         recipe: of a run; one with a division of its own keeps it.
@@ -241,12 +263,13 @@ def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
     rows = pd.read_csv(FITS)
     rows = rows[(rows["chip"] == names[kind]) & (rows["macs"] >= _macs(recipe))]
     rows = rows[rows["macs"] == rows["macs"].min()]
-    share = recipe.batch_size / devices
+    are_pairs = isinstance(recipe, ContrastiveRecipe)
+    share = recipe.batch_size * (2 if are_pairs else 1) / devices
     for again, least in ((False, ENOUGH), (True, 1)):
         alike = rows[rows["rematerialize"] == again].set_index("accumulate")["clips"]
         if (alike >= share).any():
             return dataclasses.replace(recipe, rematerialize=again)
-        if alike.get(True, 0) >= least:
+        if alike.get(True, 0) >= least and not are_pairs:
             parts = micro_batches(recipe.batch_size, devices, int(alike[True]))
             return dataclasses.replace(recipe, rematerialize=again, micro_batches=parts)
     return recipe

@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 
 from r3d_rs.evaluation import interval
 from r3d_rs.study import experiments, record
-from r3d_rs.whole import whole_file
+from r3d_rs.whole import locked, whole_file
 
-TEMPORAL, SPATIAL = (1, 2, 3, 4), (1, 3)
 COLUMNS = ("point", "seed", "clips", "crops", "top1", "clip_top1", "videos", "recipe")
-_KEY = ["point", "seed", "clips", "crops"]
+_NETWORK = ["point", "seed"]
+_KEY = [*_NETWORK, "clips", "crops"]
 
 
 def path(results: Path, dataset: str) -> Path:
@@ -29,7 +29,7 @@ def path(results: Path, dataset: str) -> Path:
 
 
 def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
-    """Evaluate a finished run's network with every number of views.
+    """Evaluate a finished run's network with every number of views up to its own.
 
     Args:
         checkpoint: the run's folder.
@@ -50,8 +50,8 @@ def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
     network = trained.load(checkpoint)
     dataset = datasets.load(network.dataset, data_dir)
     rows = []
-    for clips in TEMPORAL:
-        for crops in SPATIAL:
+    for clips in range(1, network.recipe.temporal_views + 1):
+        for crops in sorted({1, network.recipe.spatial_views}):
             recipe = dataclasses.replace(
                 network.recipe, temporal_views=clips, spatial_views=crops
             )
@@ -79,6 +79,9 @@ def write(
 ) -> Path:
     """Measure networks of the scaling study, those that the file has not yet.
 
+    Rows that are stale are measured again, or dropped where their network is not among
+    those wanted. Several processes may add to the file at once.
+
     Args:
         checkpoints: folder of the runs' checkpoints.
         results: folder of the records.
@@ -89,21 +92,33 @@ def write(
 
     Returns:
         The file, written anew after each network.
+
+    Raises:
+        FileNotFoundError: naming a record that is missing, or as `measure` does.
+        ValueError: as `measure` does, or naming a network that is not its record's.
     """
     target = path(results, dataset)
-    rows = read(results, dataset).to_dict("records") if target.exists() else []
-    done = {(row["point"], row["seed"]) for row in rows}
     for point in points:
         for seed in seeds:
-            if (point, seed) in done:
+            place = (dataset, "scaling", point, seed)
+            run = record.read(record.path(results, *place))
+            if _of(_fresh(results, dataset), point, seed).any():
                 continue
-            own = record.place(checkpoints, dataset, "scaling", point, seed)
-            rows += [
-                {"point": point, "seed": seed, **row} for row in measure(own, data_dir)
+            folder = record.place(checkpoints, *place)
+            measured = [
+                {"point": point, "seed": seed, **row}
+                for row in measure(folder, data_dir)
             ]
-            table = pd.DataFrame(rows, columns=COLUMNS).sort_values(_KEY)
-            with whole_file(target) as part:
-                table.to_csv(part, index=False, lineterminator="\n")
+            if fault := _fault(pd.DataFrame(measured), run):
+                raise ValueError(f"{folder}: the network {fault}: it is of another run")
+            with locked(target.parent):
+                rows = _fresh(results, dataset)  # another process may have added some
+                others = rows[~_of(rows, point, seed)].to_dict("records")
+                table = pd.DataFrame([*others, *measured], columns=COLUMNS)
+                with whole_file(target) as part:
+                    table.sort_values(_KEY).to_csv(
+                        part, index=False, lineterminator="\n"
+                    )
     return target
 
 
@@ -114,27 +129,64 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
         The file's rows; none where it has not been measured.
 
     Raises:
-        ValueError: naming a network whose record has another recipe, or another
-            accuracy over all views: the curve is stale then.
+        ValueError: naming networks without a record, or whose record has another
+            recipe, or another accuracy over all views: the curve is stale then.
     """
+    rows, stale = _read(results, dataset)
+    if stale:
+        faults = (
+            f"{point}, seed {seed}, {why}" for (point, seed), why in stale.items()
+        )
+        raise ValueError(
+            f"{path(results, dataset)}: {'; '.join(faults)}: measure again, by"
+            " `python -m r3d_rs views`"
+        )
+    return rows
+
+
+def _read(results, dataset) -> tuple[pd.DataFrame, dict[tuple[str, int], str]]:
+    """Read the measured curve, and say of each stale network what is wrong with it."""
     file = path(results, dataset)
     if not file.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    rows = pd.read_csv(file)
-    for (point, seed), own in rows.groupby(["point", "seed"]):
+        return pd.DataFrame(columns=COLUMNS), {}
+    rows, stale = pd.read_csv(file), {}
+    for (point, seed), own in rows.groupby(_NETWORK):
         source = record.path(results, dataset, "scaling", point, seed)
-        run = record.read(source)
-        views = [run["recipe"][f"{kind}_views"] for kind in ("temporal", "spatial")]
-        [top1] = own.set_index(["clips", "crops"]).loc[[tuple(views)], "top1"]
-        recorded = run["metrics"]["video_top1"]
-        # A tie between classes may fall the other way on another processor.
-        if set(own["recipe"]) != {run["recipe_hash"]} or abs(top1 - recorded) > 0.0021:
-            raise ValueError(
-                f"{file}: {point}, seed {seed}, has {top1} with {views[0]}×{views[1]}"
-                f" views and recipe {own['recipe'].iloc[0][:8]}, its record {recorded}"
-                f" and {run['recipe_hash'][:8]}: measure it again"
-            )
+        if fault := _fault(own, record.read(source) if source.exists() else None):
+            stale[point, seed] = fault
+    return rows, stale
+
+
+def _fresh(results: Path, dataset: str) -> pd.DataFrame:
+    """Read the measured curve without the networks that are stale."""
+    rows, stale = _read(results, dataset)
+    for point, seed in stale:
+        rows = rows[~_of(rows, point, seed)]
     return rows
+
+
+def _of(rows: pd.DataFrame, point: str, seed: int) -> pd.Series:
+    """Say for each row whether it is a network's."""
+    return (rows["point"] == point) & (rows["seed"] == seed)
+
+
+def _fault(own: pd.DataFrame, run: dict | None) -> str:
+    """Say how the rows of a network do not agree with its record, "" where they do."""
+    if run is None:
+        return "has no record"
+    clips, crops = (run["recipe"][f"{kind}_views"] for kind in ("temporal", "spatial"))
+    all_views = (own["clips"] == clips) & (own["crops"] == crops)
+    top1, recorded = own.loc[all_views, "top1"].tolist(), run["metrics"]["video_top1"]
+    # A tie between classes may fall the other way on another processor.
+    if set(own["recipe"]) == {run["recipe_hash"]} and (
+        len(top1) == 1 and abs(top1[0] - recorded) <= 0.0021
+    ):
+        return ""
+    return (
+        f"has {', '.join(map(str, top1)) or 'nothing'} with {clips}×{crops} views and"
+        f" recipe {own['recipe'].iloc[0][:8]}, its record {recorded} and"
+        f" {run['recipe_hash'][:8]}"
+    )
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -172,10 +224,11 @@ def figure(rows: pd.DataFrame) -> Figure:
     Networks with more than one seed have 95 % intervals over seeds.
     """
     drawn = Figure(figsize=(6.4, 3.2), layout="constrained")
-    panels = drawn.subplots(1, len(SPATIAL), sharey=True)
+    numbers = sorted(rows["crops"].unique().tolist())
+    panels = drawn.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
     points = [point for point, _ in _by_point(rows)]
     colors = colormaps["viridis"](np.linspace(0, 0.85, len(points)))
-    for axes, crops in zip(panels, SPATIAL, strict=True):
+    for axes, crops in zip(panels, numbers, strict=True):
         for i, (point, own) in enumerate(_by_point(rows[rows["crops"] == crops])):
             by_clips = own.groupby("clips")["top1"]
             means, halves = 100 * by_clips.mean(), 100 * by_clips.agg(_half)
@@ -194,7 +247,7 @@ def figure(rows: pd.DataFrame) -> Figure:
         axes.set(
             xlabel="clips of a video",
             title=f"{crops} crop{'s' * (crops > 1)}",
-            xticks=TEMPORAL,
+            xticks=sorted(rows["clips"].unique()),
         )
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("video top-1 (%)")

@@ -1,7 +1,7 @@
 """The state of a run after its last epochs, from which it can go on."""
 
+import contextlib
 import dataclasses
-import fcntl
 import json
 import re
 import warnings
@@ -12,7 +12,7 @@ import pandas as pd
 
 from r3d_rs import arrays as array_files
 from r3d_rs import checksum
-from r3d_rs.whole import remove_leftovers, whole_file
+from r3d_rs.whole import remove_leftovers, try_lock, whole_file
 
 #: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
 KEPT = 2
@@ -30,11 +30,13 @@ class State:
         epoch: epochs that are done.
         history: of each of them, by the metric's name.
         arrays: values of all variables, in a fixed order.
+        seconds: that these epochs took, however often the run was stopped.
     """
 
     epoch: int
     history: dict[str, list[float]]
     arrays: list[np.ndarray]
+    seconds: float = 0.0
 
 
 class Checkpoints:
@@ -49,7 +51,7 @@ class Checkpoints:
 
     Raises:
         ValueError: when the folder holds another run's checkpoints, naming the
-            differences, or when its `run.json` is damaged.
+            differences, or when it has no `run.json` to compare, or a damaged one.
         RunningError: when another process is at it.
     """
 
@@ -65,14 +67,12 @@ class Checkpoints:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(self._lock):
             self._lock.close()
             raise RunningError(
                 f"{self.folder}: another process is training this run; wait for it, or"
                 " give this one another folder"
-            ) from error
+            )
         remove_leftovers(self.folder, ".*.tmp*")
         try:
             self._check_run()
@@ -88,14 +88,26 @@ class Checkpoints:
 
     def _check_run(self) -> None:
         path = self.folder / "run.json"
-        if self._files() and path.exists():
-            different = _differences(checksum.read(path), self._run)
-            if different:
-                raise ValueError(
-                    f"{self.folder} holds checkpoints of another run:"
-                    f" {'; '.join(different)}; remove the folder to start anew"
-                )
+        if not self._files():
+            if not self._is_of(path):  # nor is the network, if there is one
+                (self.folder / "model.keras").unlink(missing_ok=True)
+        elif not path.exists():
+            raise ValueError(
+                f"{self.folder} holds checkpoints, but no {path.name} that says of"
+                " which run; remove the folder to start anew"
+            )
+        elif different := _differences(checksum.read(path), self._run):
+            raise ValueError(
+                f"{self.folder} holds checkpoints of another run:"
+                f" {'; '.join(different)}; remove the folder to start anew"
+            )
         checksum.write(path, self._run)
+
+    def _is_of(self, path: Path) -> bool:
+        """Say whether `run.json`, if it is there and sound, is of this run."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return checksum.read(path) == self._run
+        return False
 
     def _files(self) -> list[Path]:
         """Return the checkpoints, the last first."""
@@ -131,6 +143,7 @@ class Checkpoints:
                 "epoch": state.epoch,
                 "history": state.history,
                 "values": len(state.arrays),
+                "seconds": state.seconds,
             }
         )
         target = self.folder / f"epoch-{state.epoch:04d}.npz"
@@ -145,11 +158,14 @@ class Checkpoints:
 def is_running(folder: Path) -> bool:
     """Say whether a process has the folder of a run."""
     with (Path(folder) / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not try_lock(lock)
+
+
+def seconds(folder: Path) -> float:
+    """Return how long the epochs took after which a run goes on; 0 without any."""
+    with warnings.catch_warnings(action="ignore"):  # `Checkpoints.last` will be asked
+        state = Checkpoints(folder, {}).last()
+    return state.seconds if state else 0.0
 
 
 def remove(folder: Path) -> None:
@@ -165,7 +181,9 @@ def _read(path: Path) -> State:
         # Damage to the list of a ZIP file's parts can hide some of them.
         number = about.get("values", len(arrays) - 1)
         values = [arrays[f"value_{i}"] for i in range(number)]
-        return State(about["epoch"], about["history"], values)
+        # Versions before 0.2 did not count the seconds.
+        spent = about.get("seconds", 0.0)
+        return State(about["epoch"], about["history"], values, spent)
     except KeyError as error:
         raise ValueError(f"{path}: damaged: {error} is missing") from error
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.models import build
-from r3d_rs.models.layers import BatchNorm
 from r3d_rs.training import devices, loop, optimizers, transfer
 from r3d_rs.training.averaging import Averaging
 from r3d_rs.training.recipe import Recipe
@@ -36,15 +35,13 @@ def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
             stochastic_depth=recipe.stochastic_depth,
             dropout=recipe.dropout,
             zero_init_last=recipe.zero_init_last,
+            bn_momentum=recipe.bn_momentum,
             rematerialize=recipe.rematerialize,
         )
         if recipe.frozen:
             model = _with_linear_head(model, num_classes)
     finally:
         keras.config.set_dtype_policy(default)
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, BatchNorm):
-            layer.momentum = recipe.bn_momentum
     return model
 
 
@@ -68,7 +65,6 @@ def compiled(
     steps_per_epoch: int,
     *,
     start: transfer.Weights | None = None,
-    steps_per_execution: int = 1,
 ) -> keras.Model:
     """Return the recipe's network with its loss and optimizer, ready for `Model.fit`.
 
@@ -77,7 +73,6 @@ def compiled(
         num_classes: of the head.
         steps_per_epoch: whole batches, for the learning rate's schedule.
         start: weights to start from, but for the head; None for random ones.
-        steps_per_execution: steps between two returns to Python.
     """
     network = build_model(recipe, num_classes, size=recipe.size)
     if start:
@@ -90,7 +85,6 @@ def compiled(
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=loop.jit_compile(),
-        steps_per_execution=steps_per_execution,
     )
     return model
 
@@ -103,7 +97,6 @@ def fit(
     start: transfer.Weights | None = None,
     folder: str | Path | None = None,
     verbose: int | None = None,
-    steps_per_execution: int = 1,
     tensorboard: str | Path | None = None,
     transform=None,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
@@ -117,7 +110,6 @@ def fit(
         start: weights to start from, but for the head; None for random ones.
         folder: of this run's checkpoints; see `loop.train`.
         verbose: of `loop.train`.
-        steps_per_execution: steps between two returns to Python.
         tensorboard: of `loop.train`.
         transform: applied to every batch of clips, for probes such as single frames.
 
@@ -135,13 +127,7 @@ def fit(
     steps = loop.steps_per_epoch(dataset, recipe, computing)
     keras.utils.set_random_seed(seed)
     with computing.scope():
-        model = compiled(
-            recipe,
-            len(dataset.classes),
-            steps,
-            start=start,
-            steps_per_execution=steps_per_execution,
-        )
+        model = compiled(recipe, len(dataset.classes), steps, start=start)
 
     def batches(first_epoch, part):
         return pipeline.training_clips(

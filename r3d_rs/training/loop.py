@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,20 +30,30 @@ class _Epochs(keras.callbacks.Callback):
         super().__init__()
         self.history = {"epoch": []}
         self._checkpoints = checkpoints
+        self._before, self._start = 0.0, time.perf_counter()
 
-    def restore(self, model: keras.Model) -> int:
+    def restore(self, model: keras.Model, computing: Devices) -> int:
         """Put a model where its run was, and return how many epochs are done."""
         state = self._checkpoints and self._checkpoints.last()
         if not state:
             return 0
-        self.history = state.history
-        for variable, value in zip(_variables(model), state.arrays, strict=True):
+        variables = _variables(model)
+        own = [tuple(variable.shape) for variable in variables]
+        if own != [value.shape for value in state.arrays]:
+            raise ValueError(
+                f"{self._checkpoints.folder}: its checkpoints have"
+                f" {len(state.arrays)} variables, which are not the {len(own)} of this"
+                f" run on {computing.count} devices; go on with the devices that it"
+                " began with, or remove the folder to start anew"
+            )
+        self.history, self._before = state.history, state.seconds
+        for variable, value in zip(variables, state.arrays, strict=True):
             variable.assign(value)
         return state.epoch
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs["loss"]
-        if not loss - loss == 0:
+        if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the training loss of epoch {epoch + 1} is {loss}; allowed is a finite"
                 " number: lower the recipe's learning_rate or set clip_norm"
@@ -53,15 +64,16 @@ class _Epochs(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(float(value))
         if self._checkpoints:
             values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
-            self._checkpoints.save(State(epoch + 1, self.history, values))
+            seconds = self._before + time.perf_counter() - self._start
+            self._checkpoints.save(State(epoch + 1, self.history, values, seconds))
 
 
 def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
     return memory.naming_shortage(
         f"training on batches of {recipe.batch_size}, in parts of"
         f" {recipe.batch_size // recipe.micro_batches},",
-        "raise the recipe's micro_batches, set rematerialize or lower batch_size; what"
-        " is finished stays",
+        "raise the recipe's micro_batches (1 for pairs of views), set rematerialize or"
+        " lower batch_size; what is finished stays",
     )
 
 
@@ -147,11 +159,17 @@ def train(
     Raises:
         NotFiniteError: when the loss of an epoch is not finite.
         ValueError: for a broken record, naming it, or when `folder` has the checkpoints
-            of another run, naming the differences.
+            of another run, naming the differences, or of another number of devices.
         RunningError: when another process trains in `folder`.
         MemoryError: when a step takes more memory than there is.
         ModuleNotFoundError: when logs for TensorBoard are wanted without its package.
+        NotImplementedError: when blocks should be rematerialized on TensorFlow.
     """
+    if recipe.rematerialize and keras.backend.backend() != "jax":
+        raise NotImplementedError(
+            f"rematerialize: Keras is on {keras.backend.backend()!r}; allowed is 'jax',"
+            " with KERAS_BACKEND=jax"
+        )
     steps = steps_per_epoch(dataset, recipe, computing)
     epochs = math.ceil(recipe.steps / steps) if recipe.steps else recipe.epochs
     rest = recipe.steps % steps if recipe.steps else 0
@@ -165,7 +183,7 @@ def train(
             Checkpoints(folder, run, computing.process == 0)
         )
         kept = _Epochs(checkpoints)
-        done = kept.restore(model)
+        done = kept.restore(model, computing)
         devices.same_everywhere("epochs done", done)
         callbacks = [kept]
         if tensorboard:

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from r3d_rs.models.layers import Conv3D, SqueezeExcitation
 from r3d_rs.training.fused import fused
 from r3d_rs.training.lars import LARS
 from r3d_rs.training.recipe import Recipe
@@ -64,16 +63,16 @@ def optimizer(
 ) -> keras.optimizers.Optimizer:
     """Make the recipe's optimizer for a model, and give both its weight decay.
 
+    With SGD and LARS the decay is the L2 term of the loss, as published. Adam would
+    divide that term by the size of the gradient, and so shrink kernels whose gradient
+    is small much faster; with AdamW the decay is apart from the gradient, and a step
+    takes the share from the kernels that SGD would at the paper's rate.
+
     Args:
         recipe: every choice of the run.
         steps_per_epoch: of the run.
         model: a built model.
         decayed: variables with weight decay; None for `decayed_variables`.
-
-    With SGD and LARS the decay is the L2 term of the loss, as published. Adam would
-    divide that term by the size of the gradient, and so shrink kernels whose gradient
-    is small much faster; with AdamW the decay is apart from the gradient, and a step
-    takes the share from the kernels that SGD would at the paper's rate.
 
     Raises:
         ValueError: naming the optimizer and those allowed.
@@ -127,12 +126,11 @@ def decayed_variables(model: keras.Model) -> list:
 
     Normalization, biases and self-gating have none (official implementation).
     """
-    layers = list(model._flatten_layers(include_self=False))
-    kernels = [layer.kernel for layer in layers if isinstance(layer, Conv3D)]
-    for layer in layers:
-        if isinstance(layer, SqueezeExcitation):
-            kernels += [layer.reduce.kernel, layer.expand.kernel]
-    return [*kernels, model.get_layer("head").kernel]
+    return [
+        variable
+        for variable in model.trainable_variables
+        if variable.name == "kernel" and "self_gating" not in variable.path
+    ]
 
 
 def add_weight_decay(variables: list, rate: float) -> None:

@@ -27,7 +27,7 @@ class Recipe:
     """Start every residual branch at zero (not in the paper)."""
 
     span: int = 32
-    """Consecutive frames that a clip spans (§4.1)."""
+    """Consecutive frames that a clip spans (§3.3, Table 1)."""
     temporal_stride: int = 2
     """Of the frames in the span, every how-many-eth the network sees (Table 1)."""
     size: int = 224
@@ -168,7 +168,7 @@ PUBLISHED = {
 #: What pre-training on web videos has instead (§4.5). Warm-up, regularization and batch
 #: are not given: the warm-up is as many steps as from scratch on Kinetics-400, 1,050 of
 #: the 68,359 an epoch.
-PRETRAINING = {"learning_rate": 1.6, "epochs": 4, "warmup_epochs": 0.0154}
+PRETRAINING = {"learning_rate": 1.6, "epochs": 4, "warmup_epochs": 1050 / 68_359}
 
 #: What fine-tuning has instead (§4.5). No warm-up is given.
 FINE_TUNING = {"learning_rate": 0.05, "steps": 10_000, "warmup_epochs": 0.0}
