@@ -56,8 +56,8 @@ def from_scratch(results: Path, number: int = 3) -> pd.DataFrame:
         The paper's rows in its order. `<dataset>_top1` is the mean of the video top-1
         over seeds or "not run", with `_low` and `_high` its 95 % interval, `_seeds`
         their number, `_interval` the kind ("t over seeds" or, for a single seed,
-        "Wilson over videos") and `_delta` the paired difference to the row of ours
-        above, with its interval. Cells of quoted rows are empty there.
+        "Wilson over videos") and `_delta` the difference to the row of ours above, with
+        its interval. Cells of quoted rows are empty there.
     """
     rows = paper.table(number)
     datasets, classes = (DATASETS, 400) if number == 3 else (DATASETS_4, 600)
@@ -165,7 +165,7 @@ def table6(results: Path) -> pd.DataFrame:
         ]
         columns |= _ours(results, prefix, dataset, trained)
         columns |= _cells(f"{prefix}_untrained", untrained)
-    kept = rows.rename(columns={"label": "model"})
+    kept = rows.rename(columns={"label": "model", "model": "network"})
     return kept[["model", "point"]].assign(**columns)
 
 
