@@ -10,9 +10,12 @@ pytestmark = pytest.mark.one_backend  # the backend does not matter
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("list scaling/RS-51", "experiment: none begins with 'scaling/RS-51'; allowed"),
         (
-            "list scaling --dataset ucf",
+            "list scaling/RS-51 --checkpoints no/such",
+            "experiment: none begins with 'scaling/RS-51'; allowed",
+        ),
+        (
+            "list scaling --dataset ucf --checkpoints no/such",
             "dataset: none begins with 'ucf'; allowed are p",
         ),
         ("list --results no/such", "--results: received no/such, which is no folder"),

@@ -18,12 +18,12 @@ from scipy import stats
 from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.contrastive import views
 from r3d_rs.contrastive.loss import NTXent, accuracy
-from r3d_rs.contrastive.pretrain import _summed, build, pretrain
+from r3d_rs.contrastive.pretrain import build, pretrain
 from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets
 from r3d_rs.study.contrastive import Contrastive
+from r3d_rs.training import devices, optimizers, transfer
 from r3d_rs.training import recipe as recipes
-from r3d_rs.training import transfer
 from r3d_rs.training.fit import fit
 from tests.tiny import write_videos
 
@@ -313,8 +313,32 @@ def test_linear_evaluation_changes_no_variable_of_the_backbone(dataset, pretrain
     np.testing.assert_allclose(length, 1, rtol=1e-5)
 
 
-def test_the_decay_is_summed_over_devices_as_the_loss_is():
-    lars = dataclasses.replace(RECIPE, optimizer="lars", weight_decay=0.25)
-    assert _summed(lars, 4).weight_decay == 1
-    adamw = dataclasses.replace(lars, optimizer="adamw")  # apart from the loss
-    assert _summed(adamw, 4) == adamw
+class Stopped(Exception):
+    """Training would begin."""
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "divided", "expected"),
+    [("lars", False, 1.0), ("lars", True, 0.25), ("adamw", False, 0.25)],
+)
+def test_the_decay_is_summed_over_devices_as_the_loss_is(
+    dataset, optimizer, divided, expected, monkeypatch
+):
+    four = dataclasses.replace(devices.find(), count=4)
+    received = []
+
+    def making(recipe, *_):
+        received.append(recipe.weight_decay)
+        raise Stopped
+
+    monkeypatch.setattr(devices, "find", lambda: four)
+    monkeypatch.setattr(optimizers, "optimizer", making)
+    recipe = dataclasses.replace(
+        RECIPE,
+        optimizer=optimizer,
+        weight_decay=0.25,
+        divided_by_replicas=divided,
+    )
+    with pytest.raises(Stopped):
+        pretrain(dataset, recipe, seed=0)
+    assert received == [expected]

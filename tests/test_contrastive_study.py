@@ -164,8 +164,5 @@ def test_the_record_is_named_after_all_that_tells_the_backbone(tmp_path):
         "pantomime-web-pre-training-RS-50-seed-0",
     ]
     assert contrastive._name(str(tmp_path / "r3d_1x-1")) == "r3d_1x-1"
+    assert contrastive._name(str(tmp_path / "my run (2)")) == "my-run-2"
     assert contrastive._name("untrained") == "untrained"
-    with pytest.raises(
-        ValueError, match=r"point: received 'RS-50\+my run', allowed are"
-    ):
-        start(tmp_path, backbone=str(tmp_path / "my run"))

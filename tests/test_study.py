@@ -407,11 +407,13 @@ def test_fine_tuning_is_compared_with_as_long_from_scratch(results):
     [row] = tables.pretraining(results).to_dict("records")
     assert (row["network"], row["dataset"]) == ("RS-50", "pantomime-20")
     assert row["pre-trained and fine-tuned"].startswith("72.0 (")
-    assert row["from scratch, as long"] == row["difference"] == "not run"
+    assert row["from scratch, as long"] == row["gain over as long"] == "not run"
     assert row["from scratch, in full"].endswith("2 seeds)")
     write_study(results, "from-scratch", [0.5, 0.52, 0.54])
     [row] = tables.pretraining(results).to_dict("records")
-    assert row["difference"].startswith("+") and row["difference"].endswith("3 seeds)")
+    gain, other = row["gain over as long"], row["gain over in full"]
+    assert gain.startswith("+") and gain.endswith(", 3 seeds)")
+    assert other.startswith("-") and other.endswith(", 2 and 3 seeds)")
 
 
 def test_training_in_full_may_be_a_row_of_table_2(results):

@@ -16,6 +16,8 @@ class ContrastiveRecipe(Recipe):
     stochastic depth here; there is none.
     """
 
+    clips_per_example = 2
+
     area_range: tuple[float, float] = (0.3, 1.0)
     label_smoothing: float = 0.0
     stochastic_depth: float = 0.0

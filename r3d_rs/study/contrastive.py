@@ -1,6 +1,7 @@
 """Contrastive pre-training and linear evaluation (Table 6), step by step."""
 
 import dataclasses
+import re
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.inspect import film_strips, first_batch
-from r3d_rs.study import experiments, parameters, parents, run
+from r3d_rs.study import experiments, parameters, parents, record, run
 from r3d_rs.study.experiments import TABLE_6, UNTRAINED
 from r3d_rs.training import checkpoints as states
 from r3d_rs.training import recipe as recipes
@@ -75,25 +76,24 @@ def checked(
     elif backbone:
         linear.parent = parents.of_checkpoint(backbone, linear.recipe)
     recipe = tpu.fitted(recipe, *devices.accelerators())
-    states = pretraining_folder(checkpoints, linear.dataset_name, point)
+    own = (linear.dataset_name, experiments.PRETRAINING, point)
     return Contrastive(
         linear,
         contrastive.at_scale(model, "kinetics-400")[0],
         recipe,
-        states / f"seed-{seed}",
+        record.place(checkpoints, *own, seed),
     )
 
 
-def pretraining_folder(checkpoints: str | Path, dataset: str, point: str) -> Path:
-    """Return the folder of the states and backbones of a point's seeds."""
-    return Path(checkpoints) / dataset / "contrastive-pretraining" / point
-
-
 def _name(backbone: str) -> str:
-    """Return the name of a backbone: that of its file, or all that tells a run."""
-    path = Path(backbone).resolve() if backbone != UNTRAINED else Path(backbone)
-    is_run = (path / "run.json").exists()
-    return "-".join(path.parts[-4:]) if is_run else path.name
+    """Return the name of a backbone: that of its file, or all that tells a run.
+
+    A record's name has no other characters.
+    """
+    path = Path(backbone)
+    if (path / "run.json").exists():
+        path = Path("-".join(path.resolve().parts[-4:]))
+    return re.sub(r"[^A-Za-z0-9@+._-]+", "-", path.name).strip("-")
 
 
 @dataclasses.dataclass

@@ -118,9 +118,7 @@ def _videos(dataset: str) -> tuple[int, int]:
 
 def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
     steps = recipe.steps or recipe.epochs * (videos // recipe.batch_size)
-    # Contrastive recipes have no head: each video gives two clips.
-    per_video = 1 if type(recipe) is Recipe else 2
-    clips = steps * recipe.batch_size * per_video
+    clips = steps * recipe.batch_size * recipe.clips_per_example
     passes = FORWARD if recipe.frozen else WITH_GRADIENTS
     macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
     # Two states are kept, each with weights and momenta, and the trained network.

@@ -217,11 +217,9 @@ def _with_parents(results: Path, runs: Runs) -> Runs:
     """Return runs and, once each, the pre-trainings that they wait for."""
     found = dict(runs)
     for (_, dataset), one in runs.items():
-        if one.parents:
-            before = registry.get(f"pre-training/{one.point}")
-            place = one.parents[dataset]
-            if not registry.records(results, place, before.name):
-                found[before.name, place] = before
+        before = one.before(dataset)
+        if before and not registry.records(results, before[1], before[0].name):
+            found[before[0].name, before[1]] = before[0]
     return found
 
 

@@ -1,9 +1,11 @@
 """Running one experiment: papermill executes its notebook in a process of its own."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from r3d_rs.study import executed, record, registry
 
@@ -38,7 +40,8 @@ def executing(results: str | Path) -> Path:
 
     Each has its own, as the same run may be made for two at once.
     """
-    return RUNNING / str(Path(results)).strip("/").replace("/", "-")
+    name = quote(os.path.relpath(results), safe="")
+    return RUNNING / (name if name.strip(".") else name.replace(".", "%2E"))
 
 
 def run(
@@ -91,7 +94,8 @@ def run(
         raise FileNotFoundError(f"{notebook} is not there: a run needs a checkout")
     target = record.path(results, dataset, experiment.study, experiment.point, seed)
     output = _output(target, results)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (output.parent, Path(results)):
+        folder.mkdir(parents=True, exist_ok=True)
     if is_left(target, results):
         return _keep(output, target)
     received = {

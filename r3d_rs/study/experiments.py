@@ -63,6 +63,9 @@ TABLE_5 = ("RS-50", "RS-200@f48")
 #: Networks of Table 6, and the plain R3D-50 of CVRL.
 TABLE_6 = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
 
+#: Where the states and backbones of their pre-training are among the checkpoints.
+PRETRAINING = "contrastive-pretraining"
+
 #: The backbone with random weights, to compare those of Table 6 with.
 UNTRAINED = "untrained"
 

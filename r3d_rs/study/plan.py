@@ -53,11 +53,8 @@ class Job:
     @property
     def before(self) -> "Job | None":
         """The pre-training that it starts from, a run of its own."""
-        experiment = self.experiment
-        if not experiment.parents:
-            return None
-        pretraining = registry.get(f"pre-training/{experiment.point}")
-        return job(pretraining, experiment.parents[self.dataset], self.seed)
+        before = self.experiment.before(self.dataset)
+        return job(*before, self.seed) if before else None
 
     def made(self, found: dict) -> bool:
         """Say whether a record is of its recipes."""

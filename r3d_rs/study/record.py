@@ -10,7 +10,6 @@ import glob
 import hashlib
 import io
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,12 +66,6 @@ class Summary:
 def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path:
     """Return a run's place in a folder, that of the records or of the checkpoints."""
     return Path(folder) / dataset / study / point / f"seed-{seed}"
-
-
-def is_name(text: str) -> bool:
-    """Say whether a record's experiment may have a name."""
-    pattern = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]["name"]["pattern"]
-    return re.fullmatch(pattern, text) is not None
 
 
 def path(results: Path, dataset: str, study: str, point: str, seed: int) -> Path:

@@ -47,6 +47,12 @@ class Experiment:
         """Study and point, such as "scaling/RS-50"."""
         return f"{self.study}/{self.point}"
 
+    def before(self, dataset: str) -> "tuple[Experiment, str] | None":
+        """Return the pre-training that it starts from, and the dataset of that."""
+        if not self.parents:
+            return None
+        return get(f"pre-training/{self.point}"), self.parents[dataset]
+
     def received(self, dataset: str, seed: int, folder: str | Path) -> dict:
         """Return the notebook's parameters for a run.
 

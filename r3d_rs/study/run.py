@@ -114,11 +114,6 @@ def checked(
 
     devices.connect()  # before anything is computed
     parameters.check("dataset", dataset, str)
-    if not record.is_name(point):
-        raise ValueError(
-            f"parameter point: received {point!r}, allowed are letters, digits and any"
-            " of @ + . _ - after the first, as it names files"
-        )
     for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):
         parameters.check(name, value, int, minimum=0)
     for name, value in (
@@ -223,13 +218,16 @@ class Run:
     def __post_init__(self):
         """Start the clock."""
         self._started = datetime.datetime.now(datetime.UTC)
-        self._seconds, self._before = {}, 0.0
+        self._seconds, self._before = {}, {}
         self._model = self._history = None
 
     def seconds_before(self, folder: Path) -> float:
-        """Return how long the epochs in a folder took that are done, and count them."""
+        """Return how long the epochs in a folder took that are done.
+
+        Those from before this process are part of the run's time.
+        """
         seconds = checkpoints.seconds(folder)
-        self._before += seconds
+        self._before.setdefault(folder, seconds)
         return seconds
 
     def recipe_table(self) -> pd.DataFrame:
@@ -360,7 +358,7 @@ class Run:
                 "history": self._history,
                 "wall_seconds": {
                     **self._seconds,
-                    "total": self._before + total.total_seconds(),
+                    "total": sum(self._before.values()) + total.total_seconds(),
                 },
                 "device": provenance.device(),
                 "backend": keras.backend.backend(),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import contrastive, engine, experiments, record, registry
+from r3d_rs import paper
+from r3d_rs.study import engine, experiments, record, registry
 from r3d_rs.study.registry import FIRST, SECOND
 from r3d_rs.training import checkpoints
 
@@ -21,7 +22,9 @@ class Item:
         exact: what can be settled without training and has been, "" for nothing.
         study: of the records that replicate its accuracies; None if it has none.
         datasets: of these records, ours and the paper's.
-        also: studies whose records it needs besides, on whatever dataset.
+        also: studies and experiments whose records it needs besides, on whatever
+            dataset.
+        points: its points, where the study has others on these datasets too.
     """
 
     name: str
@@ -29,18 +32,25 @@ class Item:
     study: str | None = None
     datasets: tuple[str, ...] = FIRST
     also: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
 
 
 ITEMS = (
     Item("Table 1: architecture", exact="generated from the model"),
     Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
     Item("Table 2: ablation", "FLOPs", "ablation"),
-    Item("Table 4: Kinetics-600", "FLOPs and parameters", "scaling", SECOND),
+    Item(
+        "Table 4: Kinetics-600",
+        "FLOPs and parameters",
+        "scaling",
+        SECOND,
+        points=tuple(paper.table(4)["point"].dropna()),
+    ),
     Item(
         "Table 5: pre-training",
         study="fine-tuning",
         datasets=FIRST + SECOND,
-        also=("pre-training", "from-scratch"),
+        also=("pre-training", "from-scratch", "scaling/RS-50"),
     ),
     Item(
         "Table 6: contrastive learning",
@@ -96,7 +106,17 @@ def _is_of(run: dict, item: Item) -> bool:
     """Say whether a run's accuracy is one of an item's."""
     name = f"{run['study']}/{run['point']}"
     studies = {own.split("/")[0] for own in (name, *registry.same(name))}
-    return item.study in studies and run["dataset"] in item.datasets
+    return (
+        item.study in studies
+        and run["dataset"] in item.datasets
+        and (not item.points or run["point"] in item.points)
+    )
+
+
+def _is_needed(run: dict, item: Item) -> bool:
+    """Say whether a run is one of an item's, or is needed besides."""
+    names = (run["study"], f"{run['study']}/{run['point']}")
+    return _is_of(run, item) or any(name in item.also for name in names)
 
 
 def hours(results: Path) -> pd.DataFrame:
@@ -112,12 +132,7 @@ def hours(results: Path) -> pd.DataFrame:
     """
     runs = record.find(results)
     parts = {
-        item.name: [
-            run
-            for run in runs
-            if run["experiment"]["study"] in item.also
-            or _is_of(run["experiment"], item)
-        ]
+        item.name: [run for run in runs if _is_needed(run["experiment"], item)]
         for item in ITEMS
         if item.study
     }
@@ -155,8 +170,8 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
             status = [f"{len(runs)} seed{plural}"] if runs else []
             folders = [folder / place]
             if experiment.study == "contrastive":  # its first part has its own
-                own = contrastive.pretraining_folder(folder, dataset, experiment.point)
-                folders.append(own)
+                own = (dataset, experiments.PRETRAINING, experiment.point)
+                folders.append(folder.joinpath(*own))
             status += _unfinished(folders, engine.executing(results) / place)
             rows.append(
                 {

@@ -111,11 +111,12 @@ def table5(results: Path) -> pd.DataFrame:
 
 
 def pretraining(results: Path) -> pd.DataFrame:
-    """Compare fine-tuning after pre-training with as long a training from scratch.
+    """Compare fine-tuning after pre-training with training from scratch.
 
     Returns:
-        One row for each network and dataset with records of one of the two, with the
-        mean difference over seeds and videos and its interval.
+        One row for each network and dataset with records of fine-tuning or of as long a
+        training from scratch, with the mean gain over that and over training in full,
+        and their intervals over seeds and videos.
     """
 
     def cell(runs):
@@ -135,14 +136,16 @@ def pretraining(results: Path) -> pd.DataFrame:
                     "network": point,
                     "dataset": dataset,
                     "pre-trained and fine-tuned": cell(tuned),
-                    "from scratch, as long": cell(short),
-                    "difference": comparison.described(results, short, tuned),
                     "from scratch, in full": cell(full),
+                    "gain over in full": comparison.described(results, full, tuned),
+                    "from scratch, as long": cell(short),
+                    "gain over as long": comparison.described(results, short, tuned),
                 }
             )
     names = [
         *("network", "dataset", "pre-trained and fine-tuned"),
-        *("from scratch, as long", "difference", "from scratch, in full"),
+        *("from scratch, in full", "gain over in full"),
+        *("from scratch, as long", "gain over as long"),
     ]
     return pd.DataFrame(rows, columns=names)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.study import cost, experiments, scale
 from r3d_rs.study.tables import NOT_RUN
 from r3d_rs.training import recipe as recipes
@@ -263,13 +262,12 @@ def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
     rows = pd.read_csv(FITS)
     rows = rows[(rows["chip"] == names[kind]) & (rows["macs"] >= _macs(recipe))]
     rows = rows[rows["macs"] == rows["macs"].min()]
-    are_pairs = isinstance(recipe, ContrastiveRecipe)
-    share = recipe.batch_size * (2 if are_pairs else 1) / devices
+    share = recipe.batch_size * recipe.clips_per_example / devices
     for again, least in ((False, ENOUGH), (True, 1)):
         alike = rows[rows["rematerialize"] == again].set_index("accumulate")["clips"]
         if (alike >= share).any():
             return dataclasses.replace(recipe, rematerialize=again)
-        if alike.get(True, 0) >= least and not are_pairs:
+        if alike.get(True, 0) >= least and recipe.clips_per_example == 1:
             parts = micro_batches(recipe.batch_size, devices, int(alike[True]))
             return dataclasses.replace(recipe, rematerialize=again, micro_batches=parts)
     return recipe

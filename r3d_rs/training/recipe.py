@@ -13,6 +13,9 @@ class Recipe:
     the official implementation, tf-models-official 2.20.0.
     """
 
+    #: Clips that an example has; of the kind of recipe, and so no field.
+    clips_per_example = 1
+
     model: str = "r3d-rs-50"
     """Architecture, a name of `models.build` (Table 1)."""
     width: float = 1.0
