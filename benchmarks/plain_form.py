@@ -8,7 +8,6 @@ import keras
 from keras import ops
 
 from r3d_rs.models import layers, resnet3d
-from r3d_rs.training import fit
 
 
 def conv3d(x, kernel, strides=(1, 1, 1)):
@@ -38,5 +37,5 @@ class MaxPool(keras.layers.MaxPooling3D):
 def use() -> None:
     """Let networks that are built from now on have the plain form."""
     layers.conv3d = conv3d
-    resnet3d.BatchNorm = fit.BatchNorm = BatchNorm
+    resnet3d.BatchNorm = BatchNorm
     resnet3d.MaxPool = MaxPool
