@@ -244,7 +244,7 @@ def _beside(step: claims.Step) -> str:
 
 def _short(step: claims.Step) -> str:
     """Say the same as `_said` in a part of a sentence."""
-    remarks = [step.note.rstrip(".")] if step.note else []
+    remarks = [step.note[0].lower() + step.note[1:-1]] if step.note else []
     if step.verdict in (claims.SUPPORTED, claims.CONTRADICTED) and _may_be_chance(step):
         p = claims.probability(step.p)
         remarks.append(f"p {p} among those tried together: may be chance")
