@@ -58,8 +58,7 @@ class Job:
 
     def made(self, found: dict) -> bool:
         """Say whether a record is of its recipes."""
-        parent = found.get("parent", {}).get("recipe_hash", "")
-        return (found["recipe_hash"], parent) == (self.own, self.parent)
+        return record.recipe_hashes(found) == (self.own, self.parent)
 
     def is_done(self, results: Path) -> bool:
         """Say whether there is a record of this run by this recipe."""

@@ -277,6 +277,11 @@ def described(records: Sequence[dict]) -> str:
     return interval.described(mean, low, high, summary.seeds)
 
 
+def recipe_hashes(record: dict) -> tuple[str, str]:
+    """Return the hashes of a run's recipe and of its parent's, "" without one."""
+    return record["recipe_hash"], record.get("parent", {}).get("recipe_hash", "")
+
+
 def _check_same_recipe(a: dict, b: dict) -> None:
     parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
     parts = [record["recipe"].get("micro_batches", 1) for record in (a, b)]

@@ -126,10 +126,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         ValueError: when their recipes differ, or they were evaluated on different
             videos.
     """
-    hashes = [
-        (r["recipe_hash"], r.get("parent", {}).get("recipe_hash")) for r in (run, rerun)
-    ]
-    if hashes[0] != hashes[1]:
+    if record.recipe_hashes(run) != record.recipe_hashes(rerun):
         raise ValueError(f"the rerun of {run['experiment']} has another recipe")
     one, two = record.scores_of(results, run), record.scores_of(others, rerun)
     if one.ids.tolist() != two.ids.tolist() or (one.labels != two.labels).any():
