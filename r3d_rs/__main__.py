@@ -199,7 +199,7 @@ def tables(arguments) -> None:
     from r3d_rs.study import exact, figures, stale
     from r3d_rs.study import tables as study_tables
 
-    results = Path(arguments.results)
+    results = existing(arguments.results)
     if arguments.check:
         if found := stale.files(results):
             names = ", ".join(str(path) for path in found)
@@ -215,7 +215,7 @@ def cost(arguments) -> None:
     """Say what the study takes on Kinetics, and what to run first with less."""
     from r3d_rs.study import cost as study_cost
 
-    results = Path(arguments.results)
+    results = existing(arguments.results)
     print(study_cost.table(results).to_string(index=False), end="\n\n")
     print(study_cost.order(results).to_string(index=False))
 

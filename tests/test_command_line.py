@@ -20,6 +20,8 @@ pytestmark = pytest.mark.one_backend  # the backend does not matter
         ),
         ("list --results no/such", "--results: received no/such, which is no folder"),
         ("rerun --results no/such", "--results: received no/such, which is no folder"),
+        ("cost --results no/such", "--results: received no/such, which is no folder"),
+        ("tables --results no/such", "--results: received no/such, which is no folder"),
         ("plan --clips 0", "--clips: received 0, allowed is 1 or more"),
         (
             "data prepare kinetics-400 --labels a",

@@ -14,7 +14,7 @@ from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
-from r3d_rs.study import record, run, saliency, scale, scoring
+from r3d_rs.study import record, run, saliency, scale, scoring, views_curve
 from r3d_rs.training import checkpoints
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import build_model, fit
@@ -264,6 +264,23 @@ def test_classes_that_cannot_be_shown_are_named(finished, tmp_path, monkeypatch)
     others = ", ".join(name for name in CLASSES if name != own)
     with pytest.raises(ValueError, match=f"validation: there is no video of {others},"):
         saliency.write(this.folder, tmp_path, shown=CLASSES, **options)
+
+
+@pytest.mark.one_backend
+def test_a_network_meets_no_dataset_of_other_classes(finished, tmp_path, monkeypatch):
+    this, data, _, _ = finished
+    others = dataclasses.replace(data, classes=data.classes[::-1])
+    monkeypatch.setattr(datasets, "load", lambda *_: others)
+    for uses in (
+        lambda: scoring.checked(checkpoint=str(this.folder)),
+        lambda: views_curve.measure(this.folder),
+        lambda: saliency.write(this.folder, tmp_path, shown=CLASSES),
+    ):
+        with pytest.raises(
+            ValueError,
+            match="'kinetics-400', whose 3 classes are not the 3 of the network",
+        ):
+            uses()
 
 
 def test_toggles_name_the_run():

@@ -32,6 +32,28 @@ class Trained:
     dataset: str
     seed: int | None = None
 
+    def load_data(
+        self, data_dir: str | None = None, name: str = ""
+    ) -> datasets.Dataset:
+        """Load a prepared dataset of the network's classes.
+
+        Args:
+            data_dir: folder of the datasets; None for the default.
+            name: of the dataset; "" for the one that the network was trained on.
+
+        Raises:
+            FileNotFoundError, ValueError: as `datasets.load` does; or when the classes
+                are others, so that labels would not be the network's.
+        """
+        data = datasets.load(name or self.dataset, data_dir)
+        if data.classes != self.classes:
+            raise ValueError(
+                f"dataset: received {data.name!r}, whose {len(data.classes)} classes"
+                f" are not the {len(self.classes)} of the network, which was trained"
+                f" on {self.dataset}"
+            )
+        return data
+
 
 def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
     """Read the network that a run has left, and what the run was.

@@ -81,12 +81,12 @@ def write(
         run's hash of its recipe and seed.
 
     Raises:
-        FileNotFoundError: as `trained.load` and `datasets.load` do.
+        FileNotFoundError: as `trained.load` and `Trained.load_data` do.
         ValueError: as these do, on another backend than TensorFlow, or naming classes
             that the network or its dataset's test videos lack.
     """
     _check_backend()
-    from r3d_rs.data import datasets, pipeline
+    from r3d_rs.data import pipeline
     from r3d_rs.evaluation import trained
     from r3d_rs.evaluation.multiview import for_evaluation
     from r3d_rs.training.recipe import recipe_hash
@@ -98,7 +98,7 @@ def write(
             f" {len(network.classes)} classes do not include {', '.join(absent)};"
             " saliency is shown of a network that has all of them"
         )
-    dataset = datasets.load(network.dataset, data_dir)
+    dataset = network.load_data(data_dir)
     wanted = {network.classes.index(name): name for name in shown}
     found = {}
     views = pipeline.evaluation_views(dataset, network.recipe, split=dataset.evaluated)

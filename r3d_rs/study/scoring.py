@@ -55,13 +55,7 @@ def checked(
 
     if not official:
         network = trained.load(checkpoint)
-        data = datasets.load(dataset or network.dataset, data_dir or None)
-        if data.classes != network.classes:
-            raise ValueError(
-                f"parameter dataset: received {data.name!r}, whose"
-                f" {len(data.classes)} classes are not the {len(network.classes)} of"
-                f" the network, which was trained on {network.dataset}"
-            )
+        data = network.load_data(data_dir or None, dataset)
     else:
         if not dataset:
             raise ValueError(

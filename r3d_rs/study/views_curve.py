@@ -40,15 +40,14 @@ def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
         views right), videos and recipe (the hash of the network's recipe).
 
     Raises:
-        FileNotFoundError, ValueError: as `trained.load` and `datasets.load` do.
+        FileNotFoundError, ValueError: as `trained.load` and `Trained.load_data` do.
     """
-    from r3d_rs.data import datasets
     from r3d_rs.evaluation import trained
     from r3d_rs.evaluation.multiview import evaluate
     from r3d_rs.training.recipe import recipe_hash
 
     network = trained.load(checkpoint)
-    dataset = datasets.load(network.dataset, data_dir)
+    dataset = network.load_data(data_dir)
     rows = []
     for clips in range(1, network.recipe.temporal_views + 1):
         for crops in sorted({1, network.recipe.spatial_views}):
