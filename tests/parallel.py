@@ -16,6 +16,9 @@ from r3d_rs.training.fit import fit
 from r3d_rs.training.recipe import Recipe
 
 RECIPE = Recipe(
+    model="r3d-50",
+    stem="7x7",
+    squeeze_excitation=0.0,
     width=0.125,
     span=4,
     size=16,

@@ -167,10 +167,12 @@ def test_parts_of_a_batch_hold_its_clips_in_order(tmp_path):
 def test_a_run_in_micro_batches_has_as_many_steps(tmp_path):
     write_videos(tmp_path / "kinetics-400", {"train": 10, "validate": 1})
     dataset = datasets.prepare("kinetics-400", tmp_path, progress=False)
-    recipe = dataclasses.replace(RECIPE, micro_batches=2, steps=3)
+    recipe = dataclasses.replace(RECIPE, batch_size=4, micro_batches=2, steps=5)
     model, history = fit.fit(dataset, recipe, seed=0, verbose=0)
+    # Of epochs of two steps the last is cut off.
     assert history["epoch"] == [1, 2, 3]
-    assert int(model.optimizer.iterations) == 3
+    assert int(model.optimizer.iterations) == 5
+    assert history["learning_rate"][-1] == pytest.approx(0, abs=1e-8)
 
 
 def test_what_cannot_be_divided_is_named():

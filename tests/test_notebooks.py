@@ -7,6 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -46,77 +48,84 @@ def test_tagged_parameters_are_literals(path):
         ast.literal_eval(statement.value)
 
 
-@pytest.fixture
-def first_cells(tmp_path):
-    """A function that cuts a notebook off below the cell that checks parameters."""
+def first_cells(name, more=0, **parameters):
+    """Return a notebook that papermill has given parameters, as it would execute it.
 
-    def cut(name, more=0):
-        notebook = read(ROOT / "notebooks" / f"{name}.ipynb")
-        last = tagged_cell(notebook) + 1
-        source = notebook.cells[last].source
-        assert "parameters.received" in source or "reject_unknown" in source
-        notebook.cells = notebook.cells[: last + 1 + more]
-        path = tmp_path / "first-cells.ipynb"
-        nbformat.write(notebook, path)
-        return path
-
-    return cut
-
-
-def papermill(notebook, *options):
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        notebook,
-        notebook.with_name("out.ipynb"),
+    It is cut off below the cell that checks them, or as many cells later.
+    """
+    source = load_notebook_node(str(ROOT / "notebooks" / f"{name}.ipynb"))
+    notebook = parameterize_notebook(source, parameters)
+    [given] = [
+        i
+        for i, cell in enumerate(notebook.cells)
+        if "injected-parameters" in cell.metadata.get("tags", [])
     ]
-    return subprocess.run(
-        [*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    checks = notebook.cells[given + 1].source
+    assert "parameters.received" in checks or "reject_unknown" in checks
+    notebook.cells = notebook.cells[: given + 2 + more]
+    return notebook
 
 
-def test_the_scaling_notebook_accepts_its_own_parameters(first_cells):
-    scaling = first_cells("scaling")
-    done = papermill(scaling, "-p", "point", "RS-101", "-p", "seed", "3")
-    assert done.returncode == 0, done.stderr
+def execute(notebook):
+    """Execute a notebook's code in this process; there is no kernel to start."""
+    names = {"__name__": "__main__"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            exec(cell.source.replace("%matplotlib inline", ""), names)
+    return names
+
+
+@pytest.mark.parametrize("name", ["ablation", "pretraining", "scaling"])
+def test_a_notebook_accepts_its_own_parameters(name):
+    this = execute(first_cells(name, seed=3))["this"]
+    assert this.seed == 3
+
+
+WRONG = [
+    ("scaling", "point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
+    ("scaling", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
+    ("scaling", "seed", -1, "-1", ["0 or more"]),
+    ("scaling", "seed", "abc", "'abc' (str)", ["expected an int"]),
+    ("scaling", "epochs", 2.5, "2.5 (float)", ["expected an int"]),
+    ("scaling", "epcohs", 3, "epcohs = 3", ["epochs", "threads", "data_dir"]),
+    ("pretraining", "stage", "tune", "'tune'", ["pre-train", "fine-tune"]),
+    ("contrastive", "point", "RS-300", "'RS-300'", ["R3D-50", "RS-270"]),
+    ("data", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
+    ("data", "split", "val", "'val'", ["train", "validation", "test"]),
+    ("data", "seed", -1, "-1", ["0 or more"]),
+    ("data", "splt", "test", "splt = 'test'", ["dataset", "split", "seed"]),
+]
 
 
 @pytest.mark.one_backend  # the backend does not matter
-@pytest.mark.parametrize(
-    ("notebook", "name", "value", "received", "allowed"),
-    [
-        ("scaling", "point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
-        ("scaling", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
-        ("scaling", "seed", "-1", "-1", ["0 or more"]),
-        ("scaling", "seed", "abc", "'abc' (str)", ["expected an int"]),
-        ("scaling", "epochs", "2.5", "2.5 (float)", ["expected an int"]),
-        ("scaling", "epcohs", "3", "epcohs = 3", ["epochs", "threads", "data_dir"]),
-        ("pretraining", "stage", "tune", "'tune'", ["pre-train", "fine-tune"]),
-        ("contrastive", "point", "RS-300", "'RS-300'", ["R3D-50", "RS-270"]),
-        ("data", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
-        ("data", "split", "val", "'val'", ["train", "validation", "test"]),
-        ("data", "seed", "-1", "-1", ["0 or more"]),
-        ("data", "splt", "test", "splt = 'test'", ["dataset", "split", "seed"]),
-    ],
-)
-def test_a_wrong_parameter_ends_the_notebook(
-    first_cells, notebook, name, value, received, allowed
-):
-    done = papermill(first_cells(notebook), "-p", name, value)
-    assert done.returncode != 0
-    message = done.stderr.strip().splitlines()[-1]
-    assert message.startswith("ValueError")
+@pytest.mark.parametrize(("notebook", "name", "value", "received", "allowed"), WRONG)
+def test_a_wrong_parameter_ends_the_notebook(notebook, name, value, received, allowed):
+    with pytest.raises(ValueError) as error:
+        execute(first_cells(notebook, **{name: value}))
+    message = str(error.value)
     assert all(text in message for text in [name, received, *allowed]), message
 
 
 @pytest.mark.one_backend  # the backend does not matter
-def test_a_dataset_that_is_not_prepared_ends_the_notebook(first_cells, tmp_path):
-    notebook = first_cells("data", more=2)
-    done = papermill(
-        notebook, "-p", "dataset", "kinetics-400", "-p", "data_dir", str(tmp_path)
+def test_papermill_says_last_what_is_wrong(tmp_path):
+    notebook = ROOT / "notebooks" / "scaling.ipynb"
+    command = [sys.executable, "-m", "papermill", notebook, tmp_path / "out.ipynb"]
+    done = subprocess.run(
+        [*command, "-p", "epcohs", "3"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode != 0
     message = done.stderr.strip().splitlines()[-1]
-    assert message.startswith("FileNotFoundError: dataset kinetics-400 is not prepared")
-    assert "python -m r3d_rs data prepare kinetics-400" in message
+    assert message.startswith("ValueError: ") and "epcohs = 3" in message
+
+
+@pytest.mark.one_backend  # the backend does not matter
+def test_a_dataset_that_is_not_prepared_ends_the_notebook(tmp_path):
+    notebook = first_cells(
+        "data", more=2, dataset="kinetics-400", data_dir=str(tmp_path)
+    )
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"^dataset kinetics-400 is not prepared: .*"
+        " `python -m r3d_rs data prepare kinetics-400",
+    ):
+        execute(notebook)

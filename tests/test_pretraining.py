@@ -144,17 +144,6 @@ def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
 # Runs.
 
 
-def test_steps_need_not_be_whole_epochs(data_dir):
-    recipe = recipes.Recipe(
-        **SMALL | {"steps": 5, "warmup_epochs": 0, "learning_rate": 0.01}
-    )
-    data = datasets.load("web-video-text", data_dir)  # 2 steps an epoch
-    model, history = fit(data, recipe, seed=0, verbose=0)
-    assert history["epoch"] == [1, 2, 3]
-    assert int(model.optimizer.iterations) == 5
-    assert history["learning_rate"][-1] == pytest.approx(0, abs=1e-8)
-
-
 def test_a_fine_tuned_run_names_its_parent(data_dir, small):
     parent = start(data_dir, "pre-train", "web-video-text", epochs=1)
     web = finish(parent)

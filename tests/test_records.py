@@ -11,8 +11,7 @@ import tensorflow_datasets as tfds
 
 from r3d_rs.data import clip, datasets, pipeline, records
 from r3d_rs.evaluation.multiview import evaluate
-from r3d_rs.models import build
-from r3d_rs.training.fit import fit
+from r3d_rs.training.fit import build_model, fit
 from r3d_rs.training.recipe import Recipe
 from tests.tiny import (
     CLASSES,
@@ -24,6 +23,9 @@ from tests.tiny import (
 )
 
 RECIPE = Recipe(
+    model="r3d-50",
+    stem="7x7",
+    squeeze_excitation=0.0,
     width=0.125,
     span=4,
     size=16,
@@ -32,6 +34,7 @@ RECIPE = Recipe(
     epochs=1,
     temporal_views=2,
     spatial_views=1,
+    precision="float32",
 )
 
 
@@ -188,7 +191,7 @@ def run(dataset, what):
     if what == "training":
         fit(dataset, RECIPE, seed=0, verbose=0)
     else:
-        model = build("r3d-rs-50", 2, 16, len(dataset.classes), width=0.125)
+        model = build_model(RECIPE, len(dataset.classes), size=RECIPE.eval_size)
         evaluate(model, dataset, RECIPE, split="train")
 
 

@@ -28,16 +28,13 @@ def test_the_committed_tables_and_figures_are_what_the_records_give():
     assert stale.files(RESULTS) == []
 
 
-def test_a_wrong_number_and_a_missing_table_are_found(results):
+def test_the_command_names_a_wrong_number_and_a_missing_table(results, monkeypatch):
     table = results / "tables" / "table3.csv"
     table.write_text(table.read_text().replace("78.2", "78.3", 1))
     (results / "tables" / "table6.csv").unlink()
-    assert [path.name for path in stale.files(results)] == ["table3.csv", "table6.csv"]
-
-
-def test_the_command_fails_and_names_the_file(results, monkeypatch):
-    (results / "tables" / "table2.csv").write_text("row\n")
     arguments = ["r3d_rs", "tables", "--check", "--results", str(results)]
     monkeypatch.setattr("sys.argv", arguments)
-    with pytest.raises(SystemExit, match=r"run `make tables`: .*table2\.csv"):
+    with pytest.raises(
+        SystemExit, match=r"run `make tables`: \S*table3\.csv, \S*table6\.csv$"
+    ):
         command_line.main()

@@ -275,6 +275,7 @@ def plan(*arguments, **variables):
     )
 
 
+@pytest.mark.one_backend  # the command chooses its own
 def test_the_command_prints_a_row(tmp_path):
     made_up(tmp_path)
     options = ["--topology", "v3:1x1", "--clips", "8", "--results", tmp_path]
@@ -284,20 +285,18 @@ def test_the_command_prints_a_row(tmp_path):
     assert "200.0 ms a step (arithmetic), 80 clips/s and chip at most" in done.stdout
 
 
+@pytest.mark.one_backend  # the command chooses its own
 def test_the_command_names_what_is_wrong(tmp_path):
-    for arguments, text in (
-        (["RS-51"], "parameter point: received 'RS-51', allowed are"),
-        (["RS-50", "--topology", "v9:2x2"], "allowed generations are v3"),
-    ):
-        done = plan(*arguments, "--clips", "8", "--results", tmp_path)
-        assert done.returncode == 1
-        assert text in done.stderr
-        assert "Traceback" not in done.stderr
+    done = plan("RS-51", "--clips", "8", "--results", tmp_path)
+    assert done.returncode == 1
+    assert "parameter point: received 'RS-51', allowed are" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 HAS_COMPILER = importlib.util.find_spec("libtpu") is not None
 
 
+@pytest.mark.one_backend  # the command chooses its own
 @pytest.mark.skipif(HAS_COMPILER, reason="libtpu is installed")
 def test_without_the_compiler_a_command_installs_it(tmp_path):
     done = plan("RS-50", "--clips", "8", "--results", tmp_path)

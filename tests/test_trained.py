@@ -1,14 +1,14 @@
 """A run from its parameters to its record, and what its network says of a video."""
 
 import dataclasses
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import r3d_rs
+from r3d_rs import __main__ as command_line
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
@@ -39,6 +39,7 @@ def finished(tmp_path_factory):
         results=str(folder / "results"),
         checkpoints=str(folder / "checkpoints"),
         data_dir=str(folder),
+        tensorboard=str(folder / "logs"),
     )
     this.recipe = dataclasses.replace(this.recipe, **SMALL)
     data = this.load_data()
@@ -179,17 +180,18 @@ def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
         )
 
 
-def test_tensorboard_has_the_curves_on_request(finished, tmp_path, monkeypatch):
+def test_tensorboard_has_the_curves_on_request(finished, monkeypatch):
     this, data, _, _ = finished
-    logs = tmp_path / "logs"
-    fit(data, this.recipe, seed=0, verbose=0, tensorboard=logs)
+    logs = Path(this.data_dir) / "logs"
     assert list(logs.glob("train/events.out.tfevents.*"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
         fit(data, this.recipe, seed=0, verbose=0, tensorboard=logs)
 
 
-def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):
+def test_a_video_file_is_predicted_as_it_is_evaluated(
+    finished, tmp_path, monkeypatch, capsys
+):
     this, data, evaluation, _ = finished
     video = tmp_path / "clip.mkv"
     write_video(video, clock())
@@ -200,14 +202,10 @@ def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):
     expected = dict(zip(data.classes, evaluation.probabilities[0], strict=True))
     for name in CLASSES:  # the tiny videos all show the same
         assert probabilities[name] == pytest.approx(expected[name], abs=1e-3)
-    command = [sys.executable, "-m", "r3d_rs", "predict", video]
-    done = subprocess.run(
-        [*command, "--checkpoint", this.folder / "model.keras", "--top-k", "1"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split("%")[1].strip() == found[0][0]
+    options = ["--checkpoint", str(this.folder / "model.keras"), "--top-k", "1"]
+    monkeypatch.setattr("sys.argv", ["r3d_rs", "predict", str(video), *options])
+    command_line.main()
+    assert capsys.readouterr().out.split("%")[1].strip() == found[0][0]
 
 
 def test_what_cannot_be_predicted_is_named(finished, tmp_path):
