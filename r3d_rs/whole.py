@@ -55,13 +55,17 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
             path.unlink()
 
 
-def try_lock(file: IO | int) -> bool:
+def try_lock(file: IO | int, shared: bool = False) -> bool:
     """Lock an open file or folder, and say whether no other process has it.
 
     Where the file system has no locks, nobody is kept out.
+
+    Args:
+        file: to lock.
+        shared: let others have it that share it.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

@@ -27,7 +27,7 @@ RECIPE = Recipe(
     warmup_epochs=1,
     learning_rate=0.001,
     clip_norm=1.0,
-    # Every device draws its own masks, so that there are none to draw.
+    # TensorFlow draws the same masks for each device's part, JAX draws for the whole.
     stochastic_depth=0.0,
     dropout=0.0,
     temporal_views=2,

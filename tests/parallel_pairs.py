@@ -1,4 +1,4 @@
-"""A process that trains on pairs of vectors on all devices: `test_devices.py`.
+"""A process that trains on vectors on all devices: `test_devices.py`.
 
 python -m tests.parallel_pairs OUTPUT VIRTUAL_DEVICES
 """
@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from r3d_rs.contrastive.loss import NTXent, accuracy
+from r3d_rs.models.layers import BatchNorm
 from r3d_rs.training import devices
+from r3d_rs.training.averaging import Averaging
 from tests.parallel import virtual_devices
 
 
@@ -35,7 +37,22 @@ def main(output, virtual):
         devices=computing.count,
         kernel=model.weights[0].numpy(),
         **history,
+        **statistics(computing, x[:, 0]),
     )
+
+
+def statistics(computing, x):
+    """Return the means that normalization has of a batch, and their averages."""
+    with computing.scope():
+        inputs = keras.Input((1, 1, 1, 6))
+        network = keras.Model(inputs, BatchNorm(momentum=0.0, name="norm")(inputs))
+        averaging = Averaging(network, 0.5)
+        averaging.compile("sgd", "mse")
+    clips = x[:, None, None, None]
+    averaging.fit(clips, clips, batch_size=len(x), epochs=1, verbose=0)
+    means = network.get_layer("norm").moving_mean.numpy()
+    averaged = averaging.averaged().get_layer("norm").moving_mean.numpy()
+    return {"of_batch": x.mean(0), "moving_mean": means, "averaged_mean": averaged}
 
 
 if __name__ == "__main__":

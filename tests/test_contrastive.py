@@ -21,6 +21,7 @@ from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.contrastive.pretrain import build, pretrain
 from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets
+from r3d_rs.study import parents
 from r3d_rs.study.contrastive import Contrastive
 from r3d_rs.training import devices, optimizers, transfer
 from r3d_rs.training import recipe as recipes
@@ -229,6 +230,15 @@ def test_the_papers_values():
     small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime-20")
     assert small.frames == small_linear.frames and small.size == small_linear.size
     assert recipes.recipe_hash(small) != recipes.recipe_hash(recipe)
+
+
+@pytest.mark.parametrize("model", ["r3d-50", "r3d-rs-50"])
+def test_every_block_of_a_random_backbone_takes_part(model):
+    _, linear = contrastive.at_scale(model, "pantomime-20", untrained=True)
+    small = dataclasses.replace(linear, width=0.125, size=16)
+    backbone = parents.untrained(small, seed=0).weights.values
+    scales = [v for path, v in backbone.items() if path.endswith("/gamma")]
+    assert len(scales) > 50 and all(scale.all() for scale in scales)
 
 
 def test_kinds_of_recipe_do_not_share_a_hash():

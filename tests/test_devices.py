@@ -107,7 +107,7 @@ def test_two_processes_train_one_network(data_dir, single):
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
 
 
-def test_contrastive_negatives_are_those_of_all_devices(tmp_path):
+def test_negatives_and_statistics_are_those_of_all_devices(tmp_path):
     outputs = {count: tmp_path / f"{count}.npz" for count in (1, 4)}
     finish(
         *(
@@ -122,6 +122,11 @@ def test_contrastive_negatives_are_those_of_all_devices(tmp_path):
     # So are their gradients.
     np.testing.assert_allclose(four["kernel"], one["kernel"], atol=1e-5)
     assert one["loss"][2] < one["loss"][0]
+    # Normalization has the statistics of all devices, and so has what is averaged.
+    for found in (one, four):
+        np.testing.assert_allclose(found["moving_mean"], found["of_batch"], atol=1e-6)
+    np.testing.assert_allclose(four["averaged_mean"], one["averaged_mean"], atol=1e-6)
+    assert (one["averaged_mean"] != one["moving_mean"]).any()
 
 
 def test_a_batch_that_devices_do_not_divide_is_refused():

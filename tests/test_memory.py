@@ -95,10 +95,15 @@ def test_blocks_in_each_form_give_the_same_step(
 
 
 @pytest.mark.skipif(JAX, reason="for TensorFlow")
-def test_tensorflow_says_that_it_does_not_rematerialize():
-    again = dataclasses.replace(RECIPE, rematerialize=True)
-    with pytest.raises(NotImplementedError, match="rematerialize: Keras is on 'tensor"):
-        loop.train(None, None, None, again, None, seed=0)
+def test_tensorflow_says_what_it_does_not_do():
+    two = Devices("gpu", 2)
+    for change, name in (
+        ({"rematerialize": True}, "rematerialize"),
+        ({"micro_batches": 2}, "micro_batches on several devices"),
+    ):
+        recipe = dataclasses.replace(RECIPE, **change)
+        with pytest.raises(NotImplementedError, match=f"{name}: Keras is on 'tensor"):
+            loop.train(None, None, None, recipe, two, seed=0)
 
 
 def test_a_rematerialized_network_is_used_on_either_backend(tmp_path):

@@ -5,6 +5,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import keras
@@ -14,7 +15,7 @@ import pytest
 
 from r3d_rs import whole
 from r3d_rs.data import datasets
-from r3d_rs.training import loop
+from r3d_rs.training import devices, loop
 from r3d_rs.training.checkpoints import (
     Checkpoints,
     RunningError,
@@ -104,10 +105,49 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
         content[content.index(b"NUMPY") + 140] ^= 1
         damaged = {"cut": content[:-30], "flip": content, "empty": b""}[damage]
         path.write_bytes(damaged)
-        with pytest.warns(UserWarning, match=r"epoch-0003\.npz: damaged, so the one"):
+        with pytest.warns(UserWarning, match=r"3\.npz: damaged, so epoch-0002\.npz is"):
             found = checkpoints.last()
         assert found.epoch == 2
         assert (found.arrays[0] == state(2).arrays[0]).all()
+
+
+def test_states_that_cannot_be_read_do_not_outlive_new_ones(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        for epoch in (33, 34):
+            checkpoints.save(state(epoch))
+        for path in tmp_path.glob("epoch-*.npz"):
+            path.write_bytes(b"")
+        with pytest.warns(UserWarning, match="damaged, so") as said:
+            assert checkpoints.last() is None
+        names = ["epoch-0034.npz: damaged, so epoch-0033.npz is used"]
+        names.append("epoch-0033.npz: damaged, so the run starts anew")
+        for name, warning in zip(names, said, strict=True):
+            assert name in str(warning.message)
+        checkpoints.save(state(1))
+        assert checkpoints.last().epoch == 1
+    assert [path.name for path in tmp_path.glob("epoch-*.npz")] == ["epoch-0001.npz"]
+
+
+def test_a_log_that_was_not_written_in_time_is_written_later(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd")
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        values = [v.numpy() for v in loop._variables(model)]
+        checkpoints.save(State(1, {"epoch": [1], "loss": [0.5]}, values))
+        log = tmp_path / "log.csv"
+        written = log.read_bytes()
+        log.unlink()
+        assert loop._Epochs(checkpoints).restore(model, devices.find()) == 1
+        assert log.read_bytes() == written
+
+
+def test_what_changes_no_number_does_not_make_another_run(data_dir):
+    dataset = datasets.load("kinetics-400", data_dir)
+    again = dataclasses.replace(RECIPE, rematerialize=True)
+    assert loop.about(dataset, again, 1) == loop.about(dataset, RECIPE, 1)
+    # A loss that is summed over devices is another one on more of them.
+    summed = [loop.about(dataset, RECIPE, 1, scale=count) for count in (1, 2, 4)]
+    assert summed[0] != summed[1] != summed[2]
 
 
 def test_checkpoints_of_another_recipe_are_refused(tmp_path):
@@ -165,6 +205,17 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
     with Checkpoints(tmp_path, RUN) as checkpoints:
         checkpoints.save(state(1))
         assert not is_running(tmp_path)
+
+
+def test_a_look_at_a_folder_keeps_no_run_out(tmp_path):
+    with Checkpoints(tmp_path, RUN):
+        assert is_running(tmp_path)
+    look = (tmp_path / ".lock").open()
+    assert whole.try_lock(look, shared=True)
+    assert not is_running(tmp_path)  # nor is another look a run
+    threading.Timer(0.05, look.close).start()
+    with Checkpoints(tmp_path, RUN):
+        pass
 
 
 def test_two_runs_do_not_have_one_folder(tmp_path):

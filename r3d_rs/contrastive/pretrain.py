@@ -109,6 +109,7 @@ def pretrain(
         recipe,
         computing,
         seed=seed,
+        scale=scale,
         folder=folder,
         verbose=verbose,
         tensorboard=tensorboard,

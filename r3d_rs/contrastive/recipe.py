@@ -99,7 +99,9 @@ PANTOMIME_LINEAR = {
 }
 
 
-def at_scale(model: str, dataset: str) -> tuple[ContrastiveRecipe, Recipe]:
+def at_scale(
+    model: str, dataset: str, untrained: bool = False
+) -> tuple[ContrastiveRecipe, Recipe]:
     """Return the recipes of pre-training and linear evaluation of a network.
 
     R3D-50 is without self-gating, as in the published configuration.
@@ -107,6 +109,8 @@ def at_scale(model: str, dataset: str) -> tuple[ContrastiveRecipe, Recipe]:
     Args:
         model: a name of `models.build`.
         dataset: whose scale it is.
+        untrained: whether the backbone that is evaluated has random weights. No branch
+            starts at zero then: they would all be without effect.
     """
     network = {name: getattr(recipes.of_model(model), name) for name in NETWORK}
     if model == "r3d-50":
@@ -118,4 +122,6 @@ def at_scale(model: str, dataset: str) -> tuple[ContrastiveRecipe, Recipe]:
         pretraining = dataclasses.replace(pretraining, **PANTOMIME)
         linear = recipes.at_pantomime_scale(linear)
         linear = dataclasses.replace(linear, **PANTOMIME_LINEAR)
+    if untrained:
+        linear = dataclasses.replace(linear, zero_init_last=False)
     return pretraining, linear

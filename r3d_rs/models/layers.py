@@ -196,19 +196,25 @@ class BatchNorm(keras.layers.Layer):
     def build(self, input_shape):
         """Create scale, offset and the moving statistics, in float32."""
 
-        def channels(name, initializer, trainable):
-            return self.add_weight(
+        def channels(name, initializer, **options):
+            return keras.Variable(
+                initializer,
                 (input_shape[-1],),
-                initializer=initializer,
                 name=name,
-                trainable=trainable,
                 autocast=False,
+                **options,
             )
 
-        self.gamma = channels("gamma", "zeros" if self.zero_scale else "ones", True)
-        self.beta = channels("beta", "zeros", True)
-        self.moving_mean = channels("moving_mean", "zeros", False)
-        self.moving_variance = channels("moving_variance", "ones", False)
+        self.gamma = channels("gamma", "zeros" if self.zero_scale else "ones")
+        self.beta = channels("beta", "zeros")
+        # Of several devices on TensorFlow each has its own; what is read is their mean.
+        each = {
+            "trainable": False,
+            "synchronization": "on_read",
+            "aggregation": "mean",
+        }
+        self.moving_mean = channels("moving_mean", "zeros", **each)
+        self.moving_variance = channels("moving_variance", "ones", **each)
 
     def call(self, x, training=False):
         """Normalize with the batch's statistics in training, else the moving ones."""

@@ -61,7 +61,7 @@ def checked(
         name,
         dataset,
         seed,
-        lambda dataset: contrastive.at_scale(model, dataset)[1],
+        lambda dataset: contrastive.at_scale(model, dataset, backbone == UNTRAINED)[1],
         checkpoints=checkpoints,
         epochs=linear_epochs,
         **options,

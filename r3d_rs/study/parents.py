@@ -59,7 +59,12 @@ def of_checkpoint(prefix: str | Path, recipe: Recipe) -> Parent:
 
 
 def untrained(recipe: Recipe, seed: int) -> Parent:
-    """Return a network with random weights."""
+    """Return a network with random weights.
+
+    Args:
+        recipe: of the network.
+        seed: of the weights.
+    """
     import keras
 
     from r3d_rs.training.fit import build_model, features

@@ -222,8 +222,8 @@ def recipes_of(experiment: registry.Experiment, dataset: str):
             return own, before
         case "contrastive":
             model = experiments.point(received["point"]).model
-            before, own = contrastive.at_scale(model, dataset)
             untrained = received.get("backbone") == experiments.UNTRAINED
+            before, own = contrastive.at_scale(model, dataset, untrained)
             return own, None if untrained else before
 
 

@@ -30,7 +30,8 @@ class Averaging(keras.Model):
                 ops.convert_to_numpy(weight),
                 dtype=weight.dtype,
                 trainable=False,
-                aggregation="only_first_replica",
+                # Devices have the same weights, and statistics of their own.
+                aggregation="only_first_replica" if weight.trainable else "mean",
                 name=f"average_{number}",
             )
             for number, weight in enumerate(network.weights)

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import re
+import time
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -67,7 +70,7 @@ class Checkpoints:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / ".lock").open("w")
-        if not try_lock(self._lock):
+        if not _lock_soon(self._lock):
             self._lock.close()
             raise RunningError(
                 f"{self.folder}: another process is training this run; wait for it, or"
@@ -109,31 +112,30 @@ class Checkpoints:
             return checksum.read(path) == self._run
         return False
 
-    def _files(self) -> list[Path]:
-        """Return the checkpoints, the last first."""
+    def _files(self) -> dict[int, Path]:
+        """Return the checkpoints by their epochs, the last first."""
         found = {
             int(name[1]): path
             for path in self.folder.glob("epoch-*.npz")
             if (name := re.fullmatch(r"epoch-(\d+)\.npz", path.name))
         }
-        return [found[epoch] for epoch in sorted(found, reverse=True)]
+        return dict(sorted(found.items(), reverse=True))
 
     def last(self) -> State | None:
         """Return the last state that can be read, and warn of one that cannot."""
-        for path in self._files():
+        files = list(self._files().values())
+        for path, before in itertools.zip_longest(files, files[1:]):
             try:
                 return _read(path)
             except ValueError as error:
-                warnings.warn(
-                    f"{path}: damaged, so the one before it is used: {error}",
-                    stacklevel=2,
-                )
+                instead = f"{before.name} is used" if before else "the run starts anew"
+                warnings.warn(f"{path}: damaged, so {instead}: {error}", stacklevel=2)
         return None
 
     def save(self, state: State) -> None:
         """Write a state and the log, and remove the states before the last two.
 
-        The log is written whole, so that it never has more epochs than the state.
+        Those of later epochs go, too: they could not be read.
         """
         if not self._writes:
             return
@@ -149,16 +151,32 @@ class Checkpoints:
         target = self.folder / f"epoch-{state.epoch:04d}.npz"
         with whole_file(target) as part, part.open("wb") as file:
             np.savez(file, about=np.array(about), **arrays)
-        with whole_file(self.folder / "log.csv") as part:
-            pd.DataFrame(state.history).to_csv(part, index=False)
-        for path in self._files()[KEPT:]:
-            path.unlink()
+        self.write_log(state.history)
+        files = self._files()
+        kept = [epoch for epoch in files if epoch <= state.epoch][:KEPT]
+        for epoch in files.keys() - kept:
+            files[epoch].unlink()
+
+    def write_log(self, history: dict[str, list[float]]) -> None:
+        """Write `log.csv` whole, so that it never has more epochs than the state."""
+        if self._writes:
+            with whole_file(self.folder / "log.csv") as part:
+                pd.DataFrame(history).to_csv(part, index=False)
+
+
+def _lock_soon(file: IO) -> bool:
+    """Lock a file, and say whether no run has it: `is_running` has it for a moment."""
+    for _ in range(20):
+        if try_lock(file):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def is_running(folder: Path) -> bool:
     """Say whether a process has the folder of a run."""
-    with (Path(folder) / ".lock").open("a") as lock:
-        return not try_lock(lock)
+    with (Path(folder) / ".lock").open() as lock:
+        return not try_lock(lock, shared=True)
 
 
 def seconds(folder: Path) -> float:

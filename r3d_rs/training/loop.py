@@ -1,6 +1,7 @@
 """The epochs of a run: what is trained may stop at any moment, and goes on there."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import math
 import sys
@@ -47,6 +48,7 @@ class _Epochs(keras.callbacks.Callback):
                 " began with, or remove the folder to start anew"
             )
         self.history, self._before = state.history, state.seconds
+        self._checkpoints.write_log(state.history)  # a kill may have come before it
         for variable, value in zip(variables, state.arrays, strict=True):
             variable.assign(value)
         return state.epoch
@@ -72,8 +74,8 @@ def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
     return memory.naming_shortage(
         f"training on batches of {recipe.batch_size}, in parts of"
         f" {recipe.batch_size // recipe.micro_batches},",
-        "raise the recipe's micro_batches (1 for pairs of views), set rematerialize or"
-        " lower batch_size; what is finished stays",
+        "set the recipe's rematerialize, and go on; or raise micro_batches (1 for"
+        " pairs of views) or lower batch_size, and start anew",
     )
 
 
@@ -108,8 +110,11 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int
     return videos // recipe.batch_size
 
 
-def about(dataset: Dataset, recipe: Recipe, seed: int, parent: str = "") -> dict:
+def about(
+    dataset: Dataset, recipe: Recipe, seed: int, parent: str = "", scale: int = 1
+) -> dict:
     """Return what must be the same for a run to go on; its arguments are `train`'s."""
+    recipe = dataclasses.replace(recipe, rematerialize=False)  # it changes no number
     run = {
         "dataset": dataset.name,
         "videos": dataset.num_videos("train"),
@@ -119,7 +124,11 @@ def about(dataset: Dataset, recipe: Recipe, seed: int, parent: str = "") -> dict
         "recipe_hash": recipe_hash(recipe),
         "backend": keras.backend.backend(),
     }
-    return run | {"parent": parent} if parent else run
+    if parent:
+        run["parent"] = parent
+    if scale != 1:
+        run["scale"] = scale
+    return run
 
 
 def train(
@@ -131,6 +140,7 @@ def train(
     *,
     seed: int,
     parent: str = "",
+    scale: int = 1,
     folder: str | Path | None = None,
     verbose: int | None = None,
     tensorboard: str | Path | None = None,
@@ -146,6 +156,7 @@ def train(
         computing: the devices.
         seed: of the run.
         parent: what names the weights that it starts from, "" for random ones.
+        scale: of the loss, where it is summed over devices: their number.
         folder: of this run's checkpoints, one after each epoch, from which it goes on
             where it was stopped; None for none.
         verbose: 1 for a progress bar, 2 for a line an epoch; by default a bar on a
@@ -159,23 +170,32 @@ def train(
     Raises:
         NotFiniteError: when the loss of an epoch is not finite.
         ValueError: for a broken record, naming it, or when `folder` has the checkpoints
-            of another run, naming the differences, or of another number of devices.
+            of another run, naming the differences, or of one device on TensorFlow where
+            there are several, or the other way round: their optimizers differ.
         RunningError: when another process trains in `folder`.
         MemoryError: when a step takes more memory than there is.
         ModuleNotFoundError: when logs for TensorBoard are wanted without its package.
-        NotImplementedError: when blocks should be rematerialized on TensorFlow.
+        NotImplementedError: when blocks should be rematerialized on TensorFlow, or
+            batches divided on several devices there.
     """
-    if recipe.rematerialize and keras.backend.backend() != "jax":
-        raise NotImplementedError(
-            f"rematerialize: Keras is on {keras.backend.backend()!r}; allowed is 'jax',"
-            " with KERAS_BACKEND=jax"
-        )
+    for name, wanted in (
+        ("rematerialize", recipe.rematerialize),
+        (
+            "micro_batches on several devices",
+            recipe.micro_batches > 1 < computing.count,
+        ),
+    ):
+        if wanted and keras.backend.backend() != "jax":
+            raise NotImplementedError(
+                f"{name}: Keras is on {keras.backend.backend()!r}; allowed is 'jax',"
+                " with KERAS_BACKEND=jax"
+            )
     steps = steps_per_epoch(dataset, recipe, computing)
     epochs = math.ceil(recipe.steps / steps) if recipe.steps else recipe.epochs
     rest = recipe.steps % steps if recipe.steps else 0
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
-    run = about(dataset, recipe, seed, parent)
+    run = about(dataset, recipe, seed, parent, scale)
     with computing.scope():
         model.optimizer.build(model.trainable_variables)
     with contextlib.ExitStack() as stack:

@@ -170,7 +170,7 @@ PUBLISHED = {
 
 #: What pre-training on web videos has instead (§4.5). Warm-up, regularization and batch
 #: are not given: the warm-up is as many steps as from scratch on Kinetics-400, 1,050 of
-#: the 68,359 an epoch.
+#: the 68,359 that an epoch of 70 million videos has.
 PRETRAINING = {"learning_rate": 1.6, "epochs": 4, "warmup_epochs": 1050 / 68_359}
 
 #: What fine-tuning has instead (§4.5). No warm-up is given.
