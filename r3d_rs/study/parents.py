@@ -62,7 +62,8 @@ def untrained(recipe: Recipe, seed: int) -> Parent:
     """Return a network with random weights.
 
     Args:
-        recipe: of the network.
+        recipe: of the network. Where its branches start at zero (`zero_init_last`),
+            the features are those of the stem and the shortcuts alone.
         seed: of the weights.
     """
     import keras
