@@ -156,9 +156,10 @@ def test_on_kinetics_the_curve_ends_at_ten_clips_of_three_crops(tmp_path, monkey
     run["experiment"]["dataset"] = name
     record.write(run | {"recipe_hash": recipe_hash(recipe)}, tmp_path)
     shares = {"video_top1": 0.75, "clip_top1": 0.6, "num_videos": 40}
-    network = SimpleNamespace(model=None, recipe=recipe, dataset=name)
+    network = trained.Trained(None, recipe, ("one", "two"), name)
+    prepared = SimpleNamespace(name=name, classes=network.classes)
     monkeypatch.setattr(trained, "load", lambda folder: network)
-    monkeypatch.setattr(datasets, "load", lambda *_: None)
+    monkeypatch.setattr(datasets, "load", lambda *_: prepared)
     monkeypatch.setattr(
         multiview, "evaluate", lambda *_: SimpleNamespace(metrics=lambda: shares)
     )
