@@ -178,7 +178,7 @@ def test_the_scaling_page_has_figure_2_and_the_steps():
     assert "RS-200@f48: 80.7" in html.find("svg").decode()
     assert html.select_one("svg a.dot")["href"].startswith("runs/scaling/")
     steps = text_of(html, "step-by-step")
-    assert "50 to 200 layers" in steps and "not run" in steps
+    assert "50 to 200 layers" in steps and "undecided" in steps
 
 
 def test_the_protocol_page_has_the_curve_of_the_views():
