@@ -127,8 +127,7 @@ def table6(results: Path) -> HTML:
         for title, dataset in _titles(shown).items()
     }
     columns["untrained (ours)"] = [
-        runs(results, DATASETS["pantomime"], f"linear-evaluation/{p}+untrained")
-        for p in points
+        runs(results, DATASETS["pantomime"], registry.untrained(p)) for p in points
     ]
     return linked(shown, columns, "Table 6, the paper's column beside ours")
 

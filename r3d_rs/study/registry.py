@@ -196,6 +196,11 @@ def of_point(point: str) -> str:
     return "ablation/RA" if point.endswith("+RA") else f"scaling/{point}"
 
 
+def untrained(point: str) -> str:
+    """Return the experiment of a point of Table 6 with random weights."""
+    return f"linear-evaluation/{point}+{experiments.UNTRAINED}"
+
+
 def records(results: str | Path, dataset: str, name: str) -> list[dict]:
     """Read the records of an experiment, and of the one that is the same (`SAME`).
 

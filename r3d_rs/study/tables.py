@@ -163,7 +163,7 @@ def table6(results: Path) -> pd.DataFrame:
     for prefix, dataset in DATASETS.items():
         trained = [f"contrastive/{point}" for point in rows["point"]]
         untrained = [
-            registry.records(results, dataset, f"linear-evaluation/{point}+untrained")
+            registry.records(results, dataset, registry.untrained(point))
             for point in rows["point"]
         ]
         columns |= _ours(results, prefix, dataset, trained)

@@ -178,12 +178,10 @@ def train(
         NotImplementedError: when blocks should be rematerialized on TensorFlow, or
             batches divided on several devices there.
     """
+    divided = recipe.micro_batches > 1 and computing.count > 1
     for name, wanted in (
         ("rematerialize", recipe.rematerialize),
-        (
-            "micro_batches on several devices",
-            recipe.micro_batches > 1 < computing.count,
-        ),
+        ("micro_batches on several devices", divided),
     ):
         if wanted and keras.backend.backend() != "jax":
             raise NotImplementedError(
