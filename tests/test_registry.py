@@ -226,3 +226,32 @@ def test_hours_are_added_up_by_part_of_the_paper(tmp_path):
         ("all runs", "a card", 1, "2.0"),
         ("all runs", "one core", 5, "2.2"),
     ]
+
+
+def test_runs_on_accelerators_are_beside_those_on_processors(tmp_path):
+    assert status.on_accelerators(tmp_path)["device"].tolist() == ["not run"]
+    for point, seed, top1, device, backend in (
+        ("RS-50", 0, 0.5, "a processor with AVX2, 1 of 2 cores", "tensorflow"),
+        ("RS-50", 1, 0.52, "1 × NVIDIA H200, a processor, 16 cores", "jax"),
+        ("RS-50", 2, 0.54, "1 × NVIDIA H200, a processor, 16 cores", "jax"),
+        ("RS-101", 0, 0.6, "8 × TPU v5 lite, a processor, 112 cores", "jax"),
+        ("RS-152", 0, 0.7, "a processor, 2 cores", "tensorflow"),
+    ):
+        one = made_up(point)
+        one["experiment"] |= {"seed": seed}
+        one["metrics"] |= {"video_top1": top1}
+        record.write(one | {"device": device, "backend": backend}, tmp_path)
+    assert status.on_accelerators(tmp_path).T.to_dict("list") == {
+        "scaling/RS-101": [
+            "pantomime-20",
+            "8 × TPU v5 lite",
+            "60.0 (seed 0, jax)",
+            "not run",
+        ],
+        "scaling/RS-50": [
+            "pantomime-20",
+            "1 × NVIDIA H200",
+            "52.0 (seed 1, jax), 54.0 (seed 2, jax)",
+            "50.0 (seed 0, tensorflow)",
+        ],
+    }

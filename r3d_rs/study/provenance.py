@@ -27,6 +27,9 @@ VECTORS = {
     "avx2": "AVX2",
 }
 
+#: Between how many accelerators there are and what they are called.
+TIMES = " × "
+
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of those of `PACKAGES` that are installed."""
@@ -49,12 +52,18 @@ def device() -> str:
     from r3d_rs.training import devices
 
     kind, count = devices.accelerators()
-    accelerators = f"{count} × {kind}, " if count else ""
+    found = f"{count}{TIMES}{kind}, " if count else ""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     fewer = keras.backend.backend() == "tensorflow" and 0 < threads < cores
     used = f"{threads} of " if fewer else ""
-    return f"{accelerators}{processor()}, {used}{cores} cores"
+    return f"{found}{processor()}, {used}{cores} cores"
+
+
+def accelerators(device: str) -> str:
+    """Return the part of what `device` returned that names the accelerators, or ""."""
+    first = device.split(", ")[0]
+    return first if TIMES in first else ""
 
 
 def processor() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import engine, experiments, record, registry
+from r3d_rs.study import engine, experiments, provenance, record, registry
 from r3d_rs.study.registry import FIRST, SECOND
 from r3d_rs.training import checkpoints
 
@@ -147,6 +147,46 @@ def hours(results: Path) -> pd.DataFrame:
             for device, some in times.items()
         ] or [{"": name, "device": "-", "runs": 0, "hours": "not run"}]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def on_accelerators(results: Path) -> pd.DataFrame:
+    """Set runs on accelerators beside those of the same point on processors alone.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row a point that has runs on an accelerator: which one, and the top-1 of
+        both kinds of runs in per cent, seed by seed. "not run" without any.
+    """
+    points = {}
+    for run in record.find(results):
+        place = run["experiment"]
+        name = (f"{place['study']}/{place['point']}", place["dataset"])
+        points.setdefault(name, []).append(run)
+    rows = []
+    for (name, dataset), runs in points.items():
+        there = [run for run in runs if provenance.accelerators(run["device"])]
+        if there:
+            devices = {provenance.accelerators(run["device"]) for run in there}
+            row = {"": name, "dataset": dataset, "device": ", ".join(sorted(devices))}
+            row["top-1 there (%)"] = _seed_by_seed(there)
+            others = [run for run in runs if run not in there]
+            row["on processors alone (%)"] = _seed_by_seed(others)
+            rows.append(row)
+    rows = rows or [{"": "any run on an accelerator", "device": "not run"}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def _seed_by_seed(runs: Sequence[dict]) -> str:
+    return (
+        ", ".join(
+            f"{100 * run['metrics']['video_top1']:.1f}"
+            f" (seed {run['experiment']['seed']}, {run['backend']})"
+            for run in runs
+        )
+        or "not run"
+    )
 
 
 def overview(results: Path, folder: Path) -> pd.DataFrame:
