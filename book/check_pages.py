@@ -4,7 +4,8 @@ Run it with a Python that has playwright: `python book/check_pages.py`. It fails
 page that does not load, a failed or external request, an error or warning in the
 console, a formula that was not rendered, a page wider than its window, a search that
 does not find what is there and, with `--axe`, a serious or critical violation of
-accessibility. Every page is opened wide and narrow, and shown light and dark.
+accessibility. Every page is opened wide and narrow, and shown light and dark; with
+`--few`, of each study's runs, whose pages are alike, the first alone.
 """
 
 import argparse
@@ -178,6 +179,7 @@ def main() -> None:
     parser.add_argument("--html", type=Path, default=HTML)
     parser.add_argument("--pictures", type=Path, help="folder for screenshots")
     parser.add_argument("--axe", type=Path, help="file axe.min.js of axe-core")
+    parser.add_argument("--few", action="store_true", help="one run of each study")
     parser.add_argument("pages", nargs="*", help="how their paths begin; all")
     arguments = parser.parse_args()
     pages = sorted(
@@ -189,6 +191,11 @@ def main() -> None:
         if "_static" not in page.parts
         and page.as_posix().startswith(tuple(arguments.pages or [""]))
     ]
+    if arguments.few:
+        kinds = {}
+        for page in pages:
+            kinds.setdefault(page.parent if page.parts[0] == "runs" else page, page)
+        pages = list(kinds.values())
     if not pages:
         sys.exit(f"no pages in {arguments.html}: run `make book` first")
     if arguments.pictures:

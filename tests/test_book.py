@@ -241,8 +241,9 @@ def test_every_copied_run_is_a_page_with_its_pictures():
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
-def test_every_page_opens_in_a_browser_without_a_complaint():
+def test_pages_of_every_kind_open_in_a_browser_without_a_complaint():
     check = [sys.executable, HTML.parents[1] / "check_pages.py", "--chromium", CHROMIUM]
+    check += ["--few"]  # `make check-pages` opens all of them
     if AXE.exists():  # `make check-pages` fetches it
         check += ["--axe", AXE]
     done = subprocess.run(check, capture_output=True, text=True)
