@@ -27,9 +27,9 @@ def make(folder, only="scaling/RS-50 ablation", datasets="pantomime-20", seeds=2
     )
 
 
-def write(folder, job):
+def write(folder, job, **changes):
     """Write the record that a run would have left."""
-    run = made_up(job.experiment.point, seed=job.seed)
+    run = made_up(job.experiment.point, seed=job.seed) | changes
     run["experiment"] |= {"study": job.experiment.study, "dataset": job.dataset}
     run["recipe_hash"] = job.own
     if job.parent:
@@ -56,6 +56,11 @@ def test_what_has_no_record_has_to_run(tmp_path):
     assert again.summary() == "21 of 22 runs to do, about 0 minutes for 1 of them; " + (
         "20 have never been timed"
     )
+
+
+def test_runs_on_accelerators_tell_nothing_of_a_core(tmp_path):
+    write(tmp_path, make(tmp_path).wanted[0], device="1 × NVIDIA H200, a processor")
+    assert make(tmp_path).summary() == "21 of 22 runs to do; 21 have never been timed"
 
 
 def test_nothing_runs_twice(tmp_path):

@@ -11,12 +11,12 @@ import pandas as pd
 from r3d_rs import paper
 from r3d_rs.evaluation import paired
 from r3d_rs.study import comparison, exact, registry
+from r3d_rs.study.record import NOT_RUN
 
 EXACT = "exact"
 SUPPORTED = "supported at small scale"
 CONTRADICTED = "contradicted at small scale"
 UNDECIDED = "undecided"
-NOT_RUN = "not run"
 
 #: Verdict of a count that differs from what the paper says.
 DIFFERS = "contradicted by its own numbers"

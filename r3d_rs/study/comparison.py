@@ -48,7 +48,7 @@ def difference(
 def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> str:
     """Describe the difference in points of per cent, or say why there is none."""
     if not before or not after:
-        return "not run"
+        return record.NOT_RUN
     return text(difference(results, before, after))
 
 

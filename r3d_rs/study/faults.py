@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 
 #: Parts of the suite, by the name of their file, with their titles.
 PARTS = {

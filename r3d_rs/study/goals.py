@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs.study import speed
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 
 TRAINING = "RS-50, 16×112², batch 4, training"
 INFERENCE = "RS-50, 16×112², batch 4, inference"

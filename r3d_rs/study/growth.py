@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from r3d_rs.study import speed
 from r3d_rs.study.figures import STYLE
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 
 #: Shape of a point by what is varied; backends are full and empty.
 MARKERS = {"depth": "o", "frames": "s", "size": "^", "batch": "D"}

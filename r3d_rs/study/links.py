@@ -9,7 +9,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from r3d_rs.study import claims, display, interactive, registry
-from r3d_rs.study.tables import DATASETS, DATASETS_4, NOT_RUN
+from r3d_rs.study.record import NOT_RUN
+from r3d_rs.study.tables import DATASETS, DATASETS_4
 
 #: Where a cell of something that has not been run leads.
 RERUN = "rerun.html#rerun-one-cell"

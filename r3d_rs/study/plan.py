@@ -9,7 +9,7 @@ import numpy as np
 
 from r3d_rs import checksum
 from r3d_rs.contrastive import recipe as contrastive
-from r3d_rs.study import engine, experiments, record, registry, scale
+from r3d_rs.study import engine, experiments, provenance, record, registry, scale
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
 from r3d_rs.whole import try_lock
@@ -243,7 +243,13 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
 
 
 def _seconds(job: Job, results: Path) -> float | None:
-    """Return the median time of an experiment's records, None if there are none."""
-    runs = registry.records(results, job.dataset, job.experiment.name)
-    times = [run["wall_seconds"]["total"] for run in runs]
+    """Return the median time of an experiment's records, None if there are none.
+
+    Those on accelerators do not count: they say nothing of a core.
+    """
+    times = [
+        run["wall_seconds"]["total"]
+        for run in registry.records(results, job.dataset, job.experiment.name)
+        if not provenance.accelerators(run["device"])
+    ]
     return float(np.median(times)) if times else None

@@ -23,6 +23,9 @@ from r3d_rs import arrays, checksum
 from r3d_rs.evaluation import interval
 from r3d_rs.whole import locked, whole_file
 
+#: What stands in a table where there is no record.
+NOT_RUN = "not run"
+
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
 #: Version of the schema.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from r3d_rs.evaluation import interval, paired
 from r3d_rs.study import engine, executed, plan, provenance, record, registry
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 from r3d_rs.whole import whole_file
 
 #: What makes two rows of the table the same rerun; the device, as processors of another

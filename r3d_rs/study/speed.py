@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from r3d_rs.study import repetitions
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 
 OURS, OFFICIAL = "r3d_rs", "official"
 

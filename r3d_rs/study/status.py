@@ -93,7 +93,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
     if item.study is None:
         return "-"
     if not runs:
-        return "not run"
+        return record.NOT_RUN
     whole = item.study == "scaling" and item.datasets == FIRST
     of = f" of {len(experiments.SCALING)}" if whole else ""
     names = [f"{run['study']}/{run['point']}" for run in runs]
@@ -145,7 +145,7 @@ def hours(results: Path) -> pd.DataFrame:
         rows += [
             {"": name, "device": device, "runs": len(some), "hours": f"{sum(some):.1f}"}
             for device, some in times.items()
-        ] or [{"": name, "device": "-", "runs": 0, "hours": "not run"}]
+        ] or [{"": name, "device": "-", "runs": 0, "hours": record.NOT_RUN}]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
@@ -174,7 +174,7 @@ def on_accelerators(results: Path) -> pd.DataFrame:
             others = [run for run in runs if run not in there]
             row["on processors alone (%)"] = _seed_by_seed(others)
             rows.append(row)
-    rows = rows or [{"": "any run on an accelerator", "device": "not run"}]
+    rows = rows or [{"": "any run on an accelerator", "device": record.NOT_RUN}]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
@@ -185,7 +185,7 @@ def _seed_by_seed(runs: Sequence[dict]) -> str:
             f" (seed {run['experiment']['seed']}, {run['backend']})"
             for run in runs
         )
-        or "not run"
+        or record.NOT_RUN
     )
 
 
@@ -219,7 +219,7 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
                     "dataset": dataset,
                     "paper": experiment.paper.get(dataset, "-"),
                     "ours": record.described(runs) or "-",
-                    "status": ", ".join(status) or "not run",
+                    "status": ", ".join(status) or record.NOT_RUN,
                 }
             )
     return pd.DataFrame(rows)

@@ -11,9 +11,8 @@ import pandas as pd
 
 from r3d_rs import paper
 from r3d_rs.study import comparison, exact, experiments, record, registry
+from r3d_rs.study.record import NOT_RUN
 from r3d_rs.whole import whole_file
-
-NOT_RUN = "not run"
 
 #: Columns of ours by the dataset whose records fill them.
 DATASETS = {"pantomime": "pantomime-20", "kinetics": "kinetics-400"}

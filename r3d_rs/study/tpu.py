@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs.study import cost, experiments, scale
-from r3d_rs.study.tables import NOT_RUN
+from r3d_rs.study.record import NOT_RUN
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
 from r3d_rs.training.recipe import Recipe

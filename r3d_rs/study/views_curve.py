@@ -200,7 +200,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         points, seed by seed, with its 95 % interval (Student's t over seeds).
     """
     if rows.empty:
-        return pd.DataFrame({"top-1, %": {"any number of views": "not run"}})
+        return pd.DataFrame({"top-1, %": {"any number of views": record.NOT_RUN}})
     shown = {}
     for point, own in _by_point(rows):
         by_views = own.pivot_table(
