@@ -129,6 +129,25 @@ def test_negatives_and_statistics_are_those_of_all_devices(tmp_path):
     assert (one["averaged_mean"] != one["moving_mean"]).any()
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
+def test_backends_take_the_same_steps(tmp_path):
+    """Runs on either are seeds of the same point: they differ in what is drawn."""
+    outputs = {name: tmp_path / f"{name}.npz" for name in ("tensorflow", "jax")}
+    finish(
+        *(
+            run("tests.parallel_steps", output, virtual=1, KERAS_BACKEND=name)
+            for name, output in outputs.items()
+        )
+    )
+    one, other = (np.load(output) for output in outputs.values())
+    assert [str(found["backend"]) for found in (one, other)] == list(outputs)
+    assert (one["before"] == other["before"]).all()
+    np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
+    moved = np.linalg.norm(one["after"] - one["before"])
+    assert np.linalg.norm(one["after"] - other["after"]) < 1e-3 * moved
+
+
 def test_a_batch_that_devices_do_not_divide_is_refused():
     with pytest.raises(
         ValueError, match="batch_size is 9, but there are 4 tpu devices"
