@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 HTML = Path(__file__).parent / "_build" / "html"
 WIDTHS = {"wide": 1280, "narrow": 390}
@@ -160,13 +160,10 @@ def check_search(context, address: str) -> list[str]:
     wrong = listen(page, address)
     page.goto(f"{address}search.html?q={words.replace(' ', '+')}")
     links = page.locator("#search-results ul.search li a")
-    try:
-        links.first.wait_for(timeout=20_000)
-        page.wait_for_load_state("networkidle")
-        found = [link.get_attribute("href") or "" for link in links.all()]
+    try:  # results come one by one
+        links.and_(page.locator(f"[href*='{expected}']")).first.wait_for(timeout=60_000)
     except TimeoutError:
-        found = []
-    if not any(expected in href for href in found):
+        found = [link.get_attribute("href") for link in links.all()]
         wrong.append(f"{words!r} is not found in {expected}, only in {found}")
     page.close()
     return wrong
