@@ -73,7 +73,9 @@ tables: $(READY)
 check-tables: $(READY)
 	$(BIN)/python -m r3d_rs tables --check
 
-book: tables book-html
+# One after the other, with `--jobs` too: the book shows the tables.
+book: tables
+	@$(MAKE) --no-print-directory book-html
 
 # The same records give the same bytes: figures have one date (2026-01-01) and no random
 # names.
