@@ -157,7 +157,7 @@ def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Fi
         left, right = drawn.subplots(1, 2)
         _draw(left, published, "not given", missing, "paper")
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        _draw(right, ours, "not run", absent, "ours")
+        _draw(right, ours, record.NOT_RUN, absent, "ours")
         right.set(title=f"ours, {dataset}", ylabel="video top-1 (%)")
         drawn.draw_without_rendering()  # places are in pixels, which the layout decides
         drawn.set_layout_engine("none")

@@ -71,6 +71,11 @@ def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path
     return Path(folder) / dataset / study / point / f"seed-{seed}"
 
 
+def name(experiment: dict) -> str:
+    """Return what the registry calls a record's "experiment", such as scaling/RS-50."""
+    return "{study}/{point}".format(**experiment)
+
+
 def path(results: Path, dataset: str, study: str, point: str, seed: int) -> Path:
     """Return where the record of a run is."""
     return place(results, dataset, study, point, seed).with_suffix(".json")

@@ -26,7 +26,8 @@ def candidates(results: Path) -> list[dict]:
     return [
         run
         for run in record.find(results)
-        if _name(run) in known and _is_current(run, known[_name(run)])
+        if (name := record.name(run["experiment"])) in known
+        and _is_current(run, known[name])
     ]
 
 
@@ -76,7 +77,8 @@ def again(
     import keras
 
     folder = Path(folder) / keras.backend.backend()
-    name, place = _name(run), run["experiment"]
+    place = run["experiment"]
+    name = record.name(place)
     kept = record.path(results, **{**place, "seed": 0}).with_suffix(".ipynb")
     options = {
         "results": folder / "results",
@@ -147,7 +149,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         and hashes[0] == hashes[1]
     )
     return {
-        "experiment": _name(run),
+        "experiment": record.name(run["experiment"]),
         "dataset": run["experiment"]["dataset"],
         "seed": run["experiment"]["seed"],
         "backend": rerun["backend"],
@@ -239,10 +241,6 @@ def described(results: Path) -> str:
             text += f"; {place}, differs by {row['difference']} points of top-1 ({why})"
         texts.append(f"{text}.")
     return " ".join(texts) or "No run has been made again."
-
-
-def _name(run: dict) -> str:
-    return "{study}/{point}".format(**run["experiment"])
 
 
 def _is_current(run: dict, experiment: registry.Experiment) -> bool:

@@ -96,7 +96,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
         return record.NOT_RUN
     whole = item.study == "scaling" and item.datasets == FIRST
     of = f" of {len(experiments.SCALING)}" if whole else ""
-    names = [f"{run['study']}/{run['point']}" for run in runs]
+    names = [record.name(run) for run in runs]
     number = len({registry.SAME.get(name, name) for name in names})
     plurals = ["s" * (count > 1) for count in (number, len(runs))]
     return f"{number}{of} point{plurals[0]}, {len(runs)} run{plurals[1]}"
@@ -104,7 +104,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
 
 def _is_of(run: dict, item: Item) -> bool:
     """Say whether a run's accuracy is one of an item's."""
-    name = f"{run['study']}/{run['point']}"
+    name = record.name(run)
     studies = {own.split("/")[0] for own in (name, *registry.same(name))}
     return (
         item.study in studies
@@ -115,7 +115,7 @@ def _is_of(run: dict, item: Item) -> bool:
 
 def _is_needed(run: dict, item: Item) -> bool:
     """Say whether a run is one of an item's, or is needed besides."""
-    names = (run["study"], f"{run['study']}/{run['point']}")
+    names = (run["study"], record.name(run))
     return _is_of(run, item) or any(name in item.also for name in names)
 
 
@@ -156,37 +156,37 @@ def on_accelerators(results: Path) -> pd.DataFrame:
         results: folder of the records.
 
     Returns:
-        One row a point that has runs on an accelerator: which one, and the top-1 of
-        both kinds of runs in per cent, seed by seed. "not run" without any.
+        One row a point and the accelerators that it ran on, with the top-1 of both
+        kinds of runs in per cent, seed by seed. "not run" without any.
     """
     points = {}
     for run in record.find(results):
-        place = run["experiment"]
-        name = (f"{place['study']}/{place['point']}", place["dataset"])
-        points.setdefault(name, []).append(run)
-    rows = []
-    for (name, dataset), runs in points.items():
-        there = [run for run in runs if provenance.accelerators(run["device"])]
-        if there:
-            devices = {provenance.accelerators(run["device"]) for run in there}
-            row = {"": name, "dataset": dataset, "device": ", ".join(sorted(devices))}
-            row["top-1 there (%)"] = _seed_by_seed(there)
-            others = [run for run in runs if run not in there]
-            row["on processors alone (%)"] = _seed_by_seed(others)
-            rows.append(row)
+        place, there = run["experiment"], provenance.accelerators(run["device"])
+        own = points.setdefault((record.name(place), place["dataset"]), {})
+        own.setdefault(there, []).append(run)
+    rows = [
+        {
+            "": name,
+            "dataset": dataset,
+            "device": device,
+            "top-1 there (%)": _seed_by_seed(runs),
+            "on processors alone (%)": _seed_by_seed(own.get("", [])),
+        }
+        for (name, dataset), own in points.items()
+        for device, runs in own.items()
+        if device
+    ]
     rows = rows or [{"": "any run on an accelerator", "device": record.NOT_RUN}]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
 def _seed_by_seed(runs: Sequence[dict]) -> str:
-    return (
-        ", ".join(
-            f"{100 * run['metrics']['video_top1']:.1f}"
-            f" (seed {run['experiment']['seed']}, {run['backend']})"
-            for run in runs
-        )
-        or record.NOT_RUN
-    )
+    texts = [
+        f"{100 * run['metrics']['video_top1']:.1f}"
+        f" (seed {run['experiment']['seed']}, {run['backend']})"
+        for run in runs
+    ]
+    return ", ".join(texts) or record.NOT_RUN
 
 
 def overview(results: Path, folder: Path) -> pd.DataFrame:
