@@ -110,9 +110,11 @@ release: check-tables book-html
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
 
+# A file's tests stay together, as they share what they train; files go in their order.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 -m "not slow"
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 -m "not slow and not one_backend"
+	KERAS_BACKEND=tensorflow $(BIN)/pytest $(TOGETHER) -m "not slow"
+	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "not slow and not one_backend"
 
 # Apache Beam holds many packages back, so that it has an environment of its own.
 $(BEAM)/.ready: requirements-beam.lock pyproject.toml

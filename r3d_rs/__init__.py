@@ -18,7 +18,7 @@ __version__ = "0.3.0"
 #: The public address of the study; the only place where it is written.
 REPOSITORY = "https://github.com/r3d-rs/r3d-rs"
 
-_PARTS = ("data", "evaluation", "models", "paper", "study", "training")
+_PARTS = ("contrastive", "data", "evaluation", "models", "paper", "study", "training")
 
 
 def __getattr__(name: str):

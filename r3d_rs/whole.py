@@ -50,7 +50,7 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
     """Remove what `whole_file` was writing in processes that do not live any more."""
     # Longer names first: they are links to the others.
     for path in sorted(folder.glob(pattern), reverse=True):
-        with contextlib.suppress(OSError), path.open("rb") as lock:
+        with contextlib.suppress(OSError), path.open("rb+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
 
@@ -81,10 +81,11 @@ def locked(path: Path) -> Iterator[None]:
         path: of a file to lock, made where there is none, or of a folder. Where the
             file system has no locks, nobody is kept out.
     """
+    how = os.O_RDONLY
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    lock = os.open(path, os.O_RDONLY)
+        how = os.O_RDWR | os.O_CREAT  # NFS locks only what may be written
+    lock = os.open(path, how, 0o666)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)

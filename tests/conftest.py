@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 import r3d_rs  # noqa: F401  before keras, which tests may import first
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -14,3 +16,12 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+@pytest.fixture(scope="module")
+def shallow():
+    """Networks of 50 layers have few blocks in this module."""
+    from tests import tiny
+
+    with tiny.shallow():
+        yield

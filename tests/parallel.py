@@ -14,6 +14,7 @@ from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.training import devices
 from r3d_rs.training.fit import fit
 from r3d_rs.training.recipe import Recipe
+from tests import tiny
 
 RECIPE = Recipe(
     model="r3d-50",
@@ -53,8 +54,9 @@ def main(data_dir, output, batch_size, virtual="1"):
     devices.connect()
     recipe = dataclasses.replace(RECIPE, batch_size=int(batch_size))
     dataset = datasets.load("kinetics-400", data_dir)
-    model, history = fit(dataset, recipe, seed=0, verbose=0)
-    evaluation = evaluate(model, dataset, recipe)
+    with tiny.shallow():
+        model, history = fit(dataset, recipe, seed=0, verbose=0)
+        evaluation = evaluate(model, dataset, recipe)
     np.savez(
         output,
         devices=str(devices.find()),

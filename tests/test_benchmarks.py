@@ -20,6 +20,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 TORCH = FOLDER.parent / "build" / "environments" / "torch" / "bin" / "python"
 OFFICIAL = FOLDER.parent / "build" / "environments" / "official" / "bin" / "python"
 
+pytestmark = pytest.mark.one_backend  # sides have backends of their own
+
 #: A side whose video has two classes.
 EVALUATING = """
 import numpy as np
@@ -268,7 +270,6 @@ def test_our_side_evaluates_as_the_study_does(video):
 
 
 @pytest.mark.skipif(not OFFICIAL.exists(), reason="benchmarks have not been run")
-@pytest.mark.one_backend  # the backend does not matter
 def test_the_official_side_evaluates_the_same_views(video):
     import evaluation
     import pipeline_ours
@@ -283,7 +284,6 @@ def test_the_official_side_evaluates_the_same_views(video):
         evaluation.check_probabilities({"official": worker.ask()})
 
 
-@pytest.mark.one_backend  # JAX compiles every operation of it, for a minute
 def test_the_plain_form_computes_the_same(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import plain_form

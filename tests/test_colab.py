@@ -23,7 +23,9 @@ def cell(name):
 
 
 def test_the_notebooks_install_from_the_studys_address():
-    assert cell("scaling") == cell("ablation")
+    names = [path.stem for path in NOTEBOOKS.glob("*.ipynb")]
+    assert len(names) == 6
+    assert {cell(name) for name in names} == {cell("ablation")}
     constants = [
         node.value
         for node in ast.walk(ast.parse(cell("ablation")))

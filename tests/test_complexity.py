@@ -59,6 +59,7 @@ def test_counts_are_those_of_a_built_network():
     assert complexity(build("r3d-rs-50", 16, 256)) == count("r3d-rs-50")
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(("name", "frames", "classes", "flops", "params"), PUBLISHED)
 def test_published_columns_to_the_printed_digit(name, frames, classes, flops, params):
     counted = count(name, frames, num_classes=classes)
@@ -66,24 +67,29 @@ def test_published_columns_to_the_printed_digit(name, frames, classes, flops, pa
     assert round(counted.params / 1e6, 1) == params
 
 
+@pytest.mark.one_backend
 def test_rs_200_in_table_3_is_rounded_down():
     assert round(count("r3d-rs-200").profiler_gflops, 2) == 204.13
 
 
+@pytest.mark.one_backend
 def test_published_flops_are_not_bare_multiply_adds():
     assert math.ceil(count("r3d-rs-200", 24).gmacs) == 306  # printed: 307
 
 
+@pytest.mark.one_backend
 def test_kinetics_600_head_adds_200_rows():
     counted = count("r3d-rs-200", num_classes=600)
     assert counted.params == 121_962_488
     assert counted.params - EXACT["r3d-rs-200"][0] == 200 * (2048 + 1)
 
 
+@pytest.mark.one_backend
 def test_cvrl_baseline_without_self_gating():
     assert count("r3d-50", self_gating="none").params == 32_544_848
 
 
+@pytest.mark.one_backend
 def test_self_gating_in_every_block_is_not_the_published_count():
     assert count("r3d-rs-50", self_gating="all").trainable_params == 62_690_096
 
@@ -155,6 +161,7 @@ def test_multiply_adds_equal_the_profiler(name, size):
     assert complexity(model).macs == profiled_macs(model)
 
 
+@pytest.mark.one_backend
 def test_table_1_of_the_paper():
     assert table1(sketch("r3d-rs-50", size=224, stochastic_depth=0.2)) == [
         StageRow("Input", "16×224²", "-"),
@@ -185,6 +192,7 @@ def test_table_1_of_the_paper():
     ]
 
 
+@pytest.mark.one_backend
 def test_table_1_of_the_plain_baseline_has_no_gates():
     rows = table1(sketch("r3d-50", self_gating="none"))
     assert rows[1].operations == "5×7², 64, stride 2×2²"

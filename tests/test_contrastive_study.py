@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from r3d_rs.contrastive import recipe as recipes
@@ -12,6 +13,8 @@ from r3d_rs.training import checkpoints, transfer
 from tests import tiny
 from tests.test_model_garden import official_values, write_objects
 from tests.tiny import write_videos
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 SMALL = tiny.SMALL | {"spatial_views": 1, "learning_rate": 0.01}
 
@@ -85,6 +88,21 @@ def test_the_record_has_both_recipes_and_histories(finished):
         assert names == [".lock", "log.csv", "model.keras", "run.json"]
 
 
+def test_linear_evaluation_changes_no_variable_of_the_backbone(finished):
+    this = finished[0]
+    model, backbone = this.linear._model, this.linear.parent.weights.values
+    assert [v.path for v in model.trainable_variables] == ["head/kernel", "head/bias"]
+    own = {w.path: w.numpy() for w in model.weights}
+    assert set(own) - set(backbone) == {"head/kernel", "head/bias"}
+    for path, value in backbone.items():
+        assert own[path].tobytes() == value.tobytes(), path
+    assert (own["head/bias"] != 0).any()
+    videos = this._middle_clips(this.linear.load_data())
+    labels, features = this._features(videos)
+    assert features.shape[0] == len(labels) == 6
+    np.testing.assert_allclose(np.linalg.norm(features, axis=-1), 1, rtol=1e-5)
+
+
 def test_the_pictures_are_drawn(finished):
     this = finished[0]
     data = this.linear.load_data()
@@ -148,7 +166,7 @@ def test_wrong_parameters_are_named(folder, finished, tmp_path):
     ):
         with pytest.raises(error, match=message):
             start(folder, **wrong)
-    with pytest.raises(transfer.TransferError, match="missing: stage4/block7, stage4/"):
+    with pytest.raises(transfer.TransferError, match="missing: stage2/block2, stage2/"):
         start(folder, point="RS-101", backbone=str(finished[0].folder))
 
 

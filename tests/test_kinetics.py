@@ -1,5 +1,6 @@
 """From folders of videos to datasets: the builder, and what it does with bad videos."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -92,7 +93,13 @@ def test_videos_are_written_in_random_order(dataset):
     assert np.mean(np.abs(np.diff(numbers)) == 1) < 0.3
 
 
-def test_the_number_of_processes_changes_nothing(videos, dataset, tmp_path):
+def test_neither_processes_nor_a_disk_without_links_change_anything(
+    videos, dataset, tmp_path, monkeypatch
+):
+    def link(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
     assert contents(prepare(videos, tmp_path, workers=1)) == contents(dataset)
 
 

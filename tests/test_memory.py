@@ -18,7 +18,10 @@ from r3d_rs.training import fit, loop
 from r3d_rs.training.devices import Devices
 from r3d_rs.training.optimizers import WarmupCosine
 from r3d_rs.training.recipe import Recipe, recipe_hash
+from tests import tiny
 from tests.tiny import SMALL, write_videos
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 RECIPE = Recipe(
     **SMALL | {"batch_size": 8},
@@ -62,6 +65,7 @@ JAX = keras.backend.backend() == "jax"
 
 
 @pytest.mark.slow
+@tiny.shallow(1, 4, 1, 1)  # with blocks that are alike
 @pytest.mark.skipif(not JAX, reason="blocks have one form on TensorFlow")
 @pytest.mark.parametrize(
     ("rematerialize", "for_tpu", "precision"),

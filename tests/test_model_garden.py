@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.models import build
+from r3d_rs.models import build, resnet3d
 from r3d_rs.models.model_garden import (
     CheckpointMismatch,
     CheckpointReport,
@@ -85,7 +85,7 @@ def official_shapes(depths, *, stem=(5, 7, 7), classes=None):
 
 
 def official_values(**options):
-    shapes = official_shapes((3, 4, 6, 3), **options)
+    shapes = official_shapes(resnet3d.DEPTHS[50], **options)
     return {key: value(key, shape) for key, shape in shapes.items()}
 
 
@@ -195,6 +195,7 @@ def test_cvrl_backbone_alone(tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.one_backend
 def test_backbone_file_asked_for_a_whole_model(tmp_path):
     lines = mismatch(baseline(), tmp_path / "cvrl", official_values())
     assert lines[1:] == [
@@ -205,12 +206,14 @@ def test_backbone_file_asked_for_a_whole_model(tmp_path):
     ]
 
 
+@pytest.mark.one_backend
 def test_head_is_ignored_when_the_backbone_is_asked_for(tmp_path):
     prefix = write_keys(tmp_path / "k600", official_values(classes=600))
     report = load_model_garden_checkpoint(baseline(), prefix, part="backbone")
     assert report.loaded == 265
 
 
+@pytest.mark.one_backend
 def test_file_saved_with_the_model_alone(tmp_path):
     values = official_values(classes=10)
     nested = {
@@ -228,6 +231,7 @@ def test_file_saved_with_the_model_alone(tmp_path):
     assert lines[1] == "1 not in the model:"
 
 
+@pytest.mark.one_backend
 def test_averages_are_preferred_where_there_are_any(tmp_path):
     values = official_values(classes=10)
     averages = {
@@ -251,6 +255,7 @@ def test_averages_are_preferred_where_there_are_any(tmp_path):
     )
 
 
+@pytest.mark.one_backend
 def test_slots_have_the_names_that_tensorflow_gives_them(tmp_path):
     class Averages(tf.compat.v1.train.Optimizer):
         def _create_slots(self, variables):
@@ -269,6 +274,7 @@ def test_slots_have_the_names_that_tensorflow_gives_them(tmp_path):
     assert f"backbone/gamma{AVERAGE}{SUFFIX}" in keys
 
 
+@pytest.mark.one_backend
 def test_every_mismatch_is_listed_and_nothing_is_loaded(tmp_path):
     values = official_values(classes=10)
     root = "backbone/layer_with_weights"
@@ -306,18 +312,21 @@ def test_a_damaged_file_changes_nothing(tmp_path, ending):
     assert_untouched(model, before)
 
 
+@pytest.mark.one_backend
 def test_a_file_of_something_else(tmp_path):
     [line] = mismatch(baseline(), tmp_path / "other", {"encoder/kernel": np.zeros(3)})
     assert "no variables below 'backbone/layer_with_weights-…'" in line
     assert "encoder/kernel" in line
 
 
+@pytest.mark.one_backend
 def test_no_file(tmp_path):
     prefix = str(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=prefix):
         load_model_garden_checkpoint(baseline(), prefix)
 
 
+@pytest.mark.one_backend
 def test_unknown_part():
     with pytest.raises(
         ValueError, match=r"part is 'head'; allowed are model, backbone"

@@ -118,6 +118,7 @@ def test_stochastic_depth_drops_whole_clips_and_keeps_the_mean():
     assert abs(y.mean() - 1) < 0.04  # four standard errors
 
 
+@pytest.mark.one_backend
 def test_stochastic_depth_grows_by_stage():
     model = tiny(stochastic_depth=0.2)
     rates = [
@@ -127,6 +128,7 @@ def test_stochastic_depth_grows_by_stage():
     assert rates == pytest.approx([0.08, 0.12, 0.16, 0.20])
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("self_gating", "gated"),
     [("last", 4), ("all", 16), ("none", 0)],
@@ -150,6 +152,7 @@ def test_a_model_saves_and_loads(tmp_path):
     )
 
 
+@pytest.mark.one_backend
 def test_a_config_survives_json():
     model = tiny("r3d-50", squeeze_excitation=0.25, self_gating="all")
     config = json.loads(json.dumps(model.get_config()))

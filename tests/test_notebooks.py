@@ -75,10 +75,12 @@ def execute(notebook):
     return names
 
 
-@pytest.mark.parametrize("name", ["ablation", "pretraining", "scaling"])
+@pytest.mark.parametrize("name", ["ablation", "contrastive", "pretraining", "scaling"])
 def test_a_notebook_accepts_its_own_parameters(name):
-    this = execute(first_cells(name, seed=3))["this"]
-    assert this.seed == 3
+    notebook = first_cells(name, seed=3)
+    names = execute(notebook)
+    assert names.get("linear", names["this"]).seed == 3
+    exec(notebook.cells[-1].source.replace("%matplotlib inline", ""), names)  # again
 
 
 WRONG = [

@@ -16,6 +16,8 @@ from r3d_rs.training.fit import build_model, fit
 from tests import tiny
 from tests.tiny import write_videos
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 SMALL = tiny.SMALL | {"spatial_views": 1}
 
 

@@ -17,6 +17,7 @@ from tests.tiny import (
     CLASSES,
     clock,
     sequence_example,
+    shallow,
     write_records,
     write_video,
     write_videos,
@@ -187,6 +188,7 @@ def test_a_split_without_records_is_refused(tmp_path):
 # Records that break later.
 
 
+@shallow()
 def run(dataset, what):
     if what == "training":
         fit(dataset, RECIPE, seed=0, verbose=0)

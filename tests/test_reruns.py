@@ -11,9 +11,13 @@ import pytest
 
 from r3d_rs import __main__ as command_line
 from r3d_rs.study import plan, record, registry, reruns
+from r3d_rs.whole import whole_file
 from tests.faults import test_killed, tiny_run
 from tests.test_study import made_up, made_up_scores
+from tests.test_views_curve import is_locked
 from tests.tiny import write_videos
+
+pytestmark = pytest.mark.one_backend  # tables alone
 
 
 def written(results, scores=None, name="scaling/RS-50", seed=0, **changes):
@@ -143,13 +147,23 @@ def test_other_videos_are_not_compared(tmp_path):
         compared(tmp_path, scores)
 
 
-def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(tmp_path):
+def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(
+    tmp_path, monkeypatch
+):
     results = tmp_path / "results"
     assert reruns.table(results).loc["any run", "rerun"] == "not run"
     assert reruns.described(results) == "No run has been made again."
     row = {**compared(tmp_path), "draw": "seed 0, 1 of 1"}
+    alone = []
+
+    def writing(file):
+        alone.append(is_locked(file.with_name(".reruns.lock")))
+        return whole_file(file)
+
+    monkeypatch.setattr(reruns, "whole_file", writing)
     for minutes in (1.0, 2.0):
         reruns.keep(results, {**row, "minutes": minutes})
+    assert alone == [True, True]
     reruns.keep(results, {**row, "backend": "jax"})
     # Those of other code or on another device stand beside it.
     reruns.keep(results, {**row, "code": reruns.OTHER})

@@ -25,7 +25,10 @@ from r3d_rs.training.checkpoints import (
 )
 from r3d_rs.training.fit import fit
 from r3d_rs.training.recipe import Recipe
+from tests import tiny
 from tests.tiny import write_videos
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 RECIPE = Recipe(
     width=0.125,
@@ -50,7 +53,8 @@ def data_dir(tmp_path_factory):
 
 def train(data_dir, folder):
     dataset = datasets.load("kinetics-400", data_dir)
-    return fit(dataset, RECIPE, seed=1, folder=folder, verbose=0)
+    with tiny.shallow():  # in another process, too
+        return fit(dataset, RECIPE, seed=1, folder=folder, verbose=0)
 
 
 def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):

@@ -28,6 +28,8 @@ from r3d_rs.study import (
     tables,
 )
 
+pytestmark = pytest.mark.one_backend  # files, tables and figures
+
 
 def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
     """Return a record of a run that never was."""
@@ -223,8 +225,9 @@ def test_a_record_says_how_many_of_the_cores_a_run_used(monkeypatch):
     assert provenance.device().endswith(", 8 cores")
     threading = tf.config.threading
     monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 3)
-    used = "3 of 8" if keras.backend.backend() == "tensorflow" else "8"
-    assert provenance.device().endswith(f", {used} cores")
+    for backend, used in (("tensorflow", "3 of 8"), ("jax", "8")):
+        monkeypatch.setattr(keras.backend, "backend", lambda name=backend: name)
+        assert provenance.device().endswith(f", {used} cores")
 
 
 def test_records_are_found_by_what_they_are(tmp_path):

@@ -233,6 +233,9 @@ def test_a_run_divides_its_batches_by_what_fits(known):
     divided = study.fitted(RUN, V5E, 1)
     assert (divided.micro_batches, divided.rematerialize) == (8, False)
     assert recipe_hash(divided) == recipe_hash(RUN)
+    # Of two points as large, as D-stem and RS-50 are, the smaller number fits both.
+    known((False, True, 16), (False, True, 8))
+    assert study.fitted(RUN, V5E, 1).micro_batches == 8
 
 
 def test_blocks_are_rematerialized_where_too_few_clips_fit(known):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import r3d_rs
 from r3d_rs import __main__ as command_line
-from r3d_rs.data import datasets, pipeline
+from r3d_rs.data import datasets, frame_index, pipeline
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
 from r3d_rs.models import load_model_garden_checkpoint
@@ -21,6 +21,8 @@ from r3d_rs.training.fit import build_model, fit
 from tests import tiny
 from tests.test_model_garden import official_values, write_objects
 from tests.tiny import CLASSES, clock, write_video, write_videos
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 SMALL = tiny.SMALL | {"learning_rate": 0.01}
 
@@ -60,6 +62,23 @@ def test_the_record_is_of_the_row(finished):
     # The run's states go with its record; what describes its network stays.
     names = sorted(file.name for file in this.folder.iterdir())
     assert names == [".lock", "log.csv", "model.keras", "run.json"]
+
+
+def test_what_could_not_be_reported_is_not_trained(finished, monkeypatch):
+    this, data, _, _ = finished
+    alone = dataclasses.replace(data, splits={"train": data.splits["train"]})
+    monkeypatch.setattr(datasets, "load", lambda *_: alone)
+    with pytest.raises(ValueError, match="has no videos in its split 'validation'"):
+        this.load_data()
+    both = dataclasses.replace(data, splits=data.splits)
+    monkeypatch.setattr(datasets, "load", lambda *_: both)
+    index = frame_index.of(data.splits["validation"], data.parse)
+    index.ids[1] = index.ids[0]
+    monkeypatch.setattr(frame_index, "of", lambda *_: index)
+    with pytest.raises(
+        ValueError, match="'validation': has 1 ids more than once, 'val"
+    ):
+        this.load_data()
 
 
 def test_the_network_that_is_kept_gives_the_evaluation_again(finished):

@@ -1,5 +1,6 @@
 """Tiny videos and datasets for the tests."""
 
+import contextlib
 import csv
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import tensorflow as tf
+
+from r3d_rs.models import resnet3d
 
 CLASSES = ("sit down", "turn left", "turn right")
 HEADER = "label,youtube_id,time_start,time_end,split\n"
@@ -22,6 +25,20 @@ SMALL = {
     "temporal_views": 2,
     "precision": "float32",
 }
+
+
+@contextlib.contextmanager
+def shallow(*blocks: int):
+    """Give networks of 50 layers these blocks a stage: what compiles them takes less.
+
+    For what depth has no part in. A process that is started has to do it itself.
+    """
+    full = resnet3d.DEPTHS[50]
+    resnet3d.DEPTHS[50] = blocks or (1, 1, 2, 1)
+    try:
+        yield
+    finally:
+        resnet3d.DEPTHS[50] = full
 
 
 def write_video(path, frames, rate=25, codec="libx264", pts=None, rotation=None):

@@ -210,7 +210,11 @@ def _tidy(name: str, directory: Path) -> None:
         return
     with contextlib.suppress(OSError):  # a folder that may only be read
         seal.seal(folder)
-    for left in (_partial(name, directory), *folder.parent.glob("incomplete.*")):
+    for left in (
+        _partial(name, directory),
+        *folder.parent.glob("incomplete.*"),
+        *directory.glob(f"{name}-videos.incomplete-*"),
+    ):
         shutil.rmtree(left, ignore_errors=True)
 
 

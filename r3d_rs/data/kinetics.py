@@ -161,13 +161,14 @@ class Kinetics(ShardBasedBuilder):
     def _adopt(self, split: str, parts: Sequence[shards.Written]):
         """Link finished shards into the dataset and return the split's info."""
         template = self._get_filename_template(split)
+        num_bytes = sum(part.path.stat().st_size for part in parts)
         for index, part in enumerate(parts):
             path = template.sharded_filepath(shard_index=index, num_shards=len(parts))
             _link(part.path, Path(path))
         return tfds.core.SplitInfo(
             name=split,
             shard_lengths=[part.num_videos for part in parts],
-            num_bytes=sum(part.path.stat().st_size for part in parts),
+            num_bytes=num_bytes,
             filename_template=template,
         )
 

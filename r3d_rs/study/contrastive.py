@@ -140,12 +140,13 @@ class Contrastive:
         if self.linear.parent:
             return None
         start = time.perf_counter() - self.linear.seconds_before(self.folder)
+        logs = self.linear.tensorboard
         backbone, history = pretrain(
             dataset,
             self.recipe,
             seed=self.linear.seed,
             folder=self.folder,
-            tensorboard=self.linear.tensorboard,
+            tensorboard=logs and Path(logs) / "pre-training",
         )
         run.keep_network(backbone, self.folder)
         self.linear.parent = parents.of_model(
@@ -172,13 +173,14 @@ class Contrastive:
         The videos are of the evaluated split; a neighbor of another class is set in
         red.
         """
-        clips, labels, features = self._features(dataset)
+        videos = self._middle_clips(dataset)
+        labels, features = self._features(videos)
         similar = features @ features.T
         np.fill_diagonal(similar, -np.inf)
         shown, titles, colors = [], [], []
         for query in range(queries):
             order = np.argsort(-similar[query], kind="stable")[:nearest]
-            shown += [clips[query], *clips[order]]
+            shown += [query, *order]
             titles.append(f"query: {dataset.classes[labels[query]]}")
             titles += [
                 f"{dataset.classes[labels[i]]}, {similar[query, i]:.2f}" for i in order
@@ -187,28 +189,41 @@ class Contrastive:
             colors += [
                 "black" if labels[i] == labels[query] else "firebrick" for i in order
             ]
-        return film_strips(shown, titles, colors)
+        clips = {
+            i: video["views"][0]
+            for i, video in enumerate(videos.as_numpy_iterator())
+            if i in shown
+        }
+        return film_strips([clips[i] for i in shown], titles, colors)
 
-    def _features(self, dataset: Dataset, limit: int = 400):
-        """Return the middle clips of videos, their labels and features of length 1."""
+    def _middle_clips(self, dataset: Dataset, limit: int = 400):
+        """Return evaluated videos by the one view in their middle."""
+        recipe = dataclasses.replace(
+            self.linear.recipe, temporal_views=1, spatial_views=1
+        )
+        return pipeline.evaluation_views(
+            dataset, recipe, split=dataset.evaluated, limit=limit
+        )
+
+    def _features(self, videos):
+        """Return the labels of videos, and features of length 1 of their only views.
+
+        Some videos at a time: a clip of Kinetics is 25 MB.
+        """
         import keras
 
         from r3d_rs.training.fit import build_model
         from r3d_rs.training.transfer import transfer
 
-        recipe = dataclasses.replace(
-            self.linear.recipe, temporal_views=1, spatial_views=1
-        )
+        recipe = self.linear.recipe
         network = build_model(recipe, 1, size=recipe.eval_size)
         transfer(self.linear.parent.weights, network)
         unit = keras.Model(network.input, network.get_layer("unit").output)
-        videos = pipeline.evaluation_views(
-            dataset, recipe, split=dataset.evaluated, limit=limit
-        )
-        found = [(v["views"][0], v["label"]) for v in videos.as_numpy_iterator()]
-        clips = np.stack([clip for clip, _ in found])
-        features = unit.predict(clips, batch_size=32, verbose=0)
-        return clips, np.array([label for _, label in found]), features
+        labels, features = [], []
+        for batch in videos.batch(32).as_numpy_iterator():
+            labels.append(batch["label"])
+            features.append(unit.predict_on_batch(batch["views"][:, 0]))
+        return np.concatenate(labels), np.concatenate(features)
 
     def write_record(self, evaluation) -> Path:
         """Write the record of the linear evaluation, with its backbone's.

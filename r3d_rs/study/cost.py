@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import pandas as pd
 from scipy import stats
@@ -99,10 +98,9 @@ def expected_hours(
         None where there is no record to compare with.
     """
     known, small = registry.get("scaling/RS-50"), registry.FIRST[0]
-    runs = registry.records(results, small, known.name)
-    if not runs:
+    seconds = plan.seconds(results, small, known.name)
+    if seconds is None:
         return None
-    seconds = median(run["wall_seconds"]["total"] for run in runs)
     one = of(experiment, dataset, counts, parent=False)
     other = of(known, small, counts)
     return seconds / 3600 * one.core_hours / other.core_hours

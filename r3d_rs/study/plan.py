@@ -107,8 +107,11 @@ class Plan:
 
     def summary(self) -> str:
         """Say how much there is to do, and about how long that takes on one core."""
-        times = [_seconds(job, self.results) for job in self.stale]
-        known = [seconds for seconds in times if seconds is not None]
+        times = [
+            seconds(self.results, job.dataset, job.experiment.name)
+            for job in self.stale
+        ]
+        known = [time for time in times if time is not None]
         text = f"{len(self.stale)} of {len(self.wanted)} runs to do"
         if known:
             text += f", about {sum(known) / 60:.0f} minutes for {len(known)} of them"
@@ -242,14 +245,14 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
     return checksum.read(about).get("recipe_hash") == job.own
 
 
-def _seconds(job: Job, results: Path) -> float | None:
+def seconds(results: str | Path, dataset: str, name: str) -> float | None:
     """Return the median time of an experiment's records, None if there are none.
 
     Those on accelerators do not count: they say nothing of a core.
     """
     times = [
         run["wall_seconds"]["total"]
-        for run in registry.records(results, job.dataset, job.experiment.name)
+        for run in registry.records(results, dataset, name)
         if not provenance.accelerators(run["device"])
     ]
     return float(np.median(times)) if times else None

@@ -34,7 +34,7 @@ def fields() -> pd.DataFrame:
         "published configuration": recipes.Recipe(**recipes.PUBLISHED),
         "pantomime scale": recipes.at_pantomime_scale(paper),
     }
-    table = {"paper": _texts(paper)}
+    table = {"paper or published code": _texts(paper)}
     table |= {title: _changes(paper, recipe) for title, recipe in columns.items()}
     return pd.DataFrame(table)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from r3d_rs.evaluation import interval, paired
 from r3d_rs.study import engine, executed, plan, provenance, record, registry
 from r3d_rs.study.record import NOT_RUN
-from r3d_rs.whole import whole_file
+from r3d_rs.whole import locked, whole_file
 
 #: What makes two rows of the table the same rerun; the device, as processors of another
 #: generation sum in another order.
@@ -177,11 +177,12 @@ def keep(results: Path, row: dict) -> Path:
     """Write a rerun into `<results>/reruns.csv`, in the place of an older one."""
     path = Path(results) / "reruns.csv"
     rows = pd.DataFrame([row]).astype(str)
-    if path.exists():
-        before = pd.read_csv(path, dtype=str, keep_default_na=False)
-        rows = pd.concat([before, rows]).drop_duplicates(KEYS, keep="last")
-    with whole_file(path) as part:
-        rows.sort_values(KEYS).to_csv(part, index=False, lineterminator="\n")
+    with locked(path.with_name(".reruns.lock")):  # another backend's may end now
+        if path.exists():
+            before = pd.read_csv(path, dtype=str, keep_default_na=False)
+            rows = pd.concat([before, rows]).drop_duplicates(KEYS, keep="last")
+        with whole_file(path) as part:
+            rows.sort_values(KEYS).to_csv(part, index=False, lineterminator="\n")
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, frame_index
 from r3d_rs.study import (
     executed,
     experiments,
@@ -246,10 +246,26 @@ class Run:
         return pd.DataFrame({"variables": rows})
 
     def load_data(self) -> datasets.Dataset:
-        """Load the dataset, preparing it if it is one that is made here."""
+        """Load the dataset, preparing it if it is one that is made here.
+
+        Raises:
+            ValueError: when its accuracy could not be reported: it has no videos to
+                evaluate, or two of one id.
+        """
         if self.dataset_name.startswith("pantomime"):
-            return datasets.prepare(self.dataset_name, self.data_dir)
-        return datasets.load(self.dataset_name, self.data_dir)
+            dataset = datasets.prepare(self.dataset_name, self.data_dir)
+        else:
+            dataset = datasets.load(self.dataset_name, self.data_dir)
+        evaluated = dataset.split(dataset.evaluated)
+        ids = pd.Series(frame_index.of(evaluated, dataset.parse).ids)
+        twice = ids[ids.duplicated()]
+        if len(twice):
+            raise ValueError(
+                f"{dataset.name}, split {dataset.evaluated!r}: has {len(twice)} ids"
+                f" more than once, {twice.iloc[0]!r} among them; allowed are videos"
+                " that their ids tell apart"
+            )
+        return dataset
 
     def sample_clips(self, dataset: datasets.Dataset):
         """Draw some training clips as the network sees them."""
@@ -285,7 +301,7 @@ class Run:
         return pictures.learning_curves(history)
 
     def evaluate(self, dataset: datasets.Dataset):
-        """Predict every test video over the recipe's views."""
+        """Predict every evaluated video over the recipe's views."""
         from r3d_rs.evaluation.multiview import evaluate
 
         start = time.perf_counter()
@@ -312,7 +328,7 @@ class Run:
         ).set_index("")
 
     def example_predictions(self, dataset: datasets.Dataset, evaluation):
-        """Draw a few test videos with the classes found most probable."""
+        """Draw a few evaluated videos with the classes found most probable."""
         from r3d_rs.study import pictures
 
         return pictures.example_predictions(dataset, self.recipe, evaluation)

@@ -296,6 +296,7 @@ MEASUREMENTS = {
     "a training step with oneDNN and without": "onednn.csv",
     "how the cost grows": "growth.csv",
     "a training step on a GPU": "gpu_step.csv",
+    "PyTorch's step on a GPU with its algorithms tried out, and compiled": None,
     "anything on a TPU": None,
 }
 

@@ -31,8 +31,8 @@ TRAINING, EVALUATION = "training", "evaluation"
 #: so that a notebook in Colab has it; `python -m r3d_rs plan --keep` writes it.
 FITS = Path(__file__).with_name("tpu_fits.csv")
 
-#: Clips of a device that are enough to normalize by: the paper's batch of 1,024 (§4.1)
-#: on its 128 cores (§4.5).
+#: Clips of a device that are enough to normalize by: 1,024, the paper's batch from
+#: scratch (§4.1), on 128 cores, which it names for pre-training (§4.5).
 ENOUGH = 8
 
 #: Columns that say which program a shown row is of, and what of it is compared.
@@ -264,7 +264,8 @@ def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
     rows = rows[rows["macs"] == rows["macs"].min()]
     share = recipe.batch_size * recipe.clips_per_example / devices
     for again, least in ((False, ENOUGH), (True, 1)):
-        alike = rows[rows["rematerialize"] == again].set_index("accumulate")["clips"]
+        alike = rows[rows["rematerialize"] == again]
+        alike = alike.groupby("accumulate")["clips"].min()  # of points as large
         if (alike >= share).any():
             return dataclasses.replace(recipe, rematerialize=again)
         if alike.get(True, 0) >= least and recipe.clips_per_example == 1:

@@ -66,7 +66,8 @@ def optimizer(
     With SGD and LARS the decay is the L2 term of the loss, as published. Adam would
     divide that term by the size of the gradient, and so shrink kernels whose gradient
     is small much faster; with AdamW the decay is apart from the gradient, and a step
-    takes the share from the kernels that SGD would at the paper's rate.
+    takes the share from the kernels that SGD without momentum would at the paper's
+    rate.
 
     Args:
         recipe: every choice of the run.

@@ -224,12 +224,14 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         )
     # Nothing is asked of the machine: there may be no TPU, and no network either.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     # Only one process can have a TPU, but any number can compile.
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     import jax
     from jax.experimental import topologies
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    if not jax.config.jax_platforms:
+        jax.config.update("jax_platforms", "cpu")
 
     # A slice smaller than a host has to be named as such.
     small = where.chips < 4

@@ -3,12 +3,15 @@
 import re
 
 import pandas as pd
+import pytest
 
 from r3d_rs.study import faults
 from tests.faults import licences, versions
 from tests.faults.kill import ROOT
 
 HERE = ROOT / "tests" / "faults"
+
+pytestmark = pytest.mark.one_backend  # tables alone
 
 
 def test_what_has_not_been_run_is_said(tmp_path):

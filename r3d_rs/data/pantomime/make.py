@@ -15,6 +15,7 @@ import av
 import numpy as np
 from tqdm import tqdm
 
+from r3d_rs import checksum
 from r3d_rs.data import listing
 from r3d_rs.data.pantomime.scene import FRAMES, RATE
 from r3d_rs.data.pantomime.sets import SETS
@@ -98,7 +99,7 @@ def make(
 def _finished(directory: Path, about: dict) -> bool:
     """Return whether the directory is this dataset; False if it may become it."""
     try:
-        found = json.loads((directory / "pantomime.json").read_text())
+        found = checksum.parsed(directory / "pantomime.json")
     except FileNotFoundError:
         if not directory.exists() or not any(directory.iterdir()):
             return False
