@@ -17,13 +17,14 @@ COUNT ?= 3
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point rerun tables check-tables test test-beam \
+.PHONY: help study prepare point rerun tables check-tables test test-slow test-beam \
   test-oldest test-newest book book-html check-pages pdf release serve lint lock bench \
   faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
+	@echo "make test-slow  the slow tests, on the book that was built"
 	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
 	@echo "make test-oldest  the tests with the oldest versions that are allowed"
 	@echo "make test-newest  the tests with the newest, on Python 3.13"
@@ -115,6 +116,11 @@ TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(TOGETHER) -m "not slow"
 	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "not slow and not one_backend"
+
+# Some read the book: after `make book`.
+test-slow: $(READY)
+	$(BIN)/pytest $(TOGETHER) -m slow
+	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/test_memory.py
 
 # Apache Beam holds many packages back, so that it has an environment of its own.
 $(BEAM)/.ready: requirements-beam.lock pyproject.toml

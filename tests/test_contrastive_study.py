@@ -144,7 +144,7 @@ def test_random_weights_are_evaluated(folder, finished):
 
 
 def test_a_released_backbone_is_evaluated(folder, tmp_path):
-    values = official_values()
+    values = official_values(tiny.BLOCKS)
     prefix = write_objects(tmp_path / "r3d_1x", values)
     this = start(folder, point="R3D-50", backbone=prefix)
     assert this.linear.recipe.self_gating == "none"

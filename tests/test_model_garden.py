@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.models import build, resnet3d
+from r3d_rs.models import build
 from r3d_rs.models.model_garden import (
     CheckpointMismatch,
     CheckpointReport,
@@ -84,8 +84,8 @@ def official_shapes(depths, *, stem=(5, 7, 7), classes=None):
     return shapes
 
 
-def official_values(**options):
-    shapes = official_shapes(resnet3d.DEPTHS[50], **options)
+def official_values(depths=(3, 4, 6, 3), **options):
+    shapes = official_shapes(depths, **options)
     return {key: value(key, shape) for key, shape in shapes.items()}
 
 

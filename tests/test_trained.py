@@ -70,8 +70,7 @@ def test_what_could_not_be_reported_is_not_trained(finished, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda *_: alone)
     with pytest.raises(ValueError, match="has no videos in its split 'validation'"):
         this.load_data()
-    both = dataclasses.replace(data, splits=data.splits)
-    monkeypatch.setattr(datasets, "load", lambda *_: both)
+    monkeypatch.setattr(datasets, "load", lambda *_: data)
     index = frame_index.of(data.splits["validation"], data.parse)
     index.ids[1] = index.ids[0]
     monkeypatch.setattr(frame_index, "of", lambda *_: index)
@@ -178,7 +177,7 @@ def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
     plain = {"squeeze_excitation": 0.0, "self_gating": "none", "spatial_views": 1}
     small = dataclasses.replace(recipes.row("baseline"), **SMALL | plain)
     monkeypatch.setattr(scale, "of_point", lambda point, dataset: small)
-    prefix = write_objects(tmp_path / "ckpt", official_values(classes=3))
+    prefix = write_objects(tmp_path / "ckpt", official_values(tiny.BLOCKS, classes=3))
     step = scoring.checked(
         checkpoint="",
         official=prefix,

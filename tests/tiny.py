@@ -27,6 +27,10 @@ SMALL = {
 }
 
 
+#: Blocks a stage of a network that is shallow.
+BLOCKS = (1, 1, 2, 1)
+
+
 @contextlib.contextmanager
 def shallow(*blocks: int):
     """Give networks of 50 layers these blocks a stage: what compiles them takes less.
@@ -34,7 +38,7 @@ def shallow(*blocks: int):
     For what depth has no part in. A process that is started has to do it itself.
     """
     full = resnet3d.DEPTHS[50]
-    resnet3d.DEPTHS[50] = blocks or (1, 1, 2, 1)
+    resnet3d.DEPTHS[50] = blocks or BLOCKS
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import functools
 import io
 import itertools
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -124,6 +125,21 @@ class Dataset:
         if not self.num_videos(name):
             raise ValueError(f"{self.name} has no videos in its split {name!r}")
         return self.splits[name]
+
+    def check_reported(self, name: str) -> None:
+        """See that accuracy on a split can be reported, before it takes a run.
+
+        Raises:
+            ValueError: when it has no videos, or some whose ids do not tell them apart.
+        """
+        ids = frame_index.of(self.split(name), self.parse).ids.tolist()
+        twice = [ident for ident, number in Counter(ids).items() if number > 1]
+        if twice:
+            raise ValueError(
+                f"{self.name}, split {name!r}: has {len(twice)} ids more than once,"
+                f" {twice[0]!r} among them; allowed are videos that their ids tell"
+                " apart"
+            )
 
 
 def canonical_name(dataset: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.evaluation import interval, paired
-from r3d_rs.study import record
+from r3d_rs.study import record, registry
 
 
 def difference(
@@ -50,6 +50,12 @@ def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> s
     if not before or not after:
         return record.NOT_RUN
     return text(difference(results, before, after))
+
+
+def between(results: Path, dataset: str, before: str, after: str) -> str:
+    """Describe the difference of two experiments, by their names."""
+    ends = (registry.records(results, dataset, name) for name in (before, after))
+    return described(results, *ends)
 
 
 def text(found: paired.Difference) -> str:

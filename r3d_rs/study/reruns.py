@@ -177,7 +177,8 @@ def keep(results: Path, row: dict) -> Path:
     """Write a rerun into `<results>/reruns.csv`, in the place of an older one."""
     path = Path(results) / "reruns.csv"
     rows = pd.DataFrame([row]).astype(str)
-    with locked(path.with_name(".reruns.lock")):  # another backend's may end now
+    # Another backend's may end now. The folder is locked as long as an engine lives.
+    with locked(path.with_name(".reruns.lock")):
         if path.exists():
             before = pd.read_csv(path, dtype=str, keep_default_na=False)
             rows = pd.concat([before, rows]).drop_duplicates(KEYS, keep="last")

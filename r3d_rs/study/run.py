@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs.data import datasets, frame_index
+from r3d_rs.data import datasets
 from r3d_rs.study import (
     executed,
     experiments,
@@ -249,22 +249,13 @@ class Run:
         """Load the dataset, preparing it if it is one that is made here.
 
         Raises:
-            ValueError: when its accuracy could not be reported: it has no videos to
-                evaluate, or two of one id.
+            ValueError: as `Dataset.check_reported` does.
         """
         if self.dataset_name.startswith("pantomime"):
             dataset = datasets.prepare(self.dataset_name, self.data_dir)
         else:
             dataset = datasets.load(self.dataset_name, self.data_dir)
-        evaluated = dataset.split(dataset.evaluated)
-        ids = pd.Series(frame_index.of(evaluated, dataset.parse).ids)
-        twice = ids[ids.duplicated()]
-        if len(twice):
-            raise ValueError(
-                f"{dataset.name}, split {dataset.evaluated!r}: has {len(twice)} ids"
-                f" more than once, {twice.iloc[0]!r} among them; allowed are videos"
-                " that their ids tell apart"
-            )
+        dataset.check_reported(dataset.evaluated)
         return dataset
 
     def sample_clips(self, dataset: datasets.Dataset):

@@ -67,7 +67,7 @@ def checked(
             scale.of_point(chosen, "kinetics-400"), precision="float32"
         )
         network = trained.load_official(official, recipe, data)
-    data.split(split or data.evaluated)
+    data.check_reported(split or data.evaluated)
     return Scoring(network, data, split or data.evaluated, Path(scores))
 
 
