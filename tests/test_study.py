@@ -300,6 +300,13 @@ def test_different_recipes_are_not_averaged():
     assert "model" not in str(error.value)
 
 
+def test_seeds_of_batches_that_were_divided_otherwise_are_averaged():
+    one, other = (made_up(seed=seed, micro_batches=8 // (seed + 1)) for seed in (0, 1))
+    assert (
+        record.summarize([one, other | {"recipe_hash": one["recipe_hash"]}]).seeds == 2
+    )
+
+
 @pytest.fixture(scope="module")
 def counts():
     """Counts with a different made-up number for every network."""
@@ -559,7 +566,7 @@ def test_a_record_is_not_changed_by_writing(tmp_path):
 
 
 @pytest.mark.parametrize("number", paper.FIGURES)
-def test_names_hide_neither_points_nor_each_other(number):
+def test_names_are_whole_and_hide_neither_points_nor_each_other(number):
     results = record.SCHEMA.parents[2] / "results"
     for axes in figures.figure(number, results).axes:
         names = [text for text in axes.texts if isinstance(text, Annotation)]
@@ -568,3 +575,5 @@ def test_names_hide_neither_points_nor_each_other(number):
         assert len(boxes) > 5
         assert all(box.count_contains(points) == 0 for box in boxes)
         assert all(box.count_overlaps(boxes) == 1 for box in boxes)  # itself
+        figure = axes.get_figure().bbox
+        assert all(figure.fully_containsx(x) for box in boxes for x in box.intervalx)

@@ -153,7 +153,7 @@ def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Fi
     """Draw the points of `marks`; see `figure`."""
     published, missing, ours, absent = points
     with rc_context(STYLE):
-        drawn = Figure(figsize=(8, 3.4), layout="constrained")
+        drawn = Figure(figsize=(9, 3.8), layout="constrained")
         left, right = drawn.subplots(1, 2)
         _draw(left, published, "not given", missing, "paper")
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
@@ -203,7 +203,7 @@ def _draw(
             markersize=5,
         )
         dot.set_gid(f"{side}-{point.name}")
-    axes.margins(x=0.18, y=0.15)
+    axes.margins(x=0.22, y=0.15)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("multiply-adds of one view (10⁹)")
     if not points:
@@ -215,7 +215,10 @@ def _draw(
 
 
 def _name(axes: Axes, points: list[Mark]) -> None:
-    """Name each point where its name hides least: points, intervals, line and names."""
+    """Name each point where its name hides least: points, intervals, line and names.
+
+    To leave the panel is as bad as to hide another name.
+    """
     if not points:
         return
     lines = [
@@ -237,8 +240,8 @@ def _name(axes: Axes, points: list[Mark]) -> None:
             _put(label, place)
             box = label.get_window_extent().padded(2)
             outside = not all(map(axes.bbox.containsx, box.intervalx))
-            hidden = box.count_contains(drawn) + 100 * box.count_overlaps(names)
-            found.append(hidden + 100 * outside)
+            worst = outside + box.count_overlaps(names)
+            found.append(box.count_contains(drawn) + 1000 * worst)
         _put(label, PLACES[int(np.argmin(found))])
         names.append(label.get_window_extent())
 
