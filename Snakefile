@@ -49,7 +49,8 @@ rule run:
     shell:
         "{sys.executable:q} -m r3d_rs run {wildcards.study}/{wildcards.point}"
         " --dataset {wildcards.dataset} --seed {wildcards.seed}"
-        " --results {PLAN.results:q} --checkpoints {PLAN.checkpoints:q} {PARAMETERS}"
+        " --results {PLAN.results:q} --checkpoints {PLAN.checkpoints:q}"
+        " -p threads={threads} {PARAMETERS}"
 
 
 rule data:

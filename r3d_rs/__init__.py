@@ -13,7 +13,7 @@ import os
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 #: Of the study; CITATION.cff and CHANGELOG.md follow it (`make release` compares them).
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 #: The public address of the study; the only place where it is written.
 REPOSITORY = "https://github.com/r3d-rs/r3d-rs"

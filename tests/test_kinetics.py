@@ -204,9 +204,14 @@ def test_too_many_bad_videos_stop_the_preparation(mixed, tmp_path):
 
 
 def test_missing_files_are_known_before_anything_is_decoded(tmp_path, monkeypatch):
-    write_csv(tmp_path / "train.csv", [("wave", f"v{i}", 0, 10, "") for i in range(9)])
+    """Those of the last split too: a test split may have a list and no files."""
+    for split, name in (("train", "v"), ("test", "u")):
+        rows = [("wave", f"{name}{i}", 0, 10, "") for i in range(9)]
+        write_csv(tmp_path / f"{split}.csv", rows)
+    for i in range(9):
+        (tmp_path / f"v{i}.mp4").touch()
     monkeypatch.setattr(shards, "isolated_map", None)
-    with pytest.raises(shards.TooManyAsideError, match="9 of 9 videos cannot be used"):
+    with pytest.raises(shards.TooManyAsideError, match=r"test: 9 of 9 .* without a CSV"):
         prepare(tmp_path, tmp_path)
 
 

@@ -95,6 +95,22 @@ def test_of_several_files_the_one_of_split_and_class_is_taken(tmp_path):
         assert found.path == tmp_path / place / name  # each fits better than the last
 
 
+def test_the_replacement_of_a_corrupt_file_is_taken(tmp_path):
+    replaced = tmp_path / "replacement" / "replacement_for_corrupted_k400"
+    for folder in (tmp_path / "train" / "wave", replaced):
+        folder.mkdir(parents=True)
+        (folder / "abc_000001_000011.mp4").touch()
+    [video] = listing.locate([Video("abc_000001_000011", "wave")], tmp_path, "train")
+    assert video.path.parent == replaced
+
+
+def test_lists_may_end_in_txt(tmp_path):
+    for name in ("train.txt", "val.txt", "val.csv"):
+        (tmp_path / name).touch()
+    found = {split: path.name for split, path in listing.find_csvs(tmp_path).items()}
+    assert found == {"train": "train.txt", "validation": "val.csv"}
+
+
 def test_a_file_named_after_its_source_alone_must_be_the_only_stretch_of_it(tmp_path):
     (tmp_path / "-0b_c1.mp4").touch()
     other = Video("-0b_c1_000020_000030", "wave")

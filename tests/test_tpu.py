@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from r3d_rs.contrastive.recipe import ContrastiveRecipe
+from r3d_rs.study import contrastive, run
 from r3d_rs.study import tpu as study
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
@@ -262,6 +263,20 @@ def test_what_is_not_known_is_left_as_it_is(known):
     assert study.fitted(own, V5E, 1) == own
     known((False, True, 8), macs=1)  # of a smaller network
     assert study.fitted(RUN, V5E, 1) == RUN
+
+
+def test_a_run_divides_its_batches_as_it_is_told(tmp_path):
+    wanted = {"seed": 0, "data_dir": str(tmp_path), "rematerialize": True}
+    with pytest.warns(UserWarning, match="kinetics-400, at the paper's scale, on a C"):
+        this = run.scaling(
+            point="RS-50", dataset="kinetics-400", micro_batches=8, **wanted
+        )
+    assert (this.recipe.micro_batches, this.recipe.rematerialize) == (8, True)
+    assert recipe_hash(this.recipe) == recipe_hash(this.paper)
+    pairs = contrastive.checked(point="RS-50", dataset="pantomime", **wanted)
+    assert (pairs.recipe.micro_batches, pairs.recipe.rematerialize) == (1, True)
+    with pytest.raises(ValueError, match="micro_batches: received -1, allowed is 0"):
+        run.scaling(point="RS-50", dataset="pantomime", micro_batches=-1, **wanted)
 
 
 def test_the_package_has_what_the_table_says():

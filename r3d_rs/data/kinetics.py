@@ -101,21 +101,30 @@ class Kinetics(ShardBasedBuilder):
         )
 
     def _shards(self) -> dict[str, list[shards.Shard]]:
-        """Return every split's shards."""
+        """Return every split's shards.
+
+        All CSV files are read, and all files looked for, before the first video is
+        decoded, so that a mistake in the last of them is not found hours later.
+
+        Raises:
+            TooManyAsideError: when too many files of a split are not there.
+        """
         classes = self.info.features["label"].names
-        # All CSV files are read before the first video is decoded, so that a mistake
-        # in the last of them is not found an hour later.
         videos = {
             split: listing.read(path, classes)
             for split, path in listing.find_csvs(self._annotations).items()
         }
-        return {
+        parts = {
             split: shards.cut(
                 listing.locate(rows, self._videos, split), split, self._short_side
             )
             for split, rows in videos.items()
             if rows
         }
+        for split, own in parts.items():
+            absent = shards.absent(own)
+            shards.check(absent, len(videos[split]), split, self._max_aside)
+        return parts
 
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         kept = self.data_path / ANNOTATIONS
@@ -178,13 +187,9 @@ class Kinetics(ShardBasedBuilder):
         """Return the shards for Beam, which calls them on its workers."""
         notes = self.data_path / "aside"
         notes.mkdir(parents=True, exist_ok=True)
-        splits = self._shards()
-        for split, parts in splits.items():
-            videos = sum(len(shard.videos) for shard in parts)
-            shards.check(shards.absent(parts), videos, split, self._max_aside)
         return {
             split: [BeamShard(shard, notes) for shard in parts]
-            for split, parts in splits.items()
+            for split, parts in self._shards().items()
         }
 
     def _check_beam(self) -> None:

@@ -37,8 +37,12 @@ class Video:
 
 
 def find_csv(folder: Path, split: str) -> Path | None:
-    """Return a split's CSV file in a folder, None where there is none."""
-    paths = (folder / f"{name}.csv" for name in SPLITS[split])
+    """Return a split's CSV file in a folder, None where there is none.
+
+    Some of Kinetics-600's end in `.txt`.
+    """
+    endings = (".csv", ".txt")
+    paths = (folder / f"{name}{e}" for e in endings for name in SPLITS[split])
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -135,8 +139,9 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
     A file is a video's if its name without the ending is the video's id, the id with
     plain numbers (`<youtube_id>_3_13`) or, where the split takes only one stretch of
     that source, the `youtube_id` alone. Folders may be named and nested in any way. Of
-    several files the one is taken that lies in a folder of the split and in one of the
-    class (punctuation and spaces do not matter), and of those the first by name.
+    several files the one is taken that lies in a folder of replacements (CVDF's, for
+    corrupt files of Kinetics-400), in one of the split and in one of the class
+    (punctuation and spaces do not matter), and of those the first by name.
 
     Args:
         videos: of the split.
@@ -187,10 +192,11 @@ def _pick(video, folder, split, files, sources) -> Path | None:
     found = next((files[name] for name in names if name in files), [])
     wanted = {_plain(name) for name in SPLITS[split]}
 
-    def misfit(path: Path) -> tuple[bool, bool]:
+    def misfit(path: Path) -> tuple[bool, bool, bool]:
         above = [_plain(part) for part in path.relative_to(folder).parent.parts]
+        replaces = any(part.startswith("replacement") for part in above)
         in_split = any(name in part.split("_") for part in above for name in wanted)
-        return not in_split, _plain(video.label) not in above
+        return not replaces, not in_split, _plain(video.label) not in above
 
     return min(found, key=misfit, default=None)
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: What the message of a frame that cannot be decoded begins with.
 BROKEN = "not a whole JPEG among the frames of"
 
+#: Videos that are cut into views at once: each takes up to 1 GB at the paper's scale.
+MAX_VIDEOS = 16
+
 
 def training_clips(
     dataset: Dataset,
@@ -193,7 +196,7 @@ def evaluation_views(
                 "label": tf.cast(video["label"], tf.int32),
                 "views": cut(video["frames"], recipe, video["id"]),
             },
-            num_parallel_calls=os.cpu_count(),
+            num_parallel_calls=min(os.cpu_count() or 1, MAX_VIDEOS),
         )
         .with_options(_options())
         .prefetch(2)

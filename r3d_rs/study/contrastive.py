@@ -27,6 +27,7 @@ def checked(
     checkpoints: str = "build/checkpoints",
     epochs: int = 0,
     linear_epochs: int = 0,
+    rematerialize: bool = False,
     **options,
 ) -> "Contrastive":
     """Check the parameters of a run of Table 6.
@@ -40,6 +41,8 @@ def checked(
         checkpoints: folder of the runs' states and trained networks.
         epochs: of pre-training; 0 for the recipe's.
         linear_epochs: of linear evaluation; 0 for the recipe's.
+        rematerialize: keep nothing of a block but its input. (`micro_batches` are
+            linear evaluation's: pairs of views are not divided.)
         **options: as `run.checked` has them.
 
     Raises:
@@ -64,6 +67,7 @@ def checked(
         lambda dataset: contrastive.at_scale(model, dataset, backbone == UNTRAINED)[1],
         checkpoints=checkpoints,
         epochs=linear_epochs,
+        rematerialize=rematerialize,
         **options,
     )
     recipe, _ = contrastive.at_scale(model, linear.dataset_name)
@@ -75,7 +79,7 @@ def checked(
         linear.parent = parents.of_run(backbone, linear.recipe)
     elif backbone:
         linear.parent = parents.of_checkpoint(backbone, linear.recipe)
-    recipe = tpu.fitted(recipe, *devices.accelerators())
+    recipe = tpu.divided(recipe, *devices.accelerators(), 0, rematerialize)
     own = (linear.dataset_name, experiments.PRETRAINING, point)
     return Contrastive(
         linear,

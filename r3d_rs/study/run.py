@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,8 @@ def checked(
     data_dir: str = "",
     epochs: int = 0,
     threads: int = 0,
+    micro_batches: int = 0,
+    rematerialize: bool = False,
     tensorboard: str = "",
 ) -> "Run":
     """Check what the runs of all studies have in common.
@@ -105,6 +108,8 @@ def checked(
             or, without it, the cache folder of the user.
         epochs: of training; 0 for the recipe's.
         threads: of TensorFlow; 0 for one per core.
+        micro_batches: of a batch; 0 for what is known to fit the devices.
+        rematerialize: keep nothing of a block but its input.
         tensorboard: folder for TensorBoard's logs, which needs its package; "" for
             none.
     """
@@ -114,8 +119,14 @@ def checked(
 
     devices.connect()  # before anything is computed
     parameters.check("dataset", dataset, str)
-    for name, value in (("seed", seed), ("epochs", epochs), ("threads", threads)):
+    for name, value in (
+        ("seed", seed),
+        ("epochs", epochs),
+        ("threads", threads),
+        ("micro_batches", micro_batches),
+    ):
         parameters.check(name, value, int, minimum=0)
+    parameters.check("rematerialize", rematerialize, bool)
     for name, value in (
         ("results", results),
         ("checkpoints", checkpoints),
@@ -133,7 +144,14 @@ def checked(
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     compiled.keep(data_dir)
-    chosen = tpu.fitted(chosen, *devices.accelerators())
+    kind, count = devices.accelerators()
+    if not kind and not dataset.startswith("pantomime"):
+        warnings.warn(
+            f"{dataset}, at the paper's scale, on a CPU: JAX' or TensorFlow's package"
+            " for GPUs or TPUs is missing, or KERAS_BACKEND names the other",
+            stacklevel=2,
+        )
+    chosen = tpu.divided(chosen, kind, count, micro_batches, rematerialize)
     folder = record.place(checkpoints, dataset, study, point, seed)
     return Run(
         study,

@@ -238,6 +238,25 @@ def keep_fits(results: Path) -> Path:
     return FITS
 
 
+def divided(
+    recipe: Recipe, kind: str, devices: int, micro_batches: int, rematerialize: bool
+) -> Recipe:
+    """Divide a recipe's batches as wanted, or else so that they fit; see `fitted`.
+
+    Args:
+        recipe: of a run.
+        kind: of the devices, as JAX calls them.
+        devices: how many there are.
+        micro_batches: that are wanted, 0 for any number.
+        rematerialize: whether blocks are wanted rematerialized.
+    """
+    if not (micro_batches or rematerialize):
+        return fitted(recipe, kind, devices)
+    return dataclasses.replace(
+        recipe, micro_batches=micro_batches or 1, rematerialize=rematerialize
+    )
+
+
 def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
     """Divide a recipe's batches so that they fit a TPU's memory.
 

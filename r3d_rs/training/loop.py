@@ -74,8 +74,8 @@ def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
     return memory.naming_shortage(
         f"training on batches of {recipe.batch_size}, in parts of"
         f" {recipe.batch_size // recipe.micro_batches},",
-        "set the recipe's rematerialize, and go on; or raise micro_batches (1 for"
-        " pairs of views) or lower batch_size, and start anew",
+        "with the parameter rematerialize it may fit, and goes on; or, begun anew,"
+        " with more micro_batches (pairs of views have 1)",
     )
 
 
