@@ -211,7 +211,7 @@ def test_missing_files_are_known_before_anything_is_decoded(tmp_path, monkeypatc
     for i in range(9):
         (tmp_path / f"v{i}.mp4").touch()
     monkeypatch.setattr(shards, "isolated_map", None)
-    with pytest.raises(shards.TooManyAsideError, match=r"test: 9 of 9 .* without a CSV"):
+    with pytest.raises(shards.TooManyAsideError, match=r"test: 9 of 9 .* without a"):
         prepare(tmp_path, tmp_path)
 
 
