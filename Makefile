@@ -17,14 +17,14 @@ COUNT ?= 3
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point rerun tables check-tables test test-slow test-beam \
+.PHONY: help study prepare point rerun tables check-tables test test-slow test-slow-jax test-beam \
   test-oldest test-newest book book-html check-pages pdf release serve lint lock bench \
   faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
-	@echo "make test-slow  the slow tests, on the book that was built"
+	@echo "make test-slow  the slow tests, on the book that was built; test-slow-jax"
 	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
 	@echo "make test-oldest  the tests with the oldest versions that are allowed"
 	@echo "make test-newest  the tests with the newest, on Python 3.13"
@@ -120,6 +120,9 @@ test: $(READY)
 # Some read the book: after `make book`.
 test-slow: $(READY)
 	$(BIN)/pytest $(TOGETHER) -m slow
+
+# Those in which JAX has a part of its own.
+test-slow-jax: $(READY)
 	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/test_memory.py
 
 # Apache Beam holds many packages back, so that it has an environment of its own.

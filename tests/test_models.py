@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from r3d_rs.models import NAMES, build, layers
+from tests.tiny import shallow
 
 CLIP = np.random.default_rng(0).uniform(0, 1, (2, 4, 32, 32, 3)).astype("float32")
 
@@ -143,6 +144,7 @@ def test_self_gating_sits_where_it_is_asked_for(self_gating, gated):
         assert all(stage.blocks[-1].self_gating is not None for stage in stages)
 
 
+@shallow()
 def test_a_model_saves_and_loads(tmp_path):
     model = tiny(stochastic_depth=0.2)
     model.save(tmp_path / "model.keras")
@@ -161,6 +163,7 @@ def test_a_config_survives_json():
     assert [tuple(v.shape) for v in again.weights] == shapes
 
 
+@shallow()
 def test_weights_fit_another_clip_size():
     small, large = tiny(), build("r3d-rs-50", 6, 40, 5, width=0.125)
     large.set_weights(small.get_weights())
@@ -168,6 +171,7 @@ def test_weights_fit_another_clip_size():
     assert large.predict(clip, verbose=0).shape == (1, 5)
 
 
+@shallow()
 def test_mixed_precision_ends_in_float32_logits():
     policy = keras.config.dtype_policy()
     expected = None
@@ -193,6 +197,7 @@ def test_mixed_precision_ends_in_float32_logits():
 
 
 @pytest.mark.parametrize("name", ["r3d-50", "r3d-rs-50"])
+@shallow()
 def test_every_parameter_learns(name):
     keras.utils.set_random_seed(0)
     model = tiny(name, dropout=0.0)

@@ -1,5 +1,6 @@
 """Tables and figures that are not what the records give are found."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 
 from r3d_rs import __main__ as command_line
 from r3d_rs.study import stale
+from r3d_rs.training.recipe import Recipe, from_dict, recipe_hash
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
+
+ROOT = Path(__file__).parents[1]
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -38,3 +42,13 @@ def test_the_command_names_a_wrong_number_and_a_missing_table(results, monkeypat
     found = ", ".join(rf"\S*table{number}\.csv" for number in (2, 3, 6))
     with pytest.raises(SystemExit, match=f"run `make tables`: {found}$"):
         command_line.main()
+
+
+def test_hashes_of_all_records_stay():
+    """Otherwise the study would have to be run again."""
+    paths = sorted((ROOT / "results").glob("pantomime-*/*/*/seed-*.json"))
+    assert len(paths) > 100
+    for path in paths:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        assert recipe_hash(from_dict(run["recipe"])) == run["recipe_hash"], path
+    assert recipe_hash(Recipe(batch_size=64)) != recipe_hash(Recipe())
