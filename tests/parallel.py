@@ -57,9 +57,11 @@ def main(data_dir, output, batch_size, virtual="1"):
     with tiny.shallow():
         model, history = fit(dataset, recipe, seed=0, verbose=0)
         evaluation = evaluate(model, dataset, recipe)
+    found = devices.find()
     np.savez(
         output,
-        devices=str(devices.find()),
+        devices=str(found),
+        replicas=found.strategy.num_replicas_in_sync if found.strategy else 0,
         loss=history["loss"],
         weights=np.concatenate([w.numpy().ravel() for w in model.weights]),
         ids=evaluation.ids,

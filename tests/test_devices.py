@@ -65,6 +65,7 @@ def test_four_devices_give_what_one_gives(data_dir, single):
     backend = keras.backend.backend()
     assert str(single["devices"]) == f"1 cpu device, on {backend}"
     assert str(four["devices"]) == f"4 cpu devices, on {backend}"
+    assert four["replicas"] == (0 if JAX else 4)  # TensorFlow's
     assert four["ids"].tolist() == single["ids"].tolist()
     assert len(set(four["ids"])) == 3
     # TensorFlow normalizes each device's part of a batch by itself, JAX all of it.
