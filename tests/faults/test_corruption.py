@@ -362,6 +362,7 @@ def test_annotations(tmp_path, three_classes):
             partial=tmp_path / "partial",
             data_dir=tmp_path / "data",
             max_classes=datasets.DATASETS["kinetics-400"].num_classes,
+            max_aside=1.0,
         )
         shards = builder._shards()["train"]
         found = {v.id: v.label for shard in shards for v in shard.videos if v.path}
