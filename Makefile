@@ -17,9 +17,9 @@ COUNT ?= 3
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point rerun tables check-tables test test-slow test-slow-jax test-beam \
-  test-oldest test-newest book book-html check-pages pdf release serve lint lock bench \
-  faults fuzz audit licences clean
+.PHONY: help study prepare point rerun tables check-tables test test-slow \
+  test-slow-jax test-beam test-oldest test-newest book book-html check-pages pdf \
+  release serve lint lock bench faults fuzz audit licences clean
 
 help:
 	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"

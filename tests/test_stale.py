@@ -12,8 +12,6 @@ from r3d_rs.training.recipe import Recipe, from_dict, recipe_hash
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 
-ROOT = Path(__file__).parents[1]
-
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -46,7 +44,7 @@ def test_the_command_names_a_wrong_number_and_a_missing_table(results, monkeypat
 
 def test_hashes_of_all_records_stay():
     """Otherwise the study would have to be run again."""
-    paths = sorted((ROOT / "results").glob("pantomime-*/*/*/seed-*.json"))
+    paths = sorted(RESULTS.glob("pantomime-*/*/*/seed-*.json"))
     assert len(paths) > 100
     for path in paths:
         run = json.loads(path.read_text(encoding="utf-8"))
