@@ -8,7 +8,6 @@ A record is a `tf.train.SequenceExample` with one JPEG a frame in the feature li
 
 import argparse
 import dataclasses
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.data.clip import encode_jpeg
+from r3d_rs.data.cores import usable_cores
 
 #: Side of the square texture that a camera pans over; it repeats at its edges.
 TEXTURE = 512
@@ -63,7 +63,7 @@ def make(settings: Videos, data: Path) -> Path:
     data.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=data))
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             for done, _ in enumerate(
                 pool.map(
                     lambda file: _write_file(settings, file, unfinished),

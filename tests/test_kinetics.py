@@ -1,6 +1,7 @@
-"""From folders of videos to datasets: the builder, and what it does with bad videos."""
+"""From folders of videos to datasets, and what becomes of bad videos."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -11,9 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from r3d_rs.data import clip, datasets, kinetics, pipeline, shards, verify
+from r3d_rs.data import (
+    clip,
+    cores,
+    datasets,
+    kinetics,
+    layout,
+    pipeline,
+    progress,
+    shards,
+    verify,
+)
 from tests.tiny import CLASSES, HEADER, clock, write_csv, write_video, write_videos
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
@@ -36,21 +46,18 @@ def prepare(videos, data_dir, name="kinetics-400", **options):
     return datasets.prepare(name, data_dir, progress=False, videos=videos, **options)
 
 
+def run_program(program, *arguments):
+    subprocess.run(
+        [sys.executable, program, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        check=True,
+    )
+
+
 def contents(dataset):
     return {
         split: [Path(path).read_bytes() for path in part.files]
         for split, part in dataset.splits.items()
-    }
-
-
-def features(dataset):
-    """What is stored, without the order of a record's features."""
-    return {
-        split: [
-            [(key, np.asarray(value).tolist()) for key, value in video.items()]
-            for video in pipeline.videos(dataset, split).as_numpy_iterator()
-        ]
-        for split in dataset.splits
     }
 
 
@@ -79,12 +86,72 @@ def test_a_folder_of_videos_becomes_a_dataset(videos, tmp_path, name):
     assert np.abs(red - 10 * np.arange(20)).max() < 4
 
 
-def test_tfds_reads_it_too(dataset):
+def test_tensorflow_datasets_reads_it_too(dataset):
+    tfds = pytest.importorskip("tensorflow_datasets")
     folder = Path(dataset.splits["train"].files[0]).parent
     builder = tfds.builder_from_directory(folder)
     example = next(iter(builder.as_dataset(split="validation")))
     assert example["frames"].shape == (20, 256, 341, 3)
     assert builder.info.splits["train"].num_examples == 40
+    found = [str(path) for path in builder.info.splits["train"].filepaths]
+    assert found == list(dataset.splits["train"].files)
+    assert tuple(builder.info.features["label"].names) == CLASSES
+
+
+#: Where TensorFlow Datasets cannot be imported, as on some of Colab's runtimes.
+WITHOUT_TFDS = """
+import sys
+from pathlib import Path
+
+sys.modules["tensorflow_datasets"] = None
+
+if __name__ == "__main__":
+    from r3d_rs.data import datasets, pipeline
+    from r3d_rs.training.recipe import Recipe
+
+    videos, data_dir = map(Path, sys.argv[1:])
+    datasets.prepare("kinetics-400", data_dir, progress=False, videos=videos)
+    dataset = datasets.load("kinetics-400", data_dir)
+    recipe = Recipe(size=16, span=8, batch_size=4)
+    [(clips, labels)] = pipeline.training_clips(dataset, recipe, seed=0).take(1)
+    assert clips.shape == (4, recipe.frames, 16, 16, 3), clips.shape
+    try:
+        datasets.prepare("ucf101", data_dir)
+    except ModuleNotFoundError as error:
+        assert "downloaded by the package tensorflow-datasets" in str(error)
+    else:
+        raise AssertionError("UCF-101 was downloaded by something else")
+"""
+
+
+def test_no_dataset_of_videos_needs_tensorflow_datasets(videos, dataset, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(WITHOUT_TFDS)
+    run_program(program, videos, tmp_path)
+    assert contents(datasets.load("kinetics-400", tmp_path)) == contents(dataset)
+
+
+def test_the_names_of_the_datasets_need_no_tensorflow():
+    program = "import sys; sys.modules['tensorflow'] = None; import r3d_rs.data.names"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_dataset_of_an_older_version_is_loaded(dataset, tmp_path):
+    """TensorFlow Datasets wrote its small files then, with more fields."""
+    folder = tmp_path / "tfds" / "kinetics-400" / "kinetics" / "1.1.0"
+    shutil.copytree(Path(dataset.splits["train"].files[0]).parent, folder)
+    for path in (folder / "sealed.json", *folder.glob("frames-*.npz")):
+        path.unlink()
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info |= {"moduleName": "r3d_rs.data.kinetics", "releaseNotes": {"1.1.0": ""}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    older = datasets.prepare("kinetics-400", tmp_path, progress=False)
+    assert contents(older) == contents(dataset)
+    assert older.classes == dataset.classes and older.aside == dataset.aside
+    for split, part in older.splits.items():
+        assert part.num_videos == dataset.num_videos(split)
+        assert part.index.read_bytes() == dataset.splits[split].index.read_bytes()
+    assert (folder / "sealed.json").exists()
 
 
 def test_videos_are_written_in_random_order(dataset):
@@ -101,35 +168,6 @@ def test_neither_processes_nor_a_disk_without_links_change_anything(
 
     monkeypatch.setattr(os, "link", link)
     assert contents(prepare(videos, tmp_path, workers=1)) == contents(dataset)
-
-
-@pytest.mark.beam
-def test_beam_gives_the_same_dataset(videos, dataset, tmp_path):
-    options = pytest.importorskip("apache_beam.options.pipeline_options")
-    through_beam = prepare(
-        videos,
-        tmp_path,
-        beam_runner="DirectRunner",
-        beam_options=options.PipelineOptions([]),
-    )
-    assert features(through_beam) == features(dataset)
-    assert through_beam.classes == dataset.classes
-
-
-@pytest.mark.beam
-def test_beam_sets_videos_aside_too(videos, tmp_path):
-    options = pytest.importorskip("apache_beam.options.pipeline_options")
-    copy = tmp_path / "videos"
-    shutil.copytree(videos, copy)
-    (copy / "train/sit down/train-0_000003_000013.mp4").write_bytes(b"nothing")
-    beam = {"beam_runner": "DirectRunner", "beam_options": options.PipelineOptions([])}
-    with pytest.raises(shards.TooManyAsideError, match="1 of 40 videos cannot be used"):
-        prepare(copy, tmp_path, max_aside=0.0, **beam)
-    dataset = prepare(copy, tmp_path, max_aside=0.1, **beam)
-    assert [video.id for video in dataset.aside] == ["train-0_000003_000013"]
-    pool = prepare(copy, tmp_path / "pool", max_aside=0.1)
-    assert features(pool) == features(dataset)
-    assert pool.aside == dataset.aside
 
 
 # Bad videos.
@@ -248,6 +286,19 @@ def test_a_video_that_crashes_or_hangs_its_process_is_set_aside(videos, monkeypa
     assert all(len(jpegs) == 20 for jpegs, _ in good)
 
 
+def test_as_many_processes_decode_as_cores_may_be_used(monkeypatch):
+    monkeypatch.delattr(os, "process_cpu_count", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 5, 6}, False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert cores.usable_cores() == 3
+
+
+def test_a_bar_is_made_of_lines_in_a_log(capsys):
+    list(progress.bar(range(3), desc="Reading"))
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("Reading:   0%") and last.startswith("Reading: 100%")
+
+
 # Stopped and resumed.
 
 PROGRAM = """
@@ -297,16 +348,46 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_shards(
             raise OSError(28, "No space left on device")
         replace(old, new)
 
-    monkeypatch.setattr(shards.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(
-        OSError, match=r"cannot write .*train-00001\.tfrecord: .*No space left"
+        OSError,
+        match=r"^cannot write .*train-00001\.tfrecord: No space left on device; what is"
+        " finished stays: start it again, and it goes on from there$",
     ):
         prepare(videos, tmp_path)
     partial = tmp_path / "tfds" / "kinetics-400" / "partial"
     assert {path.name for path in partial.iterdir()} == {
         "train-00000.json",
+        "train-00000.npz",
         "train-00000.tfrecord",
     }
+
+
+def test_a_disk_that_is_full_in_the_end_is_one_clear_error(
+    videos, dataset, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(layout, "write", full)
+        with pytest.raises(
+            OSError, match=r"write .*/1\.1\.0: No space left on device; wh"
+        ):
+            prepare(videos, tmp_path)
+        assert not datasets.is_prepared("kinetics-400", tmp_path)
+    # Goes on without reading a video, and where a file was from before there were such.
+    (tmp_path / "tfds" / "kinetics-400" / "partial" / "train-00000.npz").unlink()
+    monkeypatch.setattr(clip, "encoded", None)
+    again = prepare(videos, tmp_path)
+    assert contents(again) == contents(dataset)
+    assert {path.name for path in (tmp_path / "tfds" / "kinetics-400").iterdir()} == {
+        ".lock",
+        "kinetics",
+    }
+    for split, part in again.splits.items():
+        assert part.index.read_bytes() == dataset.splits[split].index.read_bytes()
 
 
 # Names and mistakes.

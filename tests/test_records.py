@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from r3d_rs.data import clip, datasets, pipeline, records
 from r3d_rs.evaluation.multiview import evaluate
@@ -300,6 +299,7 @@ def test_a_frame_that_is_no_jpeg_any_more_is_named_in_evaluation(tmp_path, bad):
 @pytest.fixture
 def ucf101(tmp_path, monkeypatch):
     """TFDS's own builder of UCF-101, on three videos that need no download."""
+    tfds = pytest.importorskip("tensorflow_datasets")
     if shutil.which("ffmpeg") is None:
         pytest.skip("TFDS reads UCF-101 with the program ffmpeg, which is not here")
     source = tmp_path / "source"

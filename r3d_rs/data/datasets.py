@@ -1,65 +1,27 @@
-"""The datasets by name: preparing one, and loading what was prepared."""
+"""Datasets: preparing one by its name, and loading what was prepared."""
 
 import contextlib
 import dataclasses
 import functools
-import io
 import itertools
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-from r3d_rs.data import frame_index, records, seal, shards
+from r3d_rs.data import frame_index, kinetics, layout, records, seal, shards
 from r3d_rs.data.directory import data_directory
-from r3d_rs.data.kinetics import ANNOTATIONS, ASIDE_FILE, Kinetics, read_aside
 from r3d_rs.data.listing import SPLITS, find_csvs
+from r3d_rs.data.names import DATASETS, canonical_name
 from r3d_rs.whole import locked
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """What is fixed about a dataset by its name.
-
-    Attributes:
-        num_classes: that it has when it is complete.
-        evaluated: the split whose accuracy is reported.
-        short_side: of the stored frames, pixels; None for the videos' own.
-    """
-
-    num_classes: int
-    evaluated: str
-    short_side: int | None
-
-
-#: The datasets there are. The paper reports on Kinetics' validation videos. Web Video
-#: Text, whose labels are the queries that found a video, is not public: it stands for
-#: any such videos, listed as Kinetics' are.
-DATASETS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "pantomime-20": Kind(20, "test", 48),
-        "pantomime-30": Kind(30, "test", 48),
-        "pantomime-web": Kind(30, "validation", 48),
-        "kinetics-400": Kind(400, "validation", 256),
-        "kinetics-600": Kind(600, "validation", 256),
-        "kinetics-700": Kind(700, "validation", 256),
-        "web-video-text": Kind(700, "validation", 256),
-        "ucf101": Kind(101, "test", None),
-    }
-)
-
-#: Shorter names.
-ALIASES = {"pantomime": "pantomime-20"}
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
 
-#: Options of `build` that say how a dataset is made: it is the same by any of them.
-HOW = frozenset({"workers", "beam_runner", "beam_options"})
+#: The first of UCF-101's three splits, as TensorFlow Datasets names it.
+UCF101 = "ucf101/ucf101_1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,30 +104,22 @@ class Dataset:
             )
 
 
-def canonical_name(dataset: str) -> str:
-    """Return a dataset's name for its name or alias.
-
-    Raises:
-        ValueError: naming the parameter, the value received and the values allowed.
-    """
-    name = ALIASES.get(dataset, dataset)
-    if name not in DATASETS:
-        raise ValueError(
-            f"parameter dataset: received {dataset!r}, allowed are"
-            f" {', '.join([*ALIASES, *DATASETS])}"
-        )
-    return name
-
-
 def prepare(
-    name: str, data_dir: str | None = None, progress: bool = True, **options
+    name: str,
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+    *,
+    videos: str | Path | None = None,
+    annotations: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float | None = None,
+    workers: int | None = None,
 ) -> Dataset:
     """Make a dataset ready for training, unless it is already.
 
-    Pantomime is rendered first, UCF-101 downloaded by TFDS. Kinetics' videos have to
-    be there, in `<data_dir>/<name>` unless `options` say where: `train.csv`, and
-    `validate.csv` and `test.csv` if there are such splits, and the video files in any
-    folders (see `listing.locate`).
+    Pantomime is rendered first, UCF-101 downloaded by TensorFlow Datasets. Kinetics'
+    videos have to be there: `train.csv`, and `validate.csv` and `test.csv` if there are
+    such splits, and the video files in any folders (see `listing.locate`).
 
     A dataset that is there is left as it is, and options that ask for another are
     refused, as far as can be known: it keeps the CSV files, the size of the frames and
@@ -176,7 +130,11 @@ def prepare(
         name: one of `DATASETS` or an alias.
         data_dir: folder of the datasets; see `data_directory`.
         progress: show progress bars.
-        **options: of `build`.
+        videos: folder of the videos, by default `<data_dir>/<name>`.
+        annotations: folder of the CSV files, by default the videos'.
+        short_side: of the stored frames, pixels; by default the dataset's.
+        max_aside: share of a split's videos that may be missing or broken (0.05).
+        workers: processes to decode in; all usable cores by default.
 
     Raises:
         ValueError: for an unknown name, options of a dataset that takes none, options
@@ -184,44 +142,64 @@ def prepare(
             folder), a malformed CSV file (naming file and line) or too many videos that
             cannot be used (naming some).
         FileNotFoundError: naming a CSV file that is not there.
+        OSError: naming a file that cannot be written, the disk being full for example.
     """
     name = canonical_name(name)
-    made = name == "ucf101" or name.startswith("pantomime")
-    if made and options:
+    directory, source = data_directory(data_dir), DATASETS[name].source
+    content = {
+        "annotations": annotations,
+        "max_aside": max_aside,
+        "short_side": short_side,
+        "videos": videos,
+    }
+    options = {key: value for key, value in content.items() if value is not None}
+    how = {} if workers is None else {"workers": workers}
+    if source != "videos" and (options or how):
         raise ValueError(
             f"{name} is not made of videos that you have: received"
-            f" {', '.join(sorted(options))}, allowed are none"
+            f" {', '.join([*options, *how])}, allowed are none"
         )
     if not is_prepared(name, data_dir):
-        with locked(_place(name, data_directory(data_dir)) / ".lock"):
+        with locked(_place(name, directory) / ".lock"):
             if not is_prepared(name, data_dir):  # by now
-                _prepare(name, data_directory(data_dir), progress, options)
-    _tidy(name, data_directory(data_dir))
+                _prepare(name, directory, progress, options | how)
+    _tidy(name, directory)
     dataset = load(name, data_dir)
-    if name.startswith("pantomime"):
+    if source == "rendered":
         _check_pantomime(dataset)
     if options:
-        _check_options(dataset, data_directory(data_dir), options)
+        _check_options(dataset, directory, options)
     return _indexed(dataset, progress)
 
 
 def _prepare(name: str, directory: Path, progress: bool, options: dict) -> None:
-    if name == "ucf101":
-        _ucf101(directory).download_and_prepare()
-    elif name.startswith("pantomime"):
+    kind = DATASETS[name]
+    if kind.source == "download":
+        _download_ucf101(directory)
+        return
+    if kind.source == "rendered":
         from r3d_rs.data import pantomime
 
-        videos = pantomime.make(
-            directory / f"{name}-videos", name=name, progress=progress
-        )
-        build(name, directory, progress=progress, videos=videos, max_aside=0.0)
-    else:
-        build(name, directory, progress=progress, **options)
+        rendered = directory / f"{name}-videos"
+        options["videos"] = pantomime.make(rendered, name=name, progress=progress)
+        options["max_aside"] = 0.0
+    kinetics.build(
+        folder=_folder(name, directory),
+        partial=_partial(name, directory),
+        max_classes=None if kind.any_classes else kind.num_classes,
+        progress=progress,
+        **{
+            "videos": directory / name,
+            "short_side": kind.short_side,
+            "max_aside": MAX_ASIDE,
+            **options,
+        },
+    )
 
 
 def _tidy(name: str, directory: Path) -> None:
     """Seal a dataset, and remove what preparations that were stopped have left."""
-    folder = _tfds_folder(name, directory)
+    folder = _folder(name, directory)
     if not folder.exists():
         return
     with contextlib.suppress(OSError):  # a folder that may only be read
@@ -251,19 +229,14 @@ def _check_pantomime(dataset: Dataset) -> None:
 
 def _check_options(dataset: Dataset, directory: Path, options: dict) -> None:
     """See that a dataset that is there may be the one that some options ask for."""
-    asked = {
-        option: value
-        for option, value in options.items()
-        if value is not None and option not in HOW
-    }
-    place = _tfds_folder(dataset.name, directory)
+    place = _folder(dataset.name, directory)
     if place.exists():
-        found = list(_differences(dataset, **asked))
+        found = list(_differences(dataset, **options))
     else:
         place = _index_file(dataset.name, directory)
         found = [
             f"{option} is {value}, and these are Model Garden's records"
-            for option, value in asked.items()
+            for option, value in options.items()
         ]
     if found:
         raise ValueError(
@@ -323,64 +296,10 @@ def _indexed(dataset: Dataset, progress: bool) -> Dataset:
     return dataset
 
 
-def build(
-    name: str,
-    directory: Path,
-    *,
-    videos: str | Path | None = None,
-    short_side: int | None = None,
-    max_aside: float = MAX_ASIDE,
-    progress: bool = True,
-    beam_runner: str | None = None,
-    beam_options=None,
-    **options,
-) -> None:
-    """Write a folder of videos as TFRecords; a build that is cut off can go on.
-
-    Args:
-        name: one of `DATASETS`.
-        directory: the data directory.
-        videos: the folder, by default `<directory>/<name>`.
-        short_side: of the stored frames, pixels; by default the dataset's.
-        max_aside: share of a split's videos that may be missing or broken.
-        progress: show progress bars.
-        beam_runner: of Apache Beam, such as "DirectRunner"; None to work here.
-        beam_options: `PipelineOptions` of Apache Beam.
-        **options: others of `Kinetics`.
-    """
-    videos, kind = Path(videos or directory / name), DATASETS[name]
-    place, partial = _place(name, directory), _partial(name, directory)
-    builder = Kinetics(
-        videos=videos,
-        partial=partial,
-        short_side=short_side or kind.short_side,
-        max_aside=max_aside,
-        # Any videos may stand for Web Video Text.
-        max_classes=kind.num_classes if name.startswith("kinetics") else None,
-        progress=progress,
-        data_dir=place,
-        file_format="tfrecord",
-        **options,
-    )
-    # TFDS announces downloads, of which there are none, and its progress bars do not
-    # know the number of videos.
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(
-                    beam_runner=beam_runner, beam_options=beam_options
-                )
-            )
-    finally:
-        tfds.enable_progress_bar()
-    shutil.rmtree(partial, ignore_errors=True)
-
-
 def use_records(
     name: str,
     folder: str | Path,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     *,
     labels: str | Path | None = None,
     progress: bool = True,
@@ -400,9 +319,9 @@ def use_records(
     """
     name = canonical_name(name)
     directory = data_directory(data_dir)
-    if _tfds_folder(name, directory).exists():
+    if _folder(name, directory).exists():
         raise FileExistsError(
-            f"dataset {name} is prepared already, in {_tfds_folder(name, directory)};"
+            f"dataset {name} is prepared already, in {_folder(name, directory)};"
             " remove that, or choose another data directory"
         )
     index = records.make_index(
@@ -417,14 +336,14 @@ def use_records(
     return _indexed(load(name, data_dir), progress)
 
 
-def is_prepared(name: str, data_dir: str | None = None) -> bool:
+def is_prepared(name: str, data_dir: str | Path | None = None) -> bool:
     """Say whether a dataset can be loaded."""
     directory = data_directory(data_dir)
-    places = (_tfds_folder(name, directory), _index_file(name, directory))
+    places = (_folder(name, directory), _index_file(name, directory))
     return any(place.exists() for place in places)
 
 
-def load(name: str, data_dir: str | None = None) -> Dataset:
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a prepared dataset.
 
     Raises:
@@ -433,9 +352,9 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
     """
     name = canonical_name(name)
     directory = data_directory(data_dir)
-    folder = _tfds_folder(name, directory)
+    folder = _folder(name, directory)
     if folder.exists():
-        return _load_tfds(name, folder)
+        return _load(name, folder)
     if _index_file(name, directory).exists():
         index = records.read_index(_index_file(name, directory))
         splits = {
@@ -454,58 +373,38 @@ def load(name: str, data_dir: str | None = None) -> Dataset:
     )
 
 
-def _load_tfds(name: str, folder: Path) -> Dataset:
+def _load(name: str, folder: Path) -> Dataset:
+    """Load a dataset whose records are its own."""
     seal.check(folder)
-    builder = tfds.builder_from_directory(folder)
-    features = builder.info.features
-    splits = {
-        split: Split(
-            tuple(str(path) for path in info.filepaths),
-            info.num_examples,
-            folder / f"frames-{split}.npz",
-        )
-        for split, info in builder.info.splits.items()
-    }
-    aside, annotations = folder / ASIDE_FILE, folder / ANNOTATIONS
+    classes, splits = layout.read(folder)
+    aside, annotations = folder / kinetics.ASIDE_FILE, folder / kinetics.ANNOTATIONS
+    frames = "video" if DATASETS[name].source == "download" else "frames"
     return Dataset(
         name,
-        tuple(features["label"].names),
-        splits,
-        functools.partial(_parse, frames="video" if name == "ucf101" else "frames"),
-        tuple(read_aside(aside)) if aside.exists() else (),
+        classes,
+        {
+            split: Split(
+                files, count, folder / kinetics.FRAMES_FILE.format(split=split)
+            )
+            for split, (files, count) in splits.items()
+        },
+        functools.partial(layout.parse, frames=frames),
+        tuple(kinetics.read_aside(aside)) if aside.exists() else (),
         annotations if annotations.exists() else None,
     )
 
 
-def _parse(record, place, frames):
-    """Return the features of a record that TFDS wrote.
-
-    Args:
-        record: serialized.
-        place: of the record; it names the video where there is no feature `id`.
-        frames: name of the feature that holds the frames.
-    """
-    features = tf.io.parse_single_example(
-        record,
-        {
-            "id": tf.io.FixedLenFeature([], tf.string, ""),
-            "label": tf.io.FixedLenFeature([], tf.int64),
-            "fps": tf.io.FixedLenFeature([], tf.float32, 0.0),
-            frames: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
-        },
-    )
-    ident = features["id"]
-    return {
-        "id": tf.where(ident == "", place, ident),
-        "label": features["label"],
-        "fps": features["fps"],
-        "frames": features[frames],
-    }
-
-
-def _ucf101(directory: Path) -> tfds.core.DatasetBuilder:
-    """Return TFDS's builder: the first of UCF-101's three splits."""
-    return tfds.builder("ucf101/ucf101_1", data_dir=_place("ucf101", directory))
+def _download_ucf101(directory: Path) -> None:
+    """Let TensorFlow Datasets prepare the first of UCF-101's three splits."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "ucf101 is downloaded by the package tensorflow-datasets, which cannot be"
+            f" imported here: {error}"
+        ) from error
+    place = _place("ucf101", directory)
+    tfds.builder(UCF101, data_dir=place).download_and_prepare()
 
 
 def _place(name: str, directory: Path) -> Path:
@@ -517,11 +416,14 @@ def _partial(name: str, directory: Path) -> Path:
     return _place(name, directory) / "partial"
 
 
-def _tfds_folder(name: str, directory: Path) -> Path:
-    """Return the folder of a dataset's TFRecords."""
-    if name == "ucf101":
-        return Path(_ucf101(directory).data_path)
-    return _place(name, directory) / Kinetics.name / str(Kinetics.VERSION)
+def _folder(name: str, directory: Path) -> Path:
+    """Return the folder of a dataset's TFRecords, if they are its own."""
+    place = _place(name, directory)
+    if DATASETS[name].source == "download":
+        # Which version it is depends on TensorFlow Datasets'.
+        versions = sorted((place / UCF101).glob("[0-9]*"))
+        return versions[-1] if versions else place / UCF101 / "prepared"
+    return place / layout.NAME / layout.VERSION
 
 
 def _index_file(name: str, directory: Path) -> Path:

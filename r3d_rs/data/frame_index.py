@@ -9,15 +9,15 @@ Kinetics-400 some 0.8 GB.
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from r3d_rs import arrays
 from r3d_rs.data import clip, records
+from r3d_rs.data.progress import bar
 from r3d_rs.whole import whole_file
 
 #: What the message of a broken frame begins with: of one that has changed since, and of
@@ -105,11 +105,7 @@ def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
             long as it was, or an index that is damaged or of another number of videos.
     """
     if not split.index.exists():
-        found = dict(vars(make(split.files, parse, progress)))
-        del found["files"]  # records and index may be moved together
-        with whole_file(split.index) as part, part.open("wb") as file:
-            np.savez(file, **found)
-        del found
+        write(split.index, make(split.files, parse, progress))
     index = _read(split)
     if len(index.ids) != split.num_videos:
         raise ValueError(
@@ -127,6 +123,12 @@ def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
     return index
 
 
+def write(path: Path, found: dict[str, np.ndarray]) -> None:
+    """Write the arrays of an index, or of a part of one, in one piece."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, **found)
+
+
 def _read(split) -> FrameIndex:
     try:
         return FrameIndex(np.array(split.files), **arrays.read(split.index))
@@ -136,50 +138,86 @@ def _read(split) -> FrameIndex:
         ) from error
 
 
-def make(files: tuple[str, ...], parse: Callable, progress: bool = False) -> FrameIndex:
+def make(
+    files: tuple[str, ...], parse: Callable, progress: bool = False
+) -> dict[str, np.ndarray]:
     """Read all records once, and note where their frames are.
 
-    A frame that begins as a JPEG and ends otherwise is left to the run that draws it.
+    Returns:
+        The arrays of an index, but for `files`: records and index may be moved.
 
     Raises:
         ValueError: naming a record that cannot be read or has a frame that is no JPEG,
             or the files where none has a record.
     """
-    videos, frames = [], []
-    bar = tqdm(files, desc="Indexing frames", unit="file", disable=not progress)
-    for file, path in enumerate(bar):
-        end = 0
-        parsed = records.examples(
-            path, lambda record, place: (record, parse(record, place))
-        )
-        for number, (record, video) in enumerate(parsed):
-            start = end + 12  # after the record's length and its checksum
-            end = start + len(record) + 4  # and before another checksum
-            jpegs = video["frames"].numpy()
-            records.check_frames(jpegs, f"{path}, record {number}")
-            begin = np.array(_find(record, jpegs), np.int32)
-            first = begin[0] if len(begin) else 0
-            videos.append(
-                (video["id"].numpy().decode(), video["label"], file, start + first)
-            )
-            size = np.array([len(jpeg) for jpeg in jpegs], np.int32)
-            frames.append(np.stack([begin - first, size, _hashes(jpegs)]))
-    if not videos:
+    paths = bar(files, desc="Indexing frames", unit="file", disable=not progress)
+    found = join([of_file(path, parse) for path in paths])
+    if not len(found["ids"]):
         raise ValueError(f"{', '.join(files)}: found no records, expected one or more")
-    ids, labels, shard, first = zip(*videos, strict=True)
-    begin, size, hashes = np.concatenate(frames, 1)
-    return FrameIndex(
-        files=np.array(files),
-        sizes=np.array([Path(path).stat().st_size for path in files]),
-        ids=np.array(ids),
-        labels=np.array(labels, np.int32),
-        shard=np.array(shard, np.int32),
-        first=np.array(first, np.int64),
-        row=np.cumsum([0] + [video.shape[1] for video in frames]),
-        begin=begin,
-        size=size,
-        hash=hashes,
+    return found
+
+
+def of_file(path: str | Path, parse: Callable) -> dict[str, np.ndarray]:
+    """Read one record file, and return its part of an index; see `make`."""
+    rows = FileRows()
+    parsed = records.examples(
+        path, lambda record, place: (record, parse(record, place))
     )
+    for number, (record, video) in enumerate(parsed):
+        jpegs = video["frames"].numpy()
+        records.check_frames(jpegs, f"{path}, record {number}")
+        rows.add(record, video["id"].numpy().decode(), int(video["label"]), jpegs)
+    return rows.arrays()
+
+
+class FileRows:
+    """The part of an index that is about one record file, video by video."""
+
+    def __init__(self):
+        """Begin with an empty file."""
+        self._end = 0
+        self._videos = []
+        self._frames = [np.zeros([3, 0], np.int32)]
+
+    def add(self, record: bytes, ident: str, label: int, jpegs) -> None:
+        """Note the file's next record, serialized, and what it is made of.
+
+        A frame that begins as a JPEG and ends otherwise is left to the run that draws
+        it.
+        """
+        start = self._end + 12  # after the record's length and its checksum
+        self._end = start + len(record) + 4  # and before another checksum
+        begin = np.array(_find(record, jpegs), np.int32)
+        first = int(begin[0]) if len(begin) else 0
+        self._videos.append((ident, label, start + first, len(begin)))
+        size = np.array([len(jpeg) for jpeg in jpegs], np.int32)
+        self._frames.append(np.stack([begin - first, size, _hashes(jpegs)]))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what was noted; `join` makes an index of it."""
+        columns = zip(*self._videos, strict=True) if self._videos else [()] * 4
+        ids, labels, first, length = columns
+        begin, size, hashes = np.concatenate(self._frames, 1)
+        return {
+            "sizes": np.array([self._end]),
+            "ids": np.array(ids, str),
+            "labels": np.array(labels, np.int32),
+            "first": np.array(first, np.int64),
+            "length": np.array(length, np.int64),
+            "begin": begin,
+            "size": size,
+            "hash": hashes,
+        }
+
+
+def join(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the arrays of a split's index from those of its files, in their order."""
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    videos = [len(part["ids"]) for part in parts]
+    found["shard"] = np.repeat(np.arange(len(parts), dtype=np.int32), videos)
+    found["row"] = np.concatenate([[0], np.cumsum(found["length"])])
+    names = [field.name for field in dataclasses.fields(FrameIndex)]
+    return {name: found[name] for name in names if name != "files"}
 
 
 def _pread(path: bytes, begin: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ truncates them to 256 grey levels after resizing.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from r3d_rs.data import augment, frame_index, records, sampling, views
+from r3d_rs.data.cores import usable_cores
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import rand_augment
 
@@ -128,7 +128,7 @@ def shuffled(
 
     return (
         tf.data.Dataset.range(first_epoch * used // parts, tf.int64.max)
-        .map(own, num_parallel_calls=os.cpu_count())
+        .map(own, num_parallel_calls=usable_cores())
         .batch(size // micro_batches, drop_remainder=True)
         .with_options(_options())
         .prefetch(2)
@@ -196,7 +196,7 @@ def evaluation_views(
                 "label": tf.cast(video["label"], tf.int32),
                 "views": cut(video["frames"], recipe, video["id"]),
             },
-            num_parallel_calls=min(os.cpu_count() or 1, MAX_VIDEOS),
+            num_parallel_calls=min(usable_cores(), MAX_VIDEOS),
         )
         .with_options(_options())
         .prefetch(2)

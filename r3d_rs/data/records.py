@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from r3d_rs import checksum
 from r3d_rs.data.listing import SPLITS
+from r3d_rs.data.progress import bar
 
 FRAMES, LABEL, NAME, IDENT = (
     "image/encoded",
@@ -81,7 +81,7 @@ def make_index(
     names, files = {}, {}
     for split, paths in find(folder).items():
         files[split] = {}
-        for path in tqdm(
+        for path in bar(
             paths, desc=f"Counting: {split}", unit="file", disable=not progress
         ):
             files[split][str(path)] = _count(path, num_classes, names)

@@ -10,20 +10,21 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
-import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError
 from pathlib import Path
 
+import numpy as np
 import pebble
 import tensorflow as tf
-from tqdm import tqdm
 
-from r3d_rs import checksum
-from r3d_rs.data import clip
+from r3d_rs import arrays, checksum
+from r3d_rs.data import clip, frame_index, layout
+from r3d_rs.data.cores import usable_cores
 from r3d_rs.data.listing import Video
+from r3d_rs.data.progress import bar
 from r3d_rs.whole import whole_file
 
 #: Videos in a shard. Kinetics' take some 10 MB each.
@@ -77,24 +78,6 @@ class Shard:
         """Name of the shard's files without the ending."""
         return f"{self.split}-{self.index:05d}"
 
-    def encode(self, results: Iterable, aside: list[Aside]) -> Iterator[tuple]:
-        """Pair videos with what `clip.encoded` gave for them.
-
-        Args:
-            results: what `clip.encoded` returns for each video.
-            aside: gets the videos that failed.
-
-        Yields:
-            The id and the features of the others.
-        """
-        for video, result in zip(self.videos, results, strict=True):
-            if isinstance(result, str):
-                aside.append(Aside(self.split, video.id, video.label, result))
-            else:
-                jpegs, rate = result
-                features = {"id": video.id, "label": video.label}
-                yield video.id, features | {"frames": jpegs, "fps": rate}
-
     def fingerprint(self) -> str:
         """Return a hash of the videos' names and files and of all settings."""
         files = [
@@ -130,11 +113,18 @@ class Written:
     num_videos: int
     aside: tuple[Aside, ...]
 
+    def frames(self) -> dict[str, np.ndarray]:
+        """Return where its frames lie: its part of the split's index."""
+        try:
+            return arrays.read(self.path.with_suffix(".npz"))
+        except (FileNotFoundError, ValueError):  # of an older version, or damaged
+            return frame_index.of_file(self.path, layout.parse)
+
 
 def write(
     shards: Sequence[Shard],
     folder: Path,
-    serialize: Callable[[dict], bytes],
+    classes: Sequence[str],
     *,
     max_aside: float,
     workers: int | None = None,
@@ -145,9 +135,9 @@ def write(
     Args:
         shards: of one split.
         folder: to write to.
-        serialize: from an example to its bytes.
+        classes: names, by label.
         max_aside: share of the videos that may be set aside.
-        workers: processes to decode in; all processors by default.
+        workers: processes to decode in; all usable cores by default.
         progress: show a bar.
 
     Raises:
@@ -156,11 +146,12 @@ def write(
         ChildProcessError: when the machine is short of memory or file handles.
     """
     videos = [video for shard in shards for video in shard.videos]
+    labels = {name: label for label, name in enumerate(classes)}
     split = shards[0].split
     done = {shard.name: _finished(shard, folder) for shard in shards}
     todo = [shard for shard in shards if done[shard.name] is None]
     aside = [video for old in done.values() if old for video in old.aside]
-    bar = tqdm(
+    shown = bar(
         total=len(videos),
         initial=sum(old.num_videos + len(old.aside) for old in done.values() if old),
         desc=f"Reading videos: {split}",
@@ -169,12 +160,12 @@ def write(
     )
     tasks = ((video.path, shard.short_side) for shard in todo for video in shard.videos)
     calls = isolated_map(clip.encoded, tasks, workers)
-    with bar, contextlib.closing(calls) as results:
-        ticking = _tick(results, bar)
+    with shown, contextlib.closing(calls) as results:
+        ticking = _tick(results, shown)
         for shard in todo:
-            done[shard.name] = _write_shard(shard, folder, ticking, serialize)
+            done[shard.name] = _write_shard(shard, folder, ticking, labels)
             aside += done[shard.name].aside
-            bar.set_postfix({"set aside": len(aside)}, refresh=False)
+            shown.set_postfix({"set aside": len(aside)}, refresh=False)
             check(aside, len(videos), split, max_aside)
     return [done[shard.name] for shard in shards]
 
@@ -190,6 +181,17 @@ def check(aside: Sequence[Aside], total: int, split: str, max_aside: float) -> N
         )
 
 
+def not_written(path: Path, error: Exception) -> OSError:
+    """Return an error for one that came while a dataset was written, as a full disk."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, tf.errors.OpError):  # "<file>; <reason>"
+        reason = error.message.rpartition("; ")[2]
+    return OSError(
+        f"cannot write {path}: {reason}; what is finished stays: start it again, and it"
+        " goes on from there"
+    )
+
+
 def absent(shards: Iterable[Shard]) -> list[Aside]:
     """Return the videos of which there is no file."""
     return [
@@ -200,32 +202,40 @@ def absent(shards: Iterable[Shard]) -> list[Aside]:
     ]
 
 
-def _tick(results: Iterable, bar: tqdm) -> Iterator:
+def _tick(results: Iterable, shown) -> Iterator:
     for result in results:
-        bar.update()
+        shown.update()
         yield result
 
 
-def _write_shard(shard, folder, results, serialize) -> Written:
-    """Write a shard and then, what makes it count, the note beside it."""
+def _write_shard(shard, folder, results, labels) -> Written:
+    """Write a shard, where its frames lie and then, what makes it count, the note."""
     path = folder / f"{shard.name}.tfrecord"
-    aside, count = [], 0
-    own = (next(results) for _ in shard.videos)
+    aside, rows = [], frame_index.FileRows()
     try:
         with (
             whole_file(path) as part,
             tf.io.TFRecordWriter(str(part)) as writer,
         ):
-            for _, example in shard.encode(own, aside):
-                writer.write(serialize(example))
-                count += 1
+            for video in shard.videos:
+                result = next(results)
+                if isinstance(result, str):
+                    aside.append(Aside(shard.split, video.id, video.label, result))
+                    continue
+                jpegs, rate = result
+                label = labels[video.label]
+                record = layout.example(video.id, label, jpegs, rate)
+                writer.write(record)
+                rows.add(record, video.id, label, jpegs)
+        frame_index.write(path.with_suffix(".npz"), rows.arrays())
+        count = len(shard.videos) - len(aside)
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
         checksum.write(path.with_suffix(".json"), note)
     except ChildProcessError:  # not in writing
         raise
     except (tf.errors.OpError, OSError) as error:
-        raise OSError(f"cannot write {path}: {error}") from error
+        raise not_written(path, error) from error
     return Written(path, count, tuple(aside))
 
 
@@ -259,7 +269,7 @@ def isolated_map(function, tasks: Iterable[tuple], workers: int | None) -> Itera
         ChildProcessError: when a process cannot be started, is killed from outside or
             finds the machine short of memory or file handles.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable_cores()
     spawn = multiprocessing.get_context("spawn")
     with pebble.ProcessPool(
         workers, context=spawn, initializer=clip.limit_memory

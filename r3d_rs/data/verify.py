@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from r3d_rs.data import clip, listing, records
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.progress import bar
 from r3d_rs.data.shards import Aside
 
 
@@ -67,13 +66,13 @@ def check_split(
         progress: show a bar.
     """
     found, broken = {}, []
-    bar = tqdm(
+    shown = bar(
         total=dataset.num_videos(split),
         desc=f"Checking {dataset.name}: {split}",
         unit="video",
         disable=not progress,
     )
-    with bar:
+    with shown:
         for place, video in _videos(dataset, split, broken):
             ident = video["id"].numpy().decode()
             if ident in found:
@@ -81,7 +80,7 @@ def check_split(
             if not all(map(clip.is_whole_jpeg, video["frames"].numpy())):
                 broken.append(f"{place}: video {ident} has a frame that is no JPEG")
             found[ident] = dataset.classes[int(video["label"])]
-            bar.update()
+            shown.update()
     path = None if annotations is None else listing.find_csv(annotations, split)
     listed = None if path is None else listing.read(path, dataset.classes)
     return Report(

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import av
 import numpy as np
-from tqdm import tqdm
 
 from r3d_rs import checksum
 from r3d_rs.data import listing
+from r3d_rs.data.cores import usable_cores
 from r3d_rs.data.pantomime.scene import FRAMES, RATE
 from r3d_rs.data.pantomime.sets import SETS
 from r3d_rs.data.pantomime.video import SPLITS, video
+from r3d_rs.data.progress import bar
 
 #: Raised whenever the frames of a seed change.
 VERSION = 1
@@ -54,7 +55,7 @@ def make(
         directory: to make, in a directory that may be written to.
         name: of the set of videos, one of `SETS`.
         seed: of all that is random; the same seed gives the same frames everywhere.
-        workers: processes to render in; all processors by default.
+        workers: processes to render in; all usable cores by default.
         progress: show a bar.
 
     Raises:
@@ -80,7 +81,7 @@ def make(
                 (incomplete / split / label).mkdir(parents=True, exist_ok=True)
             _write_list(incomplete, name, split)
             jobs += _jobs(incomplete, name, seed, split)
-        _write_videos(jobs, workers or os.cpu_count() or 1, name, progress)
+        _write_videos(jobs, workers or usable_cores(), name, progress)
         (incomplete / "pantomime.json").write_text(json.dumps(about, indent=1) + "\n")
         incomplete.rename(directory)
     except OSError as error:
@@ -89,7 +90,8 @@ def make(
             return directory
         raise OSError(
             error.errno,
-            f"cannot write {name} to {directory}: {error.strerror or error}",
+            f"cannot write {name} to {directory}: {error.strerror or error}; make room"
+            " and start it again",
         ) from error
     finally:
         shutil.rmtree(incomplete, ignore_errors=True)
@@ -132,18 +134,20 @@ def _jobs(directory: Path, name: str, seed: int, split: str) -> Iterator[Job]:
 
 
 def _write_videos(jobs: list[Job], workers: int, name: str, progress: bool) -> None:
-    bar = tqdm(total=len(jobs), desc=name, unit="video", disable=not progress)
-    with bar:
+    shown = bar(
+        total=len(jobs), desc=f"Rendering {name}", unit="video", disable=not progress
+    )
+    with shown:
         if workers == 1:
             for job in jobs:
                 _write_video(job)
-                bar.update()
+                shown.update()
             return
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
             try:
                 for _ in pool.map(_write_video, jobs, chunksize=10):
-                    bar.update()
+                    shown.update()
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise

@@ -1,0 +1,149 @@
+"""The layout of a folder of TFRecords: TensorFlow Datasets', written without it.
+
+`dataset_info.json` has the number of videos in each file, `label.labels.txt` the names
+of the classes, `features.json` what TensorFlow Datasets needs to parse a record. It
+reads such a folder by `tfds.builder_from_directory`; this library does not need it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from r3d_rs import checksum
+
+#: Name of every dataset that is made of videos here, and the version of its layout.
+NAME, VERSION = "kinetics", "1.1.0"
+
+INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
+
+
+def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes:
+    """Serialize a video as `tf.train.Example`, the same bytes in every process."""
+    video = tf.train.Example()
+    features = video.features.feature
+    features["id"].bytes_list.value.append(ident.encode())
+    features["label"].int64_list.value.append(label)
+    features["frames"].bytes_list.value.extend(jpegs)
+    features["fps"].float_list.value.append(fps)
+    return video.SerializeToString(deterministic=True)
+
+
+def parse(record, place, frames: str = "frames") -> dict[str, tf.Tensor]:
+    """Return the features of a record, the frames still encoded.
+
+    Args:
+        record: serialized.
+        place: of the record; it names the video where there is no feature `id`.
+        frames: name of the feature that holds the frames.
+    """
+    features = tf.io.parse_single_example(
+        record,
+        {
+            "id": tf.io.FixedLenFeature([], tf.string, ""),
+            "label": tf.io.FixedLenFeature([], tf.int64),
+            "fps": tf.io.FixedLenFeature([], tf.float32, 0.0),
+            frames: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
+        },
+    )
+    ident = features["id"]
+    return {
+        "id": tf.where(ident == "", place, ident),
+        "label": features["label"],
+        "fps": features["fps"],
+        "frames": features[frames],
+    }
+
+
+def record_file(name: str, split: str, index: int, count: int) -> str:
+    """Return the name of one of `count` record files of a split."""
+    return f"{name}-{split}.tfrecord-{index:05d}-of-{count:05d}"
+
+
+def write(
+    folder: Path, classes: Sequence[str], splits: Mapping[str, Mapping[Path, int]]
+) -> None:
+    """Write the small files of a dataset.
+
+    Args:
+        folder: of the dataset.
+        classes: names, by label.
+        splits: the record files of each split, with the number of videos in each.
+    """
+    described = [
+        {
+            "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+            "name": split,
+            "numBytes": str(sum(path.stat().st_size for path in files)),
+            "shardLengths": [str(count) for count in files.values()],
+        }
+        for split, files in splits.items()
+    ]
+    info = {
+        "description": "Videos as frames in JPEG, with a label each.",
+        "fileFormat": "tfrecord",
+        "name": NAME,
+        "splits": described,
+        "version": VERSION,
+    }
+    features = json.dumps(_features(len(classes)), indent=4, sort_keys=True)
+    (folder / INFO).write_text(json.dumps(info, indent=2), encoding="utf-8")
+    (folder / FEATURES).write_text(features, encoding="utf-8")
+    (folder / CLASSES).write_text("\n".join([*classes, ""]), encoding="utf-8")
+
+
+def read(
+    folder: Path,
+) -> tuple[tuple[str, ...], dict[str, tuple[tuple[str, ...], int]]]:
+    """Read which classes and record files a dataset has.
+
+    Returns:
+        The names of the classes by label and, for each split, the paths of its record
+        files and the number of videos in them.
+
+    Raises:
+        ValueError: naming a file that is damaged.
+        OSError: when a file cannot be read.
+    """
+    info = checksum.parsed(folder / INFO)
+    try:
+        splits = {}
+        for split in info["splits"]:
+            counts = [int(count) for count in split["shardLengths"]]
+            files = [
+                folder / record_file(info["name"], split["name"], index, len(counts))
+                for index in range(len(counts))
+            ]
+            splits[split["name"]] = tuple(map(str, files)), sum(counts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / INFO}: not the description of a dataset: {error!r}"
+        ) from error
+    try:
+        names = (folder / CLASSES).read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{folder / CLASSES}: not UTF-8: {error}") from error
+    return tuple(name.strip() for name in names if name.strip()), splits
+
+
+def _features(num_classes: int) -> dict:
+    """Return TensorFlow Datasets' description of the features of a record."""
+    pixels = {"dimensions": ["-1", "-1", "3"]}
+    jpeg = {"dtype": "uint8", "encodingFormat": "jpeg", "shape": pixels}
+    image = _feature("image_feature.Image", image=jpeg)
+    number = {"dtype": "float32", "encoding": "none", "shape": {}}
+    classes = {"numClasses": str(num_classes)}
+    features = {
+        "id": _feature("text_feature.Text", text={}),
+        "label": _feature("class_label_feature.ClassLabel", classLabel=classes),
+        "fps": _feature("scalar.Scalar", tensor=number),
+        "frames": _feature(
+            "sequence_feature.Sequence", sequence={"feature": image, "length": "-1"}
+        ),
+    }
+    return _feature("features_dict.FeaturesDict", featuresDict={"features": features})
+
+
+def _feature(kind: str, **fields: dict) -> dict:
+    return {"pythonClassName": f"tensorflow_datasets.core.features.{kind}", **fields}
