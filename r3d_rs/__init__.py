@@ -5,6 +5,7 @@ they are first named.
 """
 
 import importlib
+import importlib.util
 import os
 
 # By itself TensorFlow uses oneDNN only on processors that have AVX-512 VNNI; others
@@ -12,10 +13,14 @@ import os
 # read when TensorFlow is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+# The core installs JAX alone, and Keras looks for TensorFlow unless it is told.
+if importlib.util.find_spec("tensorflow") is None:
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+
 #: Of the study; CITATION.cff and CHANGELOG.md follow it (`make release` compares them).
 __version__ = "0.5.0"
 
-#: The public address of the study; the only place where it is written.
+#: The public address of the study. Where a file has to repeat it, a test compares them.
 REPOSITORY = "https://github.com/r3d-rs/r3d-rs"
 
 _PARTS = ("contrastive", "data", "evaluation", "models", "paper", "study", "training")

@@ -1,62 +1,68 @@
-"""Running a notebook in Colab: installing what is missing and nothing else.
+"""Running a notebook in Colab: it installs what is missing and nothing else.
 
-Only Python's own library is imported here, since nothing else may be there yet.
+Only Python's own library and pip's are imported, since nothing else may be there yet.
 """
 
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
 
-#: Requirements that build the book, which nobody does in Colab.
-FOR_THE_BOOK = {
-    "jupyter-book",
-    "papermill",
-    "setuptools",
-    "sphinx-book-theme",
-    "sphinxcontrib-katex",
-}
+#: Extras of the package that the notebooks need, besides its core ("").
+EXTRAS = ("", "data", "study")
 
-#: Where a TPU shows itself on the machines of Colab.
-TPU_DEVICES = ("/dev/accel0", "/dev/vfio/0")
+#: Packages that bring the module `tensorflow`; any of them will do.
+TENSORFLOW = {"tensorflow", "tensorflow-cpu"}
+
+#: What a notebook does without in Colab: papermill starts notebooks from outside, and
+#: only UCF-101 is downloaded by TensorFlow Datasets.
+NOT_NEEDED = {"papermill", "tensorflow-datasets", "importlib-resources"}
+
+#: Where a TPU or an NVIDIA GPU shows itself on the machines of Colab.
+ACCELERATORS = ("/dev/accel0", "/dev/vfio/0", "/dev/nvidia0")
 
 
 def backend() -> str:
-    """Return the Keras backend for what there is: JAX on a TPU, else TensorFlow."""
-    has_tpu = any(Path(device).exists() for device in TPU_DEVICES)
-    return "jax" if has_tpu else "tensorflow"
+    """Return the Keras backend: JAX on a TPU or a GPU, TensorFlow on a CPU.
+
+    Whole runs were made on GPUs with JAX, none with TensorFlow.
+    """
+    found = any(Path(device).exists() for device in ACCELERATORS)
+    return "jax" if found else "tensorflow"
 
 
 def missing() -> list[str]:
-    """Return the package's requirements that are not installed in any version."""
+    """Return the notebooks' requirements that are not installed in any version."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        from pip._vendor.packaging.requirements import Requirement
     wanted = []
-    for requirement in metadata.requires("r3d-rs") or ():
-        specifier, _, marker = requirement.partition(";")
-        name = re.match(r"[\w.-]+", specifier)[0].lower()
-        if "extra ==" in marker or name in FOR_THE_BOOK:
+    for requirement in map(Requirement, metadata.requires("r3d-rs") or ()):
+        marker = requirement.marker
+        needed = marker is None or any(marker.evaluate({"extra": e}) for e in EXTRAS)
+        if not needed or requirement.name in NOT_NEEDED:
             continue
-        if name == "tensorflow-cpu":  # the same module comes in several packages
+        if requirement.name in TENSORFLOW:
             absent = importlib.util.find_spec("tensorflow") is None
         else:
-            absent = not _is_installed(name)
+            absent = not _is_installed(requirement.name)
         if absent:
-            wanted.append(specifier.strip())
+            wanted.append(f"{requirement.name}{requirement.specifier}")
     return wanted
 
 
 def install_missing() -> list[str]:
-    """Install what is missing, keeping all that is there in its version.
+    """Install what is missing; what is there keeps its version.
 
     Returns:
-        What was installed.
+        The requirements that were installed.
 
     Raises:
-        RuntimeError: with pip's own words, when it finds no versions that go with
-            those that are there.
+        RuntimeError: with pip's own words, when no version goes with what is there.
     """
     wanted = missing()
     if not wanted:

@@ -68,8 +68,13 @@ def _entered(text: str, computation: str) -> str:
 def _counted(text: str) -> tuple[float, float]:
     # JAX has no public way to count a module that it has not just compiled.
     import jax
-    from jaxlib import _hlo, _jax
+    from jaxlib import _jax
+
+    try:
+        from jaxlib._hlo import hlo_module_from_text
+    except ImportError:  # before 0.10
+        from jaxlib._jax import hlo_module_from_text
 
     client = jax.devices("cpu")[0].client
-    counted = _jax.hlo_module_cost_analysis(client, _hlo.hlo_module_from_text(text))
+    counted = _jax.hlo_module_cost_analysis(client, hlo_module_from_text(text))
     return counted["flops"], counted["bytes accessed"]
