@@ -1,5 +1,6 @@
 """What stops the book's build, and what its sources must have."""
 
+import importlib
 import pkgutil
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import r3d_rs
+from r3d_rs.training.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import check_links
@@ -17,6 +19,7 @@ import check_links
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 BOOK = Path(__file__).parents[1] / "book"
+book_build = importlib.import_module("build")
 PAGE = """---
 jupytext:
   text_representation:
@@ -39,6 +42,14 @@ glue("one", "1", display=False)
 The number {glue:text}`one`.
 
 """
+
+#: Modules of the study that only read files and report what they say.
+REPORTS = [
+    *("claims", "comparison", "cost", "curves", "discussion", "display", "exact"),
+    *("executed", "experiments", "faults", "figures", "goals", "growth", "interactive"),
+    *("links", "recipe_tables", "record", "registry", "reruns", "saliency", "speed"),
+    *("status", "tables", "tpu", "views_curve"),
+]
 
 #: What is wrong with a page, and what the build says of it.
 BROKEN = {
@@ -64,10 +75,8 @@ def build(folder: Path, text: str, chapters=()) -> subprocess.CompletedProcess:
     contents += "".join(f"  - file: {chapter}\n" for chapter in chapters)
     (folder / "_toc.yml").write_text(contents)
     (folder / "index.md").write_text(PAGE + text + "\n")
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n"]
-    return subprocess.run(
-        [*command, "--keep-going", folder], capture_output=True, text=True
-    )
+    command = [sys.executable, BOOK / "build.py", folder, "--jobs", "2"]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.mark.slow
@@ -104,6 +113,53 @@ def test_a_figure_that_is_text_is_found(tmp_path):
     assert check_links.broken(tmp_path) == [
         "index.html: <Figure size 8x5 with 4 Axes>: no picture"
     ]
+
+
+def test_modules_of_reports_and_their_chapters_load_no_framework():
+    """A chapter that reads files takes two seconds, one with TensorFlow ten."""
+    code = "import sys, IPython.display, yaml, myst_nb\n"
+    code += "".join(f"import r3d_rs.study.{name}\n" for name in REPORTS)
+    for path in BOOK.glob("*.md"):
+        if path.stem not in book_build.WITH_TENSORFLOW:
+            cells = re.findall(
+                r"```{code-cell} .*?\n(.*?)\n```", path.read_text(), re.S
+            )
+            for cell in cells:
+                found = re.findall(
+                    r"^(?:from|import) [^(\n]+(?:\([^)]*\))?$", cell, re.M
+                )
+                code += "".join(f"{line}\n" for line in found)
+    code += "print({'tensorflow', 'keras', 'jax'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=BOOK
+    )
+    assert done.stdout == "set()\n", done.stdout + done.stderr
+
+
+def test_each_executed_chapter_is_a_part_and_those_with_tensorflow_are_first():
+    pages = [
+        path.relative_to(BOOK).with_suffix("").as_posix()
+        for path in [*BOOK.glob("*.md"), *BOOK.glob("api/*.md")]
+    ]
+    parts = book_build.parts(BOOK, pages, workers=2)
+    assert sorted(page for part in parts for page in part) == sorted(pages)
+    # Sphinx starts two, and then takes the last of the others.
+    reference, *first = parts[0], parts[1], parts[-1]
+    assert all(page.startswith("api/") for page in reference)
+    assert sorted(first) == [["data"], ["model"]]
+    assert all(len(part) == 1 for part in parts if "tpu" in part or "index" in part)
+
+
+def test_the_schedule_that_the_book_draws_is_that_of_training():
+    from r3d_rs.study import recipe_tables
+    from r3d_rs.training.optimizers import WarmupCosine
+
+    recipe = Recipe()
+    steps, warmup = 10 * recipe.epochs, int(10 * recipe.warmup_epochs)
+    trained = WarmupCosine(recipe.learning_rate, warmup, steps)
+    for epoch in range(recipe.epochs + 1):
+        drawn = recipe_tables.rate(recipe, epoch)
+        assert drawn == pytest.approx(float(trained(10 * epoch)), abs=1e-6)
 
 
 def test_every_public_module_is_in_the_api_reference():

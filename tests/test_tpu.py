@@ -319,7 +319,7 @@ HAS_COMPILER = importlib.util.find_spec("libtpu") is not None
 def test_without_the_compiler_a_command_installs_it(tmp_path):
     done = plan("RS-50", "--clips", "8", "--results", tmp_path)
     assert done.returncode == 1
-    assert 'pip install "r3d-rs[tpu]"' in done.stderr
+    assert 'pip install -e ".[tpu]"' in done.stderr
 
 
 SMALL = """

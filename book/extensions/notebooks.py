@@ -1,7 +1,7 @@
-"""Buttons that lead from a page to the notebook that makes its numbers.
+"""Badges that lead from a page to the notebook that makes its numbers.
 
 A chapter names the notebook in its front matter (`notebook: scaling`); the page of a
-run has its study's. The buttons open it in Colab, from the study's public repository,
+run has its study's. The badges open it in Colab, from the study's public repository,
 and download it, from a copy in the book.
 """
 
@@ -29,32 +29,24 @@ def notebook(app, pagename: str) -> str | None:
     return app.env.metadata.get(pagename, {}).get("notebook")
 
 
-def add_buttons(app, pagename, templatename, context, doctree):
-    """Add the buttons to a page's header."""
+def add_badges(app, pagename, templatename, context, doctree):
+    """Add the badges below a page's title."""
     name = doctree and notebook(app, pagename)
     if not name:
         return
     if not (source(app) / f"{name}.ipynb").exists():
         raise ValueError(f"{pagename}: there is no notebooks/{name}.ipynb")
     root = "../" * pagename.count("/")
-    for label, icon, url, text in (
-        (
-            "colab",
-            "fas fa-rocket",
-            f"{COLAB}/blob/{BRANCH}/notebooks/",
-            "Open in Colab",
-        ),
-        ("notebook", "fas fa-code", f"{root}notebooks/", "Download the notebook"),
-    ):
-        context["header_buttons"].append(
-            {
-                "type": "link",
-                "url": f"{url}{name}.ipynb",
-                "tooltip": f"{text}: {name}.ipynb",
-                "icon": icon,
-                "label": f"{label}-button",
-            }
-        )
+    links = (
+        (f"{COLAB}/blob/{BRANCH}/notebooks/", "Open in Colab"),
+        (f"{root}notebooks/", "Download the notebook"),
+    )
+    badges = " ".join(
+        f'<a href="{url}{name}.ipynb" title="{text}: {name}.ipynb">{text}</a>'
+        for url, text in links
+    )
+    title, end, body = context["body"].partition("</h1>")
+    context["body"] = f'{title}{end}\n<p class="badges">{badges}</p>{body}'
 
 
 def copy_notebooks(app, exception):
@@ -72,7 +64,7 @@ def source(app) -> Path:
 
 
 def setup(app):
-    """Register with Sphinx; after the theme, which makes the list of buttons anew."""
-    app.connect("html-page-context", add_buttons, priority=900)
+    """Register with Sphinx."""
+    app.connect("html-page-context", add_badges)
     app.connect("build-finished", copy_notebooks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 #: Numbers of seeds and of videos that may be asked for.
 _SEEDS = range(2, 1000)
@@ -131,7 +131,7 @@ def difference(before: np.ndarray, after: np.ndarray) -> Difference:
     mean, error = float(d.mean()), math.sqrt(of_seeds + of_videos)
     parts = (of_seeds, degrees, of_videos, videos - 1)
     half = _half(*parts)
-    p = 2 * stats.t.sf(abs(mean) / error, _degrees(*parts)) if error else mean == 0
+    p = 2 * special.stdtr(_degrees(*parts), -abs(mean) / error) if error else mean == 0
     return Difference(
         mean,
         mean - half,
@@ -166,7 +166,7 @@ def _quantile(share: float, one: float, of_one: int, two: float, of_two: int) ->
     """Return Student's quantile for a sum of two variances, times its error."""
     if not (error := math.sqrt(one + two)):
         return 0.0
-    return float(stats.t.ppf(share, _degrees(one, of_one, two, of_two)) * error)
+    return float(special.stdtrit(_degrees(one, of_one, two, of_two), share) * error)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from r3d_rs import paper
 from r3d_rs.data.pantomime import sets
@@ -233,4 +233,4 @@ def _probability(size: float, told: list[float]) -> float:
     videos = VIDEOS["kinetics-400"][1]
     shares = [number / 100 for number in told]
     deviation = math.sqrt(sum(p * (1 - p) / videos for p in shares))
-    return float(stats.norm.cdf(abs(size) / 100 / deviation - stats.norm.ppf(0.975)))
+    return float(special.ndtr(abs(size) / 100 / deviation - special.ndtri(0.975)))

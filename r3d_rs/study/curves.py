@@ -1,12 +1,16 @@
 """What the records of a point show besides its accuracy: curves and confusions."""
 
-from collections.abc import Sequence
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from r3d_rs.data.pantomime import SETS
+from r3d_rs.data.pantomime.actions import ACTIONS
 from r3d_rs.study import record, registry
 
 
@@ -44,8 +48,6 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
         ValueError: when the point has no record, naming it.
         FileNotFoundError: naming scores that are missing.
     """
-    from r3d_rs.data.pantomime import SETS
-
     names = sorted(SETS[dataset].classes)  # a label is a place in this order
     counts = np.zeros((len(names), len(names)))
     for run in _records(results, dataset, study, point):
@@ -91,8 +93,6 @@ def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame:
         table: of `confusion`.
         count: how many.
     """
-    from r3d_rs.study.gallery import paired_classes
-
     pairs = {frozenset(group) for group in paired_classes(table.index)}
     shares = table.to_numpy(copy=True)
     np.fill_diagonal(shares, -1)
@@ -109,6 +109,15 @@ def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("true").rename_axis(None)
+
+
+def paired_classes(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Group classes of Pantomime: those that are each other's reversal, and others."""
+
+    def forward(name):
+        return dataclasses.replace(ACTIONS[name], reverse=False)
+
+    return [tuple(group) for _, group in itertools.groupby(names, forward)]
 
 
 def _records(results: Path, dataset: str, study: str, point: str) -> list[dict]:

@@ -204,12 +204,12 @@ def _distinct(
         full: other datasets to take, by those of the steps.
         missing: whether to leave out those that have been run.
     """
-    found = {}
+    found, everything = {}, registry.everything()
     for step in steps:
         dataset = full[step.dataset] if full else step.dataset
         for name in step.missing if missing else (step.before, step.after):
             own = registry.SAME.get(name, name)
-            found[own, dataset] = registry.get(own)
+            found[own, dataset] = everything[own]
     return found
 
 

@@ -3,8 +3,10 @@
 The long version of `tests/faults` writes `<results>/faults/<part>.csv`.
 """
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from r3d_rs.study.record import NOT_RUN
@@ -82,10 +84,11 @@ def slope(measured: pd.DataFrame) -> tuple[float, float]:
     Args:
         measured: with the columns `seconds` and `resident_mb`.
     """
-    from scipy import stats
-
-    line = stats.linregress(measured["seconds"] / 3600, measured["resident_mb"])
-    return float(line.slope), float(line.stderr)
+    hours, memory = measured["seconds"] / 3600, measured["resident_mb"]
+    [[spread, common], [_, total]] = np.cov(hours, memory)
+    slope = common / spread
+    unexplained = max(0.0, total / spread - slope**2)
+    return float(slope), math.sqrt(unexplained / (len(measured) - 2))
 
 
 def versions(results: Path) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import html
 import io
-import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,8 +15,8 @@ from PIL import Image
 
 from r3d_rs.data import augment, clip, inspect, sampling, views
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.pantomime.actions import ACTIONS
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
+from r3d_rs.study.curves import paired_classes as paired_classes  # the book's cells
 from r3d_rs.training.recipe import BASELINE, Recipe
 
 #: Operations that RandAugment makes of a clip, the official code's default.
@@ -101,15 +100,6 @@ def _webp(frames: np.ndarray, milliseconds: int) -> str:
         lossless=frames.shape[1] <= SMALL,
     )
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def paired_classes(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Group classes of Pantomime: those that are each other's reversal, and others."""
-
-    def forward(name):
-        return dataclasses.replace(ACTIONS[name], reverse=False)
-
-    return [tuple(group) for _, group in itertools.groupby(names, forward)]
 
 
 def training_clips(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import HTML
 
-from r3d_rs.study import claims, display, interactive, registry
+from r3d_rs.study import claims, display, registry
 from r3d_rs.study.record import NOT_RUN
 from r3d_rs.study.tables import DATASETS, DATASETS_4
 
@@ -48,6 +48,7 @@ def chart(results: Path, number: int, title: str) -> HTML:
         number: 1 or 2.
         title: what the figure shows, for those who cannot see it.
     """
+    from r3d_rs.study import interactive  # Matplotlib, which no table needs
 
     def address(experiment):
         dataset, study, point = (

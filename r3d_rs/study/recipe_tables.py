@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -61,18 +62,24 @@ def trials(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame(table).set_index("point").rename_axis(None)
 
 
+def rate(recipe: recipes.Recipe, epoch: float) -> float:
+    """Return the learning rate at an epoch: `optimizers.WarmupCosine` without Keras."""
+
+    def cosine(at):
+        return recipe.learning_rate * (1 + math.cos(math.pi * at / recipe.epochs)) / 2
+
+    if epoch >= recipe.warmup_epochs:
+        return cosine(epoch)
+    return cosine(recipe.warmup_epochs) * epoch / recipe.warmup_epochs
+
+
 def schedule_figure() -> Figure:
     """Draw the paper's learning rate over its epochs."""
-    from r3d_rs.training.optimizers import WarmupCosine
-
-    recipe, steps = recipes.Recipe(), 10
-    rate = WarmupCosine(
-        recipe.learning_rate, int(recipe.warmup_epochs * steps), recipe.epochs * steps
-    )
+    recipe = recipes.Recipe()
     epochs = range(recipe.epochs + 1)
     figure = Figure(figsize=(8, 2.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(epochs, [float(rate(epoch * steps)) for epoch in epochs], color="black")
+    axes.plot(epochs, [rate(recipe, epoch) for epoch in epochs], color="black")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     return figure

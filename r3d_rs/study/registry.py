@@ -1,8 +1,10 @@
 """Every experiment of the paper by name, what runs it, and its records."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from r3d_rs import paper
 from r3d_rs.study import experiments, record
@@ -168,10 +170,11 @@ def _contrastive() -> list[Experiment]:
     return found
 
 
-def everything() -> dict[str, Experiment]:
+@functools.cache
+def everything() -> Mapping[str, Experiment]:
     """Return all experiments by name: Figures 1 and 2, Tables 2 to 6."""
     found = [*_scaling(), *_ablation(), *_pretraining(), *_contrastive()]
-    return {experiment.name: experiment for experiment in found}
+    return MappingProxyType({experiment.name: experiment for experiment in found})
 
 
 def get(name: str) -> Experiment:
@@ -182,8 +185,10 @@ def get(name: str) -> Experiment:
     """
     found = everything()
     if name not in found:
+        study = f"{name.partition('/')[0]}/"
+        allowed = [one for one in found if one.startswith(study)] or found
         raise ValueError(
-            f"experiment: received {name!r}, allowed are {', '.join(found)}"
+            f"experiment: received {name!r}, allowed are {', '.join(allowed)}"
         )
     return found[name]
 

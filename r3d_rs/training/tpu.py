@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from r3d_rs.models.platform import compiling_for_tpu
 from r3d_rs.training import loops
 
 if TYPE_CHECKING:
@@ -220,7 +219,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
     if importlib.util.find_spec("libtpu") is None:
         raise ModuleNotFoundError(
             "compiling for a TPU needs its compiler, which runs on any Linux machine:"
-            ' pip install "r3d-rs[tpu]"'
+            ' pip install -e ".[tpu]"'
         )
     # Nothing is asked of the machine: there may be no TPU, and no network either.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
@@ -229,6 +228,8 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
     import jax
     from jax.experimental import topologies
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    from r3d_rs.models.platform import compiling_for_tpu
 
     if not jax.config.jax_platforms:
         jax.config.update("jax_platforms", "cpu")
