@@ -1,8 +1,14 @@
-"""The command line: `python -m r3d_rs --help`."""
+"""The command line: `r3d-rs --help`, or `python -m r3d_rs --help`."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
+
+import r3d_rs
+
+#: What ends a command with a message alone. RuntimeError: no memory for a thread.
+EXPECTED = (ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
 
 
 def prepare(arguments) -> None:
@@ -10,7 +16,7 @@ def prepare(arguments) -> None:
     from r3d_rs.data import datasets
 
     name = datasets.canonical_name(arguments.dataset)
-    others = ("videos", "annotations", "short_side", "max_aside", "workers", "beam")
+    others = ("videos", "annotations", "short_side", "max_aside", "workers")
     given = [name for name in others if getattr(arguments, name) is not None]
     if arguments.records and given:
         raise ValueError(
@@ -30,7 +36,6 @@ def prepare(arguments) -> None:
             "short_side": arguments.short_side,
             "max_aside": arguments.max_aside,
             "workers": arguments.workers,
-            **beam_options(arguments.beam),
         }
         options = {key: value for key, value in options.items() if value is not None}
         dataset = datasets.prepare(name, arguments.data_dir, **options)
@@ -38,25 +43,6 @@ def prepare(arguments) -> None:
         aside = sum(video.split == split for video in dataset.aside)
         note = f", {aside} set aside (data verify lists them)" if aside else ""
         print(f"{dataset.name} {split}: {part.num_videos} videos{note}")
-
-
-def beam_options(text: str | None) -> dict:
-    """Return the options of `datasets.build` for Apache Beam from "key=value,flag"."""
-    if text is None:
-        return {}
-    try:
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError:
-        raise ValueError(
-            "--beam needs Apache Beam, which is not installed: pip install"
-            ' "r3d-rs[beam]"'
-        ) from None
-    flags = [f"--{option}" for option in text.split(",") if option]
-    runners = [flag.split("=", 1)[1] for flag in flags if flag.startswith("--runner=")]
-    return {
-        "beam_runner": runners[0] if runners else "DirectRunner",
-        "beam_options": PipelineOptions(flags),
-    }
 
 
 def inspect(arguments) -> None:
@@ -119,10 +105,10 @@ def print_report(report, evaluated: str) -> None:
 
 
 def overview(arguments) -> None:
-    """List every experiment with the paper's number, ours and its status."""
+    """List every experiment: the paper's number, the published one and yours."""
     from r3d_rs.study import status
 
-    table = status.overview(existing(arguments.results), Path(arguments.checkpoints))
+    table = status.overview(Path(arguments.results), Path(arguments.checkpoints))
     for column in ("experiment", "dataset"):
         start, known = getattr(arguments, column), table[column].unique()
         table = table[table[column].str.startswith(start)]
@@ -136,7 +122,10 @@ def overview(arguments) -> None:
 def existing(folder: str) -> Path:
     """Return a folder of records, which has to be there."""
     if not Path(folder).is_dir():
-        raise FileNotFoundError(f"--results: received {folder}, which is no folder")
+        raise FileNotFoundError(
+            f"--results: received {folder}, which is no folder; the published records"
+            f" are in a checkout: git clone {r3d_rs.REPOSITORY}"
+        )
     return Path(folder)
 
 
@@ -149,19 +138,23 @@ def pairs(texts: list[str]) -> dict[str, str]:
 
 
 def run(arguments) -> None:
-    """Run one experiment by papermill, and keep its executed notebook."""
+    """Run one experiment by papermill, and compare it with the published runs."""
     from r3d_rs.study import engine
 
-    print(
-        engine.run(
-            arguments.experiment,
-            arguments.dataset,
-            arguments.seed,
-            results=arguments.results,
-            checkpoints=arguments.checkpoints,
-            parameters=pairs(arguments.parameter),
-        )
-    )
+    received = {
+        "results": arguments.results,
+        "checkpoints": arguments.checkpoints,
+        "parameters": pairs(arguments.parameter),
+    }
+    experiment = (arguments.experiment, arguments.dataset, arguments.seed)
+    if arguments.dry_run:
+        print(shlex.join(engine.command(*experiment, **received)))
+        return
+    path = engine.run(*experiment, **received)
+    from r3d_rs.study import published
+
+    print(f"\nrecord: {path}\nnotebook: {path.with_suffix('.ipynb')}\n")
+    print(published.shown(path))
 
 
 def rerun(arguments) -> None:
@@ -190,13 +183,13 @@ def rerun(arguments) -> None:
             row = reruns.compared(results, one, made, record.read(path))
         else:
             row = reruns.again(results, one, folder, parameters)
-        print(reruns.keep(results, {**row, "draw": draw}))
-    print(reruns.described(results))
+        print(reruns.keep(Path(arguments.keep), {**row, "draw": draw}))
+    print(reruns.described(results, Path(arguments.keep)))
 
 
 def tables(arguments) -> None:
-    """Rebuild the tables and figures from the records."""
-    from r3d_rs.study import exact, figures, stale
+    """Rebuild the published tables and figures from the published records."""
+    from r3d_rs.study import exact, figures, published, stale
     from r3d_rs.study import tables as study_tables
 
     results = existing(arguments.results)
@@ -207,7 +200,8 @@ def tables(arguments) -> None:
         return
     if arguments.exact:
         exact.write(results)
-    for path in [*study_tables.build(results), *figures.build(results)]:
+    files = [*study_tables.build(results), *figures.build(results)]
+    for path in [*files, published.write(results)]:
         print(path)
 
 
@@ -276,7 +270,7 @@ def plan(arguments) -> None:
 
     results = Path(arguments.results)
     if arguments.keep:
-        print(tpu.keep_fits(results))
+        print(tpu.keep_fits(Path("results")))
         return
     if arguments.clips is not None and arguments.clips < 1:
         raise ValueError(f"--clips: received {arguments.clips}, allowed is 1 or more")
@@ -295,9 +289,22 @@ def plan(arguments) -> None:
     print(tpu.report(row) if row else "not even one clip fits")
 
 
+def program() -> str:
+    """Return the name that this command line was started by."""
+    script = Path(sys.argv[0]).stem
+    return script if script == "r3d-rs" else "python -m r3d_rs"
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the commands."""
-    top = argparse.ArgumentParser(prog="python -m r3d_rs", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog=program(),
+        description="Prepare datasets, run experiments, and compare their results.",
+        epilog=f"The study: {r3d_rs.REPOSITORY}",
+    )
+    top.add_argument(
+        "--version", action="version", version=f"r3d-rs {r3d_rs.__version__}"
+    )
     commands = top.add_subparsers(required=True, metavar="command")
 
     data = commands.add_parser("data", help="datasets")
@@ -325,6 +332,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("experiment", help="a name that `list` prints")
     command.add_argument("--dataset", default="pantomime-20")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--dry-run", action="store_true", help="print papermill's command instead"
+    )
     add_parameter(command)
     add_folders(command)
     command.set_defaults(command=run)
@@ -333,7 +343,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=0, help="of the draw (0)")
     command.add_argument("--count", type=int, default=3, help="how many runs (3)")
     add_parameter(command)
-    command.add_argument("--results", default="results", help="folder of the records")
+    command.add_argument(
+        "--results", default="results", help="folder of the published records"
+    )
+    command.add_argument(
+        "--keep", default="runs", help="folder of reruns.csv, which gets a row each"
+    )
     command.add_argument(
         "--folder", help="for the records and networks anew (build/reruns)"
     )
@@ -347,11 +362,13 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("probes", help=probes.__doc__)
     command.add_argument("--dataset", default="pantomime-20")
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
-    command.add_argument("--results", default="results")
+    command.add_argument("--results", default="runs", help="folder of the records")
     command.set_defaults(command=probes)
 
     command = commands.add_parser("cost", help=cost.__doc__)
-    command.add_argument("--results", default="results")
+    command.add_argument(
+        "--results", default="results", help="folder of the published records"
+    )
     command.set_defaults(command=cost)
 
     command = commands.add_parser("views", help=views.__doc__)
@@ -365,7 +382,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("saliency", help=saliency.__doc__)
     command.add_argument("checkpoint", type=Path, help="folder of a finished run")
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
-    command.add_argument("--results", default="results")
+    command.add_argument("--results", default="runs", help="folder of the records")
     command.set_defaults(command=saliency)
 
     command = commands.add_parser("plan", help=plan.__doc__)
@@ -393,7 +410,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--keep", action="store_true", help="let runs divide batches by what was found"
     )
-    command.add_argument("--results", default="results")
+    command.add_argument("--results", default="runs", help="folder of the records")
     command.set_defaults(command=plan)
 
     command = commands.add_parser("predict", help=predict.__doc__)
@@ -403,7 +420,9 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(command=predict)
 
     command = commands.add_parser("tables", help=tables.__doc__)
-    command.add_argument("--results", default="results")
+    command.add_argument(
+        "--results", default="results", help="folder of the published records"
+    )
     command.add_argument(
         "--exact", action="store_true", help="count parameters and multiply-adds anew"
     )
@@ -427,7 +446,7 @@ def add_parameter(command: argparse.ArgumentParser) -> None:
 
 def add_folders(command: argparse.ArgumentParser) -> None:
     """Add where records and checkpoints are."""
-    command.add_argument("--results", default="results", help="folder of the records")
+    command.add_argument("--results", default="runs", help="folder of the records")
     command.add_argument(
         "--checkpoints", default="build/checkpoints", help="folder of the checkpoints"
     )
@@ -442,25 +461,33 @@ def add_prepare_options(action: argparse.ArgumentParser) -> None:
         help="share of a split's videos that may be missing or broken (0.05)",
     )
     action.add_argument("--workers", type=int, help="processes to decode in")
-    action.add_argument(
-        "--beam", metavar="KEY=VALUE,…", help="work on Apache Beam, with these options"
-    )
     action.add_argument("--records", help="folder of Model Garden's TFRecords, to use")
     action.add_argument("--labels", help="file with their classes, one a line")
 
 
-def main() -> None:
-    """Run a command; an expected failure is one line on the error stream."""
-    from r3d_rs.study import executed
+def described(error: Exception) -> str:
+    """Return an expected failure in words, without the class of its exception."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"the Python package {error.name!r} is not installed: in a checkout of"
+            f" {r3d_rs.REPOSITORY}, `pip install -e '.[data,study]'` brings it"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        file = "" if error.filename is None else f"{error.filename}: "
+        return f"{file}{error.strerror}"
+    return str(error) or "out of memory"
 
+
+def main() -> None:
+    """Run a command; an expected failure is one message on the error stream."""
     arguments = parser().parse_args()
-    executed.quiet()
     try:
+        from r3d_rs.study import executed  # imports pandas: too slow for --help
+
+        executed.quiet()
         arguments.command(arguments)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except (MemoryError, RuntimeError) as error:  # or no memory for another thread
-        sys.exit(f"{type(error).__name__}: {str(error) or 'out of memory'}")
+    except EXPECTED as error:
+        sys.exit(f"{program()}: error: {described(error)}")
 
 
 if __name__ == "__main__":
