@@ -4,11 +4,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-BEAM := .venv-beam
 
-# The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
+# Installs .venv in half a minute; pip takes three.
+UV := uv==0.13.*
+
+# The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`. With
+# EPOCHS=1 it takes a quick look, which does not replace a whole run.
 POINT ?= RS-50
 SEED ?= 0
+EPOCHS ?=
 
 # How many runs are made again, and the seed that draws them: `make rerun DRAW=1`.
 DRAW ?= 0
@@ -17,18 +21,19 @@ COUNT ?= 3
 # Headless, prints the book: `make pdf`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
-.PHONY: help study prepare point rerun tables check-tables test test-slow \
-  test-slow-jax test-beam test-oldest test-newest book book-html check-pages pdf \
-  release serve lint lock bench faults fuzz audit licences clean
+.PHONY: help study rerun tables check-tables test test-slow test-slow-jax \
+  test-oldest test-newest book check-pages pdf release serve lint lock bench faults \
+  fuzz audit licences clean
 
 help:
-	@echo "make study   prepare Pantomime, train $(POINT), make the tables and the book"
+	@echo "make study   render Pantomime, train $(POINT), compare it, build the book;"
+	@echo "             EPOCHS=1 for a quick look, POINT=RS-101, SEED=1"
 	@echo "make test    the test suite, on TensorFlow and on JAX"
 	@echo "make test-slow  the slow tests, on the book that was built; test-slow-jax"
-	@echo "make test-beam  a dataset through Apache Beam, in an environment of its own"
 	@echo "make test-oldest  the tests with the oldest versions that are allowed"
 	@echo "make test-newest  the tests with the newest, on Python 3.13"
-	@echo "make book    the tables and the book from the records in results/"
+	@echo "make book    the book, from the published records and your own runs"
+	@echo "make tables  the published tables and figures again, from results/"
 	@echo "make check-tables  fail where tables and figures are not what the records give"
 	@echo "make check-pages   open every page of the book in headless Chromium"
 	@echo "make pdf     the book as a PDF, by headless Chromium"
@@ -37,33 +42,59 @@ help:
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make bench   measure speed and memory, for hours: benchmarks/README.md"
 	@echo "make lint    ruff, on modules and notebooks"
-	@echo "make faults  the long version of the fault suite, hours: results/faults/"
+	@echo "make faults  the long version of the fault suite, hours: runs/faults/"
 	@echo "make fuzz    the parsers, by atheris, SECONDS=60 for each"
 	@echo "make audit   known vulnerabilities of the dependencies, from the network"
 	@echo "make licences  the licences of the direct dependencies"
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
 	@echo "make clean   remove what was built, except .venv and results/"
 
+# Python and 4 GB of disk are there, or one sentence says what is missing.
+define CHECKS
+import shutil, sys
+found, free = sys.version_info[:2], shutil.disk_usage(".").free / 1e9
+if not (3, 11) <= found <= (3, 13):
+    sys.exit("Python 3.11, 3.12 or 3.13 is needed, found %d.%d: make PYTHON=python3.12" % found)
+if free < 4:
+    sys.exit("4 GB of disk are needed for .venv, found %.1f GB in this folder" % free)
+endef
+export CHECKS
+
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; \
-	sys.exit(0 if (3, 11) <= v <= (3, 13) else \
-	'Python 3.11, 3.12 or 3.13 is needed, found %d.%d: make PYTHON=python3.12' % v)"
-	@echo "Setting up .venv from requirements.lock"
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PYTHON) -c "$$CHECKS"
+	@echo "Set-up: about 200 packages into .venv, from requirements.lock"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --retries 1 $(UV) || { echo \
+	  "Set-up stopped: pip cannot reach its package index. A network is needed once."; \
+	  exit 1; }
+	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes \
+	  -r requirements.lock > .venv/installed.txt || \
+	  $(BIN)/pip install --require-hashes -r requirements.lock || { echo \
+	  "Set-up stopped: a package cannot be installed, see above. Run make again: what" \
+	  "was downloaded is kept."; exit 1; }
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps \
+	  --no-build-isolation -e .
 	@touch $@
 
-study: point
+# A quick look has folders of its own, so that it does not replace a whole run.
+RUN = scaling/$(POINT) --seed $(SEED) $(if $(EPOCHS),-p epochs=$(EPOCHS) \
+  --results runs/quick --checkpoints build/checkpoints/quick)
+LENGTH = $(if $(EPOCHS),$(EPOCHS) of its epochs (a quick look),all epochs)
+
+study:
+	@echo "make study: 1. set-up (1 minute); 2. render Pantomime-20 (1 to 3 minutes);"
+	@echo "3. train $(POINT), $(LENGTH) ($(if $(EPOCHS),1 to 2,5 to 12) minutes for RS-50);"
+	@echo "4. build the book (1 to 3 minutes). In all $(if $(EPOCHS),4 to 9,8 to 20) on two quiet cores."
+	@echo "1 of 4: set-up"
+	@$(MAKE) --no-print-directory $(READY)
+	@$(BIN)/python -m r3d_rs run $(RUN) --dry-run > /dev/null
+	@echo "2 of 4: Pantomime-20"
+	@$(BIN)/python -m r3d_rs data prepare pantomime-20
+	@echo "3 of 4: $(POINT), seed $(SEED)"
+	@$(BIN)/python -m r3d_rs run $(RUN)
+	@echo "4 of 4: the book"
 	@$(MAKE) --no-print-directory book
-	@echo
-	@echo "The book is ready. Open file://$(CURDIR)/book/_build/html/index.html"
-
-prepare: $(READY)
-	$(BIN)/python -m r3d_rs data prepare pantomime-20
-
-point: prepare
-	$(BIN)/python -m r3d_rs run scaling/$(POINT) --seed $(SEED)
+	@echo "The book has your run under \"Your runs\". Open file://$(CURDIR)/book/_build/html/index.html"
 
 rerun: $(READY)
 	$(BIN)/python -m r3d_rs rerun --seed $(DRAW) --count $(COUNT)
@@ -74,22 +105,17 @@ tables: $(READY)
 check-tables: $(READY)
 	$(BIN)/python -m r3d_rs tables --check
 
-# One after the other, with `--jobs` too: the book shows the tables.
-book: tables
-	@$(MAKE) --no-print-directory book-html
-
 # The same records give the same bytes: figures have one date (2026-01-01) and no random
 # names.
-book-html: export SOURCE_DATE_EPOCH := 1767225600
-book-html: export MATPLOTLIBRC := $(CURDIR)/book/matplotlibrc
+book: export SOURCE_DATE_EPOCH := 1767225600
+book: export MATPLOTLIBRC := $(CURDIR)/book/matplotlibrc
 
 # Warnings are errors: an unknown reference, a missing number or picture, a cell that
-# raises. A page of a run that is gone would stay otherwise.
-book-html: $(READY)
-	$(BIN)/python book/collect_runs.py
-	rm -rf book/_build/html/runs
-	$(BIN)/jupyter-book build --all -W -n --keep-going book
-	$(BIN)/python book/check_links.py
+# raises.
+book: $(READY)
+	@$(BIN)/python book/collect_runs.py $(COLLECT)
+	@$(BIN)/python book/build.py
+	@$(BIN)/python book/check_links.py
 
 # axe-core, the rules of accessibility, comes from npm and stays out of the repository.
 AXE := build/axe/node_modules/axe-core/axe.min.js
@@ -104,8 +130,9 @@ pdf: $(READY)
 	  { echo "Chromium is needed: make pdf CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/python book/print_pdf.py --chromium "$(CHROMIUM)"
 
-# The book of the committed records: what differs from the commit stops it.
-release: check-tables book-html
+# The book of the published records alone: what differs from the commit stops it.
+release: check-tables
+	@$(MAKE) --no-print-directory book COLLECT=--published
 	$(BIN)/python book/release.py
 
 serve: $(READY)
@@ -125,27 +152,20 @@ test-slow: $(READY)
 test-slow-jax: $(READY)
 	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/test_memory.py
 
-# Apache Beam holds many packages back, so that it has an environment of its own.
-$(BEAM)/.ready: requirements-beam.lock pyproject.toml
-	$(PYTHON) -m venv $(BEAM)
-	$(BEAM)/bin/pip install --quiet --no-compile --require-hashes -r requirements-beam.lock
-	$(BEAM)/bin/pip install --quiet --no-deps --no-build-isolation -e .
-	@touch $@
-
-test-beam: $(BEAM)/.ready
-	$(BEAM)/bin/pytest -m beam
-
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-RESOLVE := build/lock/bin/uv pip compile --universal --python-version 3.11 \
-  --generate-hashes --no-emit-index-url --extra test pyproject.toml
+# The locked versions stay where they can; `make lock UPGRADE=--upgrade` takes the newest.
+# Valid for Python 3.11 to 3.13, on Linux and macOS.
+UPGRADE ?=
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv
-	$(RESOLVE) -o requirements.lock
-	$(RESOLVE) --extra beam -o requirements-beam.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) \
+	  --extra data --extra study --extra book --extra test \
+	  -o requirements.lock pyproject.toml
 
 # The oldest and the newest versions that pyproject.toml allows of what it names.
 OLDEST ?= python3.11
@@ -154,7 +174,7 @@ build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
 	rm -rf build/$*
 	$(if $(filter oldest,$*),$(OLDEST),$(NEWEST)) -m venv build/$*
 	build/$*/bin/pip install --quiet uv
-	build/$*/bin/uv pip install --quiet --python build/$*/bin/python -e '.[test]' \
+	build/$*/bin/uv pip install --quiet --python build/$*/bin/python -e '.[data,study,book,test]' \
 	  --resolution $(if $(filter oldest,$*),lowest-direct,highest)
 	@touch $@
 

@@ -61,4 +61,4 @@ rule data:
 rule book:
     output: touch(PLAN.book)
     input: PLAN.markers
-    shell: "make book"
+    shell: "make tables && make book"

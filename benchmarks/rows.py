@@ -11,7 +11,8 @@ import pandas as pd
 from r3d_rs.study import provenance, repetitions
 from r3d_rs.whole import whole_file
 
-RESULTS = Path(__file__).parent.parent / "results"
+#: Of a person's own measurements; the study publishes by `--output results`.
+RUNS = Path(__file__).parent.parent / "runs"
 
 
 def machine() -> dict:
@@ -63,7 +64,7 @@ def options(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--output", type=Path, default=RESULTS, help="folder of the results"
+        "--output", type=Path, default=RUNS, help="folder of the tables (runs)"
     )
     parser.add_argument("--repetitions", type=int, default=repetitions)
     if seconds:

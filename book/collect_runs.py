@@ -4,6 +4,9 @@ Papermill's output notebooks lie beside the records in results/. The copies diff
 their title, which names the run, and have a cell that leads back to the record and
 shows the command that runs it again. A notebook that did not run to its end stops the
 build: the book shows finished runs.
+
+A person's own runs, in runs/, get a section of their own. They never stop the build:
+what cannot be shown is named there.
 """
 
 import json
@@ -14,12 +17,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from r3d_rs.study import engine, executed
+from r3d_rs.study import engine, executed, published
 from r3d_rs.study import record as records
 from r3d_rs.study.links import anchor
 
 BOOK = Path(__file__).parent
-RESULTS = BOOK.parent / "results"
+RESULTS = BOOK.parent / records.PUBLISHED
+OWN = BOOK.parent / records.OWN
 
 INDEX = """# The runs
 
@@ -34,6 +38,14 @@ measured on validation videos of Pantomime-web, whose labels are right.
 
 | run | study | dataset | seed | top-1, % | minutes | device | date |
 |---|---|---|---|---|---|---|---|
+"""
+
+YOURS = """# Your runs
+
+These are the runs in your folder `runs/`, beside the published runs of the same
+experiment. They are no part of the study's results. Another processor gives other last
+bits and so another accuracy. Each entry says whether seeds spread as far.
+
 """
 
 #: Chapters by study; those of new studies have none until they are named here.
@@ -81,9 +93,7 @@ def commands(record: dict, papermill: dict) -> list[str]:
         for name, value in engine.further(papermill).items()
     )
     return [
-        "python -m r3d_rs run {study}/{point} --dataset {dataset} --seed {seed}".format(
-            **one
-        )
+        "r3d-rs run {study}/{point} --dataset {dataset} --seed {seed}".format(**one)
         + further
         for one in named
     ]
@@ -100,8 +110,16 @@ def escaped(text: str) -> str:
     return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
-def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
-    """Return the cell that leads from a run's page to what belongs to it."""
+def note(record: dict, papermill: dict, path: Path, copy: Path, index: Path) -> dict:
+    """Return the cell that leads from a run's page to what belongs to it.
+
+    Args:
+        record: of the run.
+        papermill: metadata of its notebook.
+        path: of its notebook.
+        copy: its page.
+        index: the page that lists it, in a folder of the book's.
+    """
     experiment = record["experiment"]
     study = experiment["study"]
     to = Path(os.path.relpath(path, copy.parent))
@@ -110,9 +128,11 @@ def note(record: dict, papermill: dict, path: Path, copy: Path) -> dict:
         scores = to.with_suffix(".scores.npz").as_posix()
         links.append(f"{{download}}`scores of every video <{scores}>`")
     if study in CHAPTERS:
-        links.append(f"[chapter](../../{CHAPTERS[study]}.md)")
+        chapter = os.path.relpath(index.parent.parent, copy.parent)
+        links.append(f"[chapter]({chapter}/{CHAPTERS[study]}.md)")
     place = (experiment[name] for name in ("dataset", "study", "point"))
-    links.append(f'<a href="../index.html#{anchor(*place)}">all runs</a>')
+    above = os.path.relpath(index.with_suffix(".html"), copy.parent)
+    links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
     commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
         f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
@@ -139,7 +159,8 @@ def titled(notebook: dict, title: str, about: dict) -> dict:
     """Return the notebook with another first heading, and a cell below it."""
     first, *rest = notebook["cells"]
     heading, _, text = "".join(first["source"]).partition("\n")
-    assert heading.startswith("# "), heading
+    if not heading.startswith("# "):
+        raise ValueError(f"its first cell has no title: {heading!r}")
     cells = [{**first, "source": f"# {title}"}, about]
     if text.strip():
         cells.append(
@@ -179,7 +200,8 @@ def _page(path: Path, record: dict, folder: Path) -> Path:
     title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
     copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
     copy.parent.mkdir(exist_ok=True)
-    about = note(record, notebook["metadata"]["papermill"], path, copy)
+    papermill = notebook["metadata"]["papermill"]
+    about = note(record, papermill, path, copy, folder / "index.md")
     copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
     return copy
 
@@ -213,8 +235,71 @@ def collect(results: Path, book: Path) -> list[Path]:
     return copies
 
 
+def collect_own(runs: Path, book: Path) -> list[Path]:
+    """Write the section of a person's own runs, and return its pages.
+
+    Where there are none there is no section.
+    """
+    folder = book / "yours"
+    shutil.rmtree(folder, ignore_errors=True)
+    pages, lines, faults = [], [], []
+    for path in sorted(runs.rglob("seed-*.json")):
+        try:
+            record = records.read(path)
+            page = _own_page(path, record, runs, folder)
+        except (OSError, ValueError, KeyError, UnfinishedRun) as error:
+            where = path.relative_to(runs)
+            faults.append(f"- {escaped(str(where))}: {escaped(str(error))}\n")
+        else:
+            lines.append(_own_entry(record, page))
+            pages += [page] if page else []
+    if not lines and not faults:
+        return []
+    folder.mkdir(exist_ok=True)
+    text = YOURS + "".join(lines)
+    if faults:
+        text += "\nNot shown:\n\n" + "".join(faults)
+    (folder / "index.md").write_text(text, encoding="utf-8")
+    return [folder / "index.md", *pages]
+
+
+def _own_page(path: Path, record: dict, runs: Path, folder: Path) -> Path | None:
+    """Copy the executed notebook of an own run, where it was kept and has finished."""
+    source = path.with_suffix(".ipynb")
+    if not source.exists():
+        return None
+    notebook = executed.read(source)
+    check_finished(notebook, source)
+    name = "-".join(path.relative_to(runs).with_suffix("").parts)
+    copy = folder / f"run-{re.sub(r'[^A-Za-z0-9@+._-]+', '-', name)}.ipynb"
+    folder.mkdir(exist_ok=True)
+    papermill = notebook["metadata"]["papermill"]
+    about = note(record, papermill, path, copy, folder / "index.md")
+    sentence = escaped(published.compare(record).sentence)
+    about["source"] = f"{sentence}\n\n{about['source']}"
+    place = record["experiment"]
+    title = "Yours: {point}, {study}, on {dataset}, seed {seed}".format(**place)
+    copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
+    return copy
+
+
+def _own_entry(record: dict, page: Path | None) -> str:
+    """Return an own run's entry, with the id that its page leads to."""
+    place, found = record["experiment"], published.compare(record)
+    ident = anchor(place["dataset"], place["study"], place["point"])
+    name = escaped("{study}/{point} on {dataset}, seed {seed}".format(**place))
+    others = published.described(found.published) or records.NOT_RUN
+    numbers = f"**{100 * record['metrics']['video_top1']:.1f} %**; published: {others}"
+    if found.paper:
+        numbers += escaped("; the paper: {} on {}, {}".format(*found.paper))
+    name = f"[{name}]({page.name})" if page else name
+    return f'- <span id="{ident}"></span>{name}: {numbers}. {escaped(found.sentence)}\n'
+
+
 if __name__ == "__main__":
     try:
         print(f"{len(collect(RESULTS, BOOK))} runs in the book")
+        # A release has no runs of its own.
+        collect_own(BOOK / "none" if "--published" in sys.argv else OWN, BOOK)
     except (UnfinishedRun, ValueError) as error:
         sys.exit(str(error))

@@ -100,10 +100,10 @@ def test_three_clicks_lead_from_the_front_page_to_a_step_and_its_rerun_command()
     third = target.find_parent("tr").find("a") if target.name == "span" else None
     if third:
         run = page((Path(path).parent / third["href"]).as_posix().removesuffix(".html"))
-        assert "python -m r3d_rs run ablation/SE" in run.get_text()
+        assert "r3d-rs run ablation/SE" in run.get_text()
     else:
         assert "not run" in step.get_text()
-        assert "python -m r3d_rs run ablation/SE" in target.get_text()
+        assert "r3d-rs run ablation/SE" in target.get_text()
 
 
 def test_every_accuracy_of_ours_leads_to_its_runs():
@@ -207,10 +207,7 @@ def test_the_references_have_what_the_chapters_cite():
 
 def test_pages_with_a_notebook_open_it_in_colab_and_download_it():
     for name, notebook in {"scaling": "scaling", "protocol": "evaluation"}.items():
-        addresses = [
-            a["href"]
-            for a in page(name).select("header a[href], .bd-header-article a[href]")
-        ]
+        addresses = [a["href"] for a in page(name).select("p.badges a[href]")]
         [colab] = [a for a in addresses if "colab.research" in a]
         assert colab.endswith(f"/blob/main/notebooks/{notebook}.ipynb")
         assert f"notebooks/{notebook}.ipynb" in addresses
@@ -223,7 +220,7 @@ def test_every_run_leads_to_its_record_and_shows_its_command():
         html = page(f"runs/{copy.parent.name}/{copy.stem}")
         [record] = [a["href"] for a in html.select("a.download") if "Record" in a.text]
         assert (HTML / f"runs/{copy.parent.name}" / record).resolve().exists()
-        assert f"python -m r3d_rs run {copy.parent.name}/" in html.get_text()
+        assert f"r3d-rs run {copy.parent.name}/" in html.get_text()
 
 
 def test_every_link_within_the_book_leads_somewhere():

@@ -46,10 +46,7 @@ def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     first, about, text, _ = json.loads(copy.read_text())["cells"]
     assert first["source"] == "# RS-50 on pantomime-20, seed 0"
     assert text["source"] == "A note."
-    assert (
-        "python -m r3d_rs run scaling/RS-50 --dataset pantomime-20 --seed 0"
-        in about["source"]
-    )
+    assert "r3d-rs run scaling/RS-50 --dataset pantomime-20 --seed 0" in about["source"]
     assert "results/pantomime-20/scaling/RS-50/seed-0.json" in about["source"]
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()
 
@@ -139,3 +136,55 @@ def test_a_run_without_a_record_stops_the_build(tmp_path):
 def test_a_book_without_runs_says_so(tmp_path):
     assert collect_runs.collect(tmp_path / "results", tmp_path) == []
     assert "No point has been run yet" in (tmp_path / "runs" / "index.md").read_text()
+
+
+def own(folder, name="runs"):
+    """Write an own run, and return the pages of its section."""
+    write_run(folder / name)
+    return collect_runs.collect_own(folder / name, folder)
+
+
+def test_own_runs_have_a_section_with_what_the_comparison_says(tmp_path):
+    index, page = own(tmp_path)
+    assert index == tmp_path / "yours" / "index.md"
+    entry = index.read_text().splitlines()[-1]
+    assert f"]({page.name}): **50.0 %**; published: 89.5 (87.2 to 91.8, 5 se" in entry
+    assert "78\\.2 on kinetics" in entry
+    assert "has another recipe than the published runs" in entry
+    title, about, *_ = json.loads(page.read_text())["cells"]
+    assert title["source"] == "# Yours: RS-50, scaling, on pantomime-20, seed 0"
+    assert "has another recipe" in about["source"]
+    assert "[chapter](../from-scratch.md)" in about["source"]
+    assert 'href="index.html#pantomime-20-scaling-rs-50"' in about["source"]
+
+
+def test_a_quick_look_is_among_the_own_runs(tmp_path):
+    write_run(tmp_path / "runs" / "quick")
+    pages = collect_runs.collect_own(tmp_path / "runs", tmp_path)
+    assert [page.name for page in pages] == [
+        "index.md",
+        "run-quick-pantomime-20-scaling-RS-50-seed-0.ipynb",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["failed", "no record", "empty", "half a notebook"])
+def test_no_own_run_stops_the_book(tmp_path, damage):
+    path = write_run(tmp_path / "runs", exception=damage == "failed")
+    if damage == "no record":
+        path.with_suffix(".json").unlink()
+    elif damage == "empty":
+        path.with_suffix(".json").write_text("")
+    elif damage == "half a notebook":
+        path.write_bytes(path.read_bytes()[:100])
+    pages = collect_runs.collect_own(tmp_path / "runs", tmp_path)
+    if damage == "no record":
+        assert pages == []
+        return
+    [index] = pages
+    assert "Not shown:" in index.read_text()
+
+
+def test_without_own_runs_there_is_no_section(tmp_path):
+    own(tmp_path)
+    assert collect_runs.collect_own(tmp_path / "nothing", tmp_path) == []
+    assert not (tmp_path / "yours").exists()

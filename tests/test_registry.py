@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import r3d_rs
 from r3d_rs import paper
 from r3d_rs.data.datasets import DATASETS
 from r3d_rs.study import (
@@ -116,7 +117,7 @@ def test_an_experiment_has_the_records_of_its_twin(tmp_path):
 
 
 def listed(tmp_path):
-    table = status.overview(Path("results"), tmp_path)
+    table = status.overview(Path("runs"), tmp_path)
     return table.set_index(["experiment", "dataset"])["status"]
 
 
@@ -127,19 +128,34 @@ def test_the_list_says_what_is_running_was_stopped_or_has_failed(tmp_path, monke
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = listed(tmp_path)
-    assert found["scaling/RS-50", "pantomime-20"] == "seed-3 running"
+    assert found["scaling/RS-50", "pantomime-20"] == "5 published, seed-3 running"
     assert found["scaling/RS-50", "kinetics-400"] == "not run"
-    assert set(listed(tmp_path)) == {"not run"}
+    found = listed(tmp_path)
+    assert not found.str.contains("seed-3").any()
     (folder / "epoch-0002.npz").touch()
-    assert listed(tmp_path)["scaling/RS-50", "pantomime-20"] == "seed-3 stopped"
-    notebook = Path("build/runs/results/pantomime-20/scaling/RS-50/seed-3.ipynb")
+    found = listed(tmp_path)["scaling/RS-50", "pantomime-20"]
+    assert found == "5 published, seed-3 stopped"
+    notebook = Path("build/runs/runs/pantomime-20/scaling/RS-50/seed-3.ipynb")
     notebook.parent.mkdir(parents=True)
     for exception, expected in (("true", f"failed: {notebook}"), ("null", "stopped")):
         notebook.write_text(
             f'{{"metadata": {{"papermill": {{"exception": {exception}}}}}}}'
         )
         found = listed(tmp_path)["scaling/RS-50", "pantomime-20"]
-        assert found == f"seed-3 {expected}"
+        assert found == f"5 published, seed-3 {expected}"
+
+
+def test_the_list_has_the_paper_the_published_runs_and_yours(tmp_path):
+    for epochs, expected in ((2, "55.0 (0.0 to 100.0, 2 seeds)"), (3, "50.0, 60.0")):
+        record.write(made_up(), tmp_path)
+        record.write(made_up(seed=1, top1=0.6, epochs=epochs), tmp_path)
+        table = status.overview(tmp_path, tmp_path / "checkpoints")
+        table = table.set_index(["experiment", "dataset"])
+        row = table.loc["scaling/RS-50", "pantomime-20"]
+        assert row["yours"] == expected
+        assert row["published"].endswith("5 seeds)")
+        assert row["status"] == "5 published, 2 yours"
+        assert table.loc[("scaling/RS-50", "kinetics-400"), "paper"] == 78.2
 
 
 def test_contrastive_pre_training_is_running_or_stopped_too(tmp_path, monkeypatch):
@@ -149,9 +165,10 @@ def test_contrastive_pre_training_is_running_or_stopped_too(tmp_path, monkeypatc
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = listed(tmp_path)
-    assert found["contrastive/RS-50", "pantomime-20"] == "seed-0 running"
+    assert found["contrastive/RS-50", "pantomime-20"] == "3 published, seed-0 running"
     (folder / "epoch-0030.npz").touch()
-    assert listed(tmp_path)["contrastive/RS-50", "pantomime-20"] == "seed-0 stopped"
+    found = listed(tmp_path)["contrastive/RS-50", "pantomime-20"]
+    assert found == "3 published, seed-0 stopped"
 
 
 def test_a_wrong_experiment_is_named(tmp_path):
@@ -184,13 +201,31 @@ def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
         [*command, *options], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode != 0
-    message = done.stderr.strip().splitlines()[-1]
-    notebook = "build/runs/results/kinetics-400/scaling/RS-50/seed-0.ipynb"
-    assert message == (
-        f"ChildProcessError: scaling/RS-50 on kinetics-400, seed 0, failed: {notebook}"
+    *_, message, last = done.stderr.strip().splitlines()
+    notebook = "build/runs/runs/kinetics-400/scaling/RS-50/seed-0.ipynb"
+    assert message.startswith(
+        "python -m r3d_rs: error: scaling/RS-50 on kinetics-400, seed 0, failed:"
+        " FileNotFoundError: dataset kinetics-400 is not prepared"
     )
+    assert last == f"notebook: {notebook}"
     assert "is not prepared" in (tmp_path / notebook).read_text()
-    assert not list((tmp_path / "results").iterdir())
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_dry_run_prints_papermills_command_and_checks_the_experiment():
+    options = {"parameters": {"epochs": "1"}}
+    command = engine.command("ablation/SE", "pantomime", 3, **options)
+    assert command[2:4] == ["papermill", "--log-output"]
+    assert command[-3:] == ["-p", "epochs", "1"]
+    assert command[command.index("results") + 1] == "runs"
+    with pytest.raises(ValueError, match="received 'scaling/RS-999', allowed are"):
+        engine.command("scaling/RS-999", "pantomime", 0)
+
+
+def test_without_a_checkout_a_run_says_where_one_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(engine, "NOTEBOOKS", tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"git clone {r3d_rs.REPOSITORY}"):
+        engine.run("scaling/RS-50", "pantomime", 0)
 
 
 def test_hours_are_added_up_by_part_of_the_paper(tmp_path):

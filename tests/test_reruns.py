@@ -113,16 +113,19 @@ def test_what_else_changed_is_named(tmp_path):
 def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path, capsys):
     results, made = tmp_path / "results", tmp_path / "made"
     written(results)
+    keep = tmp_path / "runs"
     words = ["rerun", "--count", "1", "--results", str(results), "--made", str(made)]
+    words += ["--keep", str(keep)]
     arguments = command_line.parser().parse_args(words)
     arguments.command(arguments)
     assert f"{made / 'pantomime-20/scaling/RS-50/seed-0.json'}: not made" in (
         capsys.readouterr().out
     )
-    assert reruns.read(results).empty
+    assert reruns.read(results, keep).empty
     written(made, commit="1" * 40)
     arguments.command(arguments)
-    [row] = reruns.read(results).to_dict("records")
+    assert reruns.read(results).empty  # what the study publishes is not touched
+    [row] = reruns.read(results, keep).to_dict("records")
     assert (row["identical"], row["code"]) == ("yes", reruns.OTHER)
     assert row["draw"] == "seed 0, 1 of 1"
     for more in (["--folder", "build/other"], ["-p", "threads=1"]):
@@ -249,12 +252,13 @@ def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_pat
         return done.stdout
 
     call("data", "prepare", tiny_run.NAME)
-    call("run", "scaling/RS-50", "--dataset", tiny_run.NAME, "-p", "threads=1")
+    run = ["run", "scaling/RS-50", "--dataset", tiny_run.NAME, "-p", "threads=1"]
+    call(*run, "--results", "results")
     said = call("rerun", "--seed", "7", "--count", "1")
     assert f"drawn by seed 7, 1 of 1 records:\n  {tiny_run.NAME}/scaling/RS-50/" in said
     assert "of the record's commit, 1 of 1 are the same to the last bit." in said
     call("rerun", "--seed", "7", "--count", "1", backend="jax")
-    rows = pd.read_csv(study.folder / "results" / "reruns.csv").set_index("backend")
+    rows = pd.read_csv(study.folder / "runs" / "reruns.csv").set_index("backend")
     assert rows.loc["tensorflow", "identical"] == "yes"
     assert rows.loc["jax", "identical"] == "no"
     assert "backend tensorflow to jax" in rows.loc["jax", "changed"]

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import time
 from collections.abc import Iterable, Iterator
 
 import keras
@@ -15,7 +16,7 @@ from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.training import memory
 from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
-from r3d_rs.training.loop import jit_compile
+from r3d_rs.training.loop import duration, jit_compile
 from r3d_rs.training.recipe import Recipe
 
 #: Pixels that a CPU predicts at once, of all frames: 4 clips of 16 frames of 256×256.
@@ -130,6 +131,7 @@ def evaluate(
     split: str | None = None,
     batch_clips: int = 96,
     transform=None,
+    progress: bool = False,
 ) -> Evaluation:
     """Predict every video of a split exactly once.
 
@@ -144,6 +146,7 @@ def evaluate(
         batch_clips: about how many views are predicted at once.
         transform: applied to a video's views `(view, time, height, width, channel)`
             first, for probes such as reversed clips.
+        progress: print a line after every quarter of the videos.
 
     Raises:
         ValueError: when the split has no videos or a broken record, naming it, or when
@@ -156,6 +159,7 @@ def evaluate(
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []
     stream = pipeline.evaluation_views(dataset, recipe, split=split)
+    total, started = dataset.num_videos(split), time.perf_counter()
     what, remedy = f"predicting {videos * views} views at once", "lower batch_clips"
     with (
         memory.naming_shortage(what, remedy),
@@ -167,16 +171,27 @@ def evaluate(
             ids.append(video["id"].decode())
             labels.append(int(video["label"]))
             probabilities.append(softmax)
-    if len(ids) != dataset.num_videos(split):
+            if progress:
+                _print_progress(len(ids), total, started)
+    if len(ids) != total:
         raise ValueError(
             f"{dataset.name}, split {split}: {len(ids)} videos were read, but there"
-            f" should be {dataset.num_videos(split)}: prepare it again"
+            f" should be {total}: prepare it again"
         )
     probabilities, labels = np.stack(probabilities), np.array(labels)
     clip_top1 = float((probabilities.argmax(-1) == labels[:, None]).mean())
     if not math.isfinite(probabilities.sum()):
         raise ValueError("the model's predictions are not all finite")
     return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1)
+
+
+def _print_progress(done: int, total: int, started: float) -> None:
+    """Print how many videos are evaluated, after every quarter of them."""
+    quarters = [total * part // 4 for part in (1, 2, 3)]
+    if done in quarters:
+        left = (time.perf_counter() - started) * (total - done) / done
+        text = f"{done:,} of {total:,} videos evaluated; about {duration(left)} left"
+        print(text, flush=True)
 
 
 def evaluate_over_views(

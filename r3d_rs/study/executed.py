@@ -36,13 +36,7 @@ def keep(executed: Path, kept: Path) -> Path:
 
     notebook = nbformat.read(executed, as_version=4)
     if notebook.metadata.get("papermill", {}).get("exception"):
-        errors = [
-            f"{output.ename}: {output.evalue}"
-            for cell in notebook.cells
-            for output in cell.get("outputs", [])
-            if output.output_type == "error"
-        ]
-        raise ValueError(f"the run of {executed} failed: {'; '.join(errors)}")
+        raise ValueError(f"the run of {executed} failed: {error(executed)}")
     for cell in notebook.cells:
         if "outputs" in cell:
             cell.outputs = _trimmed(cell.outputs)
@@ -50,6 +44,20 @@ def keep(executed: Path, kept: Path) -> Path:
         notebook.metadata.get("papermill", {}).pop(name, None)
     write(json.loads(nbformat.writes(notebook)), kept)
     return kept
+
+
+def error(executed: Path) -> str:
+    """Return the errors of a notebook's cells, "" where there are none to be read."""
+    try:
+        cells = json.loads(Path(executed).read_text(encoding="utf-8"))["cells"]
+        return "; ".join(
+            f"{output['ename']}: {output['evalue']}"
+            for cell in cells
+            for output in cell.get("outputs", ())
+            if output["output_type"] == "error"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def write(notebook: dict, path: Path) -> None:

@@ -28,6 +28,10 @@ NOT_RUN = "not run"
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
+#: Folder of what the study publishes, and that of a person's own runs, which git
+#: ignores. Only who asks for it (`-p results results`) writes into the first.
+PUBLISHED, OWN = "results", "runs"
+
 #: Version of the schema.
 VERSION = 2
 
@@ -262,9 +266,18 @@ def summarize(records: Sequence[dict]) -> Summary | None:
     for other in records[1:]:
         _check_same_recipe(records[0], other)
     top1 = [record["metrics"]["video_top1"] for record in records]
+    return summary(top1, records[0]["metrics"]["num_videos"])
+
+
+def summary(top1: Sequence[float], num_videos: int) -> Summary:
+    """Average top-1 over seeds, as `summarize` does.
+
+    Args:
+        top1: of each seed, as shares from 0 to 1; one or more.
+        num_videos: that each was measured on.
+    """
     if len(top1) == 1:
-        total = records[0]["metrics"]["num_videos"]
-        low, high = interval.wilson_interval(round(top1[0] * total), total)
+        low, high = interval.wilson_interval(round(top1[0] * num_videos), num_videos)
         return Summary(top1[0], low, high, 1, "Wilson over videos")
     mean = float(np.mean(top1))
     half = interval.half_over_seeds(top1)

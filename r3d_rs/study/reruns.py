@@ -173,9 +173,10 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     }
 
 
-def keep(results: Path, row: dict) -> Path:
-    """Write a rerun into `<results>/reruns.csv`, in the place of an older one."""
-    path = Path(results) / "reruns.csv"
+def keep(folder: Path, row: dict) -> Path:
+    """Write a rerun into `<folder>/reruns.csv`, in the place of an older one."""
+    path = Path(folder) / "reruns.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame([row]).astype(str)
     # Another backend's may end now. The folder is locked as long as an engine lives.
     with locked(path.with_name(".reruns.lock")):
@@ -187,9 +188,14 @@ def keep(results: Path, row: dict) -> Path:
     return path
 
 
-def read(results: Path) -> pd.DataFrame:
-    """Read the reruns, without those of records that are others now."""
-    path = Path(results) / "reruns.csv"
+def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
+    """Read the reruns, without those of records that are others now.
+
+    Args:
+        results: folder of the first records.
+        folder: of the table; None for that of the records.
+    """
+    path = Path(folder or results) / "reruns.csv"
     if not path.exists():
         return pd.DataFrame(columns=[*KEYS, "record"])
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -228,9 +234,12 @@ def _range(results: Path, row: dict) -> str:
     return f"{min(top1):.1f} to {max(top1):.1f}"
 
 
-def described(results: Path) -> str:
-    """Say of each backend and code how many are identical, and what else changed."""
-    rows, texts = read(results), []
+def described(results: Path, folder: Path | None = None) -> str:
+    """Say of each backend and code how many are identical, and what else changed.
+
+    The arguments are those of `read`.
+    """
+    rows, texts = read(results, folder), []
     for (backend, code), own in rows.groupby(["backend", "code"]):
         same = own["identical"] == _alike(True)
         text = (

@@ -85,7 +85,7 @@ def checked(
     seed: int,
     recipe,
     *,
-    results: str = "results",
+    results: str = record.OWN,
     checkpoints: str = "build/checkpoints",
     data_dir: str = "",
     epochs: int = 0,
@@ -102,7 +102,8 @@ def checked(
         dataset: a name in `datasets.DATASETS`.
         seed: of everything random, from 0.
         recipe: a function from a dataset's name to the recipe.
-        results: folder of the records.
+        results: folder of the records: "runs" for your own, "results" for those that
+            the study publishes.
         checkpoints: folder of the runs' states and trained networks.
         data_dir: folder of the datasets; "" for the environment variable R3D_RS_DATA
             or, without it, the cache folder of the user.
@@ -314,7 +315,7 @@ class Run:
         from r3d_rs.evaluation.multiview import evaluate
 
         start = time.perf_counter()
-        evaluation = evaluate(self._model, dataset, self.recipe)
+        evaluation = evaluate(self._model, dataset, self.recipe, progress=True)
         self._seconds["evaluation"] = time.perf_counter() - start
         return evaluation
 

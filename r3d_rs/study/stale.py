@@ -1,9 +1,9 @@
-"""Whether the tables and figures in results/ are what its records give."""
+"""Whether the published tables, figures and runs are what the records give."""
 
 import tempfile
 from pathlib import Path
 
-from r3d_rs.study import figures, tables
+from r3d_rs.study import figures, published, tables
 
 MADE = ("tables", "figures")
 
@@ -26,7 +26,8 @@ def files(results: Path) -> list[Path]:
             if path.name not in MADE:
                 (fresh / path.name).symlink_to(path)
         made = [*tables.build(fresh), *figures.build(fresh)]
-        return [
+        other = published.FILE.read_text(encoding="utf-8") != published.text(fresh)
+        return [published.FILE] * other + [
             results / path.relative_to(fresh)
             for path in made
             if path.suffix != ".png"

@@ -8,7 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.study import engine, experiments, provenance, record, registry
+from r3d_rs.study import (
+    engine,
+    experiments,
+    provenance,
+    published,
+    record,
+    registry,
+)
 from r3d_rs.study.registry import FIRST, SECOND
 from r3d_rs.training import checkpoints
 
@@ -193,36 +200,48 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
     """List every experiment on every dataset, with the paper's number and ours.
 
     Args:
-        results: folder of the records.
+        results: folder of your own records.
         folder: of the runs' checkpoints, which tells what is running.
 
     Returns:
-        Columns experiment, dataset, paper, ours (per cent; means over seeds with their
-        95 % intervals) and status: how many seeds are done, and which are running, have
-        failed (with their notebook) or were stopped and go on when run again.
+        Columns experiment, dataset, paper, published and yours (per cent; means over
+        seeds with their 95 % intervals) and status: how many seeds are published and
+        done, and which are running, have failed (with their notebook) or were stopped
+        and go on when run again.
     """
-    rows = []
+    rows, table = [], published.read()
     for experiment in registry.everything().values():
         for dataset in experiment.datasets:
-            runs = registry.records(results, dataset, experiment.name)
+            name = experiment.name
+            others = published.of(name, dataset, table)
+            own = registry.records(results, dataset, name)
+            status = [f"{len(others)} published"] if len(others) else []
+            status += [f"{len(own)} yours"] if own else []
             place = Path(dataset) / experiment.study / experiment.point
-            plural = "" if len(runs) == 1 else "s"
-            status = [f"{len(runs)} seed{plural}"] if runs else []
             folders = [folder / place]
             if experiment.study == "contrastive":  # its first part has its own
-                own = (dataset, experiments.PRETRAINING, experiment.point)
-                folders.append(folder.joinpath(*own))
+                part = (dataset, experiments.PRETRAINING, experiment.point)
+                folders.append(folder.joinpath(*part))
             status += _unfinished(folders, engine.executing(results) / place)
             rows.append(
                 {
-                    "experiment": experiment.name,
+                    "experiment": name,
                     "dataset": dataset,
                     "paper": experiment.paper.get(dataset, "-"),
-                    "ours": record.described(runs) or "-",
+                    "published": published.described(others) or "-",
+                    "yours": _yours(own) or "-",
                     "status": ", ".join(status) or record.NOT_RUN,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _yours(own: Sequence[dict]) -> str:
+    """Describe your own runs, seed by seed where their recipes differ."""
+    try:
+        return record.described(own)
+    except ValueError:
+        return ", ".join(f"{100 * run['metrics']['video_top1']:.1f}" for run in own)
 
 
 def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:

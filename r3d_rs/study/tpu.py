@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import cost, experiments, scale
+from r3d_rs.study import cost, experiments, record, scale
 from r3d_rs.study.record import NOT_RUN
 from r3d_rs.training import recipe as recipes
 from r3d_rs.training import tpu
@@ -107,16 +107,19 @@ def read(results: Path) -> pd.DataFrame:
 def compiled(program: Program, results: Path) -> dict:
     """Return a program's row; compile it, for minutes, where there is none yet.
 
+    Published rows are taken too.
+
     Raises:
         ModuleNotFoundError, ValueError: as `tpu.compile_training` does.
     """
     place = tpu.topology(program.topology)
     recipe = program.recipe()
-    rows = read(results)
     own = dataclasses.asdict(program)
-    found = rows[_is_of(rows, own)]
-    if len(found):
-        return found.iloc[0].to_dict()
+    for folder in (results, Path(record.PUBLISHED)):
+        rows = read(folder)
+        found = rows[_is_of(rows, own)]
+        if len(found):
+            return found.iloc[0].to_dict()
     training = program.task == TRAINING
     size = recipe.size if training else recipe.eval_size
     macs = _macs(dataclasses.replace(recipe, size=size))

@@ -25,13 +25,19 @@ class NotFiniteError(RuntimeError):
 
 
 class _Epochs(keras.callbacks.Callback):
-    """Keeps the history, sees that the loss is finite, and saves each epoch's state."""
+    """Keeps the history, checks that the loss is finite, and saves each epoch's state.
 
-    def __init__(self, checkpoints: Checkpoints | None):
+    Args:
+        checkpoints: of the run; None for none.
+        lines: number of epochs, to print a line after each; 0 to print nothing.
+    """
+
+    def __init__(self, checkpoints: Checkpoints | None, lines: int = 0):
         super().__init__()
         self.history = {"epoch": []}
         self._checkpoints = checkpoints
         self._before, self._start = 0.0, time.perf_counter()
+        self._lines, self._steady = lines, None
 
     def restore(self, model: keras.Model, computing: Devices) -> int:
         """Put a model where its run was, and return how many epochs are done."""
@@ -53,6 +59,23 @@ class _Epochs(keras.callbacks.Callback):
             variable.assign(value)
         return state.epoch
 
+    def _print(self, epoch: int, logs: dict) -> None:
+        """Print a line on an epoch (from 0), and about how long the rest takes."""
+        shown = [
+            f"{name} {value:.1%}" if name == "accuracy" else f"{name} {value:.3f}"
+            for name, value in logs.items()
+            if name != "learning_rate"
+        ]
+        now = time.perf_counter()
+        first, began = self._steady or (epoch - 1, self._start)
+        left = (self._lines - epoch - 1) * (now - began) / (epoch - first)
+        rest = f"; about {duration(left)} left" if epoch + 1 < self._lines else ""
+        print(
+            f"epoch {epoch + 1} of {self._lines}: {', '.join(shown)}{rest}", flush=True
+        )
+        # The first epoch has the compilation of the step in it.
+        self._steady = self._steady or (epoch, now)
+
     def on_epoch_end(self, epoch, logs=None):
         loss = logs["loss"]
         if not math.isfinite(loss):
@@ -68,6 +91,16 @@ class _Epochs(keras.callbacks.Callback):
             values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
             seconds = self._before + time.perf_counter() - self._start
             self._checkpoints.save(State(epoch + 1, self.history, values, seconds))
+        if self._lines:
+            self._print(epoch, logs)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit of which there are two or more."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
@@ -200,7 +233,8 @@ def train(
         checkpoints = folder and stack.enter_context(
             Checkpoints(folder, run, computing.process == 0)
         )
-        kept = _Epochs(checkpoints)
+        # Keras' own lines have no time left.
+        kept = _Epochs(checkpoints, epochs if verbose == 2 else 0)
         done = kept.restore(model, computing)
         devices.same_everywhere("epochs done", done)
         callbacks = [kept]
@@ -223,7 +257,7 @@ def train(
                     epochs=last,
                     steps_per_epoch=length * recipe.micro_batches,
                     shuffle=False,  # the pipeline shuffles
-                    verbose=verbose,
+                    verbose=0 if verbose == 2 else verbose,
                     callbacks=callbacks,
                 )
                 done = last

@@ -5,7 +5,7 @@
 
 Without the package atheris, input is mutated at random; with it (`make fuzz` has it in
 an environment of its own), what has been covered guides the mutations, and
-`results/faults/fuzz.csv` is written. A parser may raise `ValueError` or `OSError`;
+`runs/faults/fuzz.csv` is written. A parser may raise `ValueError` or `OSError`;
 anything else is a finding, and its input is printed.
 """
 

@@ -1,6 +1,6 @@
 """Write the licences of the direct dependencies, as their metadata have them.
 
-python -m tests.faults.licences     # results/faults/licences.csv: `make licences`
+python -m tests.faults.licences     # runs/faults/licences.csv: `make licences`
 """
 
 import sys
@@ -12,9 +12,10 @@ import pandas as pd
 from packaging.requirements import Requirement
 
 from r3d_rs.whole import whole_file
+from tests.faults import tally
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "results" / "faults" / "licences.csv"
+FILE = tally.RESULTS / "faults" / "licences.csv"
 
 
 def direct() -> dict[str, str]:

@@ -41,7 +41,7 @@ def is_clear(code: int, said: str) -> bool:
 
     Threads of other packages may have told of their own failures before.
     """
-    return code == 1 and "Error: " in said.splitlines()[-1]
+    return code == 1 and "error: " in said.splitlines()[-1].lower()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Memory and open files over some minutes: they do not grow from step to step.
 
 Of the long version alone (`R3D_RS_FAULTS=long`); `R3D_RS_FAULTS_MINUTES` is how long
-each part is watched. Writes `results/faults/memory.csv`.
+each part is watched. Writes `runs/faults/memory.csv`.
 """
 
 import os

@@ -5,7 +5,7 @@
 
 The environments have the oldest and the newest versions that pyproject.toml allows of
 every direct dependency. A warning, of a name that has become old, is no failure here.
-Writes `results/faults/versions.csv`.
+Writes `runs/faults/versions.csv`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import pandas as pd
 from tests.faults import tally
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "results" / "faults" / "versions.csv"
+FILE = tally.RESULTS / "faults" / "versions.csv"
 
 #: The tests of each backend, as in `make test`.
 MARKED = {"tensorflow": "not slow", "jax": "not slow and not one_backend"}
