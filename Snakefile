@@ -3,7 +3,7 @@
 #   snakemake --profile profiles/local --dry-run
 #   snakemake --profile profiles/local --config only="scaling/RS-50 scaling/R3D-50" seeds=2
 #
-# What is stale is told by the hashes of recipes in the records (r3d_rs/study/plan.py), not
+# What is stale is told by the hashes of recipes in the records (r3d_rs/operations/plan.py), not
 # by the times of files; a run's marker has the hash in its name.
 
 import shlex
@@ -11,7 +11,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from r3d_rs.study import plan
+from r3d_rs.operations import plan
 
 PLAN = plan.make(
     only=config.get("only", ""),

@@ -15,8 +15,8 @@ import step
 import videos
 from turns import in_turn
 
-from r3d_rs.study import speed
-from r3d_rs.training import recipe as recipes
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.report import speed
 
 #: Ratios are to the first.
 SIDES = {

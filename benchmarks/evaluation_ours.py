@@ -11,8 +11,8 @@ import worker
 
 from r3d_rs.data import pipeline
 from r3d_rs.evaluation import multiview
+from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training import fit
-from r3d_rs.training import recipe as recipes
 
 
 def build(settings: dict):

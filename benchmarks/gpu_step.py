@@ -14,8 +14,8 @@ import environments
 import rows
 import step
 
-from r3d_rs.study import speed
-from r3d_rs.training import recipe as recipes
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.report import speed
 
 #: Dense bfloat16 operations a second of cards, 10^12, from their makers' data sheets;
 #: a card's name contains the first of these that matches.

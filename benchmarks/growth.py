@@ -13,8 +13,9 @@ import pandas as pd
 import rows
 import step
 
-from r3d_rs.study import growth
-from r3d_rs.training import recipe as recipes
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes import table2
+from r3d_rs.report import growth
 
 BACKENDS = {"TensorFlow": "tensorflow", "JAX": "jax"}
 
@@ -42,7 +43,7 @@ def side(backend: str, devices: int) -> step.Side:
 def case(place: dict) -> step.Case:
     """Return the training step at a place among those of `VARIED`."""
     recipe = dataclasses.replace(
-        recipes.of_model(f"r3d-rs-{place['depth']}"),
+        table2.of_model(f"r3d-rs-{place['depth']}"),
         width=WIDTH,
         span=2 * place["frames"],
         size=place["size"],

@@ -12,7 +12,7 @@ import environments
 import rows
 from turns import Worker, in_turn
 
-from r3d_rs.study import speed
+from r3d_rs.report import speed
 
 #: Sides by name: the Python, and the library that it computes by.
 SIDES = {

@@ -9,7 +9,7 @@ README.md beside this file.
 import rows
 import step
 
-from r3d_rs.study import speed
+from r3d_rs.report import speed
 
 CASE = "Pantomime's RS-50, batch 32, training"
 

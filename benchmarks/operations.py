@@ -16,7 +16,7 @@ import rows
 import run
 import since
 
-from r3d_rs.study import speed
+from r3d_rs.report import speed
 
 
 def measure(environment: dict, steps: int) -> dict:

@@ -21,8 +21,8 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
 import step_ours  # noqa: E402
 from jax.profiler import ProfileData, start_trace, stop_trace  # noqa: E402
 
-from r3d_rs.study import experiments, scale  # noqa: E402
-from r3d_rs.training import recipe as recipes  # noqa: E402
+from r3d_rs.recipes import points, scales  # noqa: E402
+from r3d_rs.recipes import recipe as recipes  # noqa: E402
 
 #: Of XLA, what consists of other operations.
 OUTER = {"while", "call", "conditional"}
@@ -71,7 +71,7 @@ def profiled(run, steps: int) -> dict[str, list]:
 def main() -> None:
     """Measure, and print."""
     _, point, dataset, steps = sys.argv
-    recipe = scale.of_point(experiments.point(point), dataset)
+    recipe = scales.of_point(points.point(point), dataset)
     settings = {"recipe": recipes.as_dict(recipe), "task": "training", "classes": 20}
     about, run, _ = step_ours.build(settings)
     run(2)

@@ -15,7 +15,7 @@ import rows
 import videos
 from turns import Worker, in_turn
 
-from r3d_rs.study import speed
+from r3d_rs.report import speed
 
 #: What both sides are told; area (0.08, 1) and flips are fixed in their files.
 SETTINGS = {"batch_size": 32, "frames": 16, "temporal_stride": 2, "size": 224}

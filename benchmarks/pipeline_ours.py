@@ -6,7 +6,7 @@ from importlib.metadata import version
 import worker
 
 from r3d_rs.data import datasets, pipeline
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.recipes.recipe import Recipe
 
 
 def dataset_of(records: str) -> datasets.Dataset:

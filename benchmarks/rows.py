@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.study import provenance, repetitions
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import provenance
+from r3d_rs.files import whole_file
+from r3d_rs.report import repetitions
 
 #: Of a person's own measurements; the study publishes by `--output results`.
 RUNS = Path(__file__).parent.parent / "runs"

@@ -16,8 +16,9 @@ from pathlib import Path
 import environments
 import rows
 
-from r3d_rs.study import provenance, speed
-from r3d_rs.study.goals import START
+from r3d_rs.experiments import provenance
+from r3d_rs.report import speed
+from r3d_rs.report.goals import START
 
 POINT, DATASET = "RS-50", "pantomime-20"
 

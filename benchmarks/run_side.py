@@ -34,7 +34,7 @@ import worker  # noqa: E402
 
 from r3d_rs.data import pipeline  # noqa: E402
 from r3d_rs.evaluation import multiview  # noqa: E402, F401 - imported by the run
-from r3d_rs.study import pictures, run  # noqa: E402, F401
+from r3d_rs.experiments import pictures, run  # noqa: E402, F401
 from r3d_rs.training import fit  # noqa: E402
 
 

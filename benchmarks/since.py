@@ -15,7 +15,7 @@ import rows
 import run
 import step
 
-from r3d_rs.study import speed
+from r3d_rs.report import speed
 
 NOW, BEFORE = "now", "before"
 

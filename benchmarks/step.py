@@ -16,8 +16,9 @@ import limits
 import rows
 from turns import Worker, steps_in_turn
 
-from r3d_rs.study import experiments, scale, speed
-from r3d_rs.training import recipe as recipes
+from r3d_rs.recipes import points, scales
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.report import speed
 
 #: What keeps a side on the processor.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
@@ -119,7 +120,7 @@ def _paper(size: int, batch_size: int) -> recipes.Recipe:
 
 
 def _pantomime(point: str) -> Case:
-    recipe = scale.of_point(experiments.point(point), "pantomime-20")
+    recipe = scales.of_point(points.point(point), "pantomime-20")
     return Case(recipe, 20, "training", OF_OURS)
 
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 import worker
 
 from r3d_rs.models import complexity
+from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training import devices, fit, loop
-from r3d_rs.training import recipe as recipes
 
 #: Of the learning rate's schedule; far more than a benchmark does.
 STEPS_PER_EPOCH = 1000

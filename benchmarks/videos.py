@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from r3d_rs.cores import usable_cores
 from r3d_rs.data.clip import encode_jpeg
-from r3d_rs.data.cores import usable_cores
 
 #: Side of the square texture that a camera pans over; it repeats at its edges.
 TEXTURE = 512

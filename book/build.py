@@ -21,7 +21,7 @@ from sphinx.errors import SphinxParallelError
 from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from r3d_rs.data.cores import usable_cores
+from r3d_rs.cores import usable_cores
 
 BOOK = Path(__file__).parent
 

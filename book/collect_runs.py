@@ -17,9 +17,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from r3d_rs.study import engine, executed, published
-from r3d_rs.study import record as records
-from r3d_rs.study.links import anchor
+from r3d_rs.experiments import executed, published
+from r3d_rs.experiments import record as records
+from r3d_rs.operations import engine
+from r3d_rs.report.links import anchor
 
 BOOK = Path(__file__).parent
 RESULTS = BOOK.parent / records.PUBLISHED

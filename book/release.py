@@ -17,8 +17,8 @@ from pathlib import Path
 import yaml
 
 import r3d_rs
-from r3d_rs.study import executed, record
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import executed, record
+from r3d_rs.files import whole_file
 
 ROOT = Path(__file__).parents[1]
 HTML = Path("book/_build/html")

@@ -23,7 +23,10 @@ __version__ = "0.5.0"
 #: The public address of the study. Where a file has to repeat it, a test compares them.
 REPOSITORY = "https://github.com/r3d-rs/r3d-rs"
 
-_PARTS = ("contrastive", "data", "evaluation", "models", "paper", "study", "training")
+_PARTS = (
+    *("contrastive", "data", "evaluation", "experiments", "files", "models"),
+    *("operations", "pantomime", "paper", "recipes", "report", "tpu", "training"),
+)
 
 
 def __getattr__(name: str):

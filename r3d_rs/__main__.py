@@ -106,7 +106,7 @@ def print_report(report, evaluated: str) -> None:
 
 def overview(arguments) -> None:
     """List every experiment: the paper's number, the published one and yours."""
-    from r3d_rs.study import status
+    from r3d_rs.operations import status
 
     table = status.overview(Path(arguments.results), Path(arguments.checkpoints))
     for column in ("experiment", "dataset"):
@@ -139,7 +139,7 @@ def pairs(texts: list[str]) -> dict[str, str]:
 
 def run(arguments) -> None:
     """Run one experiment by papermill, and compare it with the published runs."""
-    from r3d_rs.study import engine
+    from r3d_rs.operations import engine
 
     received = {
         "results": arguments.results,
@@ -151,7 +151,7 @@ def run(arguments) -> None:
         print(shlex.join(engine.command(*experiment, **received)))
         return
     path = engine.run(*experiment, **received)
-    from r3d_rs.study import published
+    from r3d_rs.experiments import published
 
     print(f"\nrecord: {path}\nnotebook: {path.with_suffix('.ipynb')}\n")
     print(published.shown(path))
@@ -159,7 +159,8 @@ def run(arguments) -> None:
 
 def rerun(arguments) -> None:
     """Make some runs again, drawn by a seed, and compare their records."""
-    from r3d_rs.study import record, reruns
+    from r3d_rs.experiments import record
+    from r3d_rs.operations import rerun as reruns
 
     results, parameters = existing(arguments.results), pairs(arguments.parameter)
     if arguments.made and (arguments.folder or parameters):
@@ -189,8 +190,10 @@ def rerun(arguments) -> None:
 
 def tables(arguments) -> None:
     """Rebuild the published tables and figures from the published records."""
-    from r3d_rs.study import exact, figures, published, stale
-    from r3d_rs.study import tables as study_tables
+    from r3d_rs.experiments import published
+    from r3d_rs.operations import exact
+    from r3d_rs.report import figures, stale
+    from r3d_rs.report import tables as study_tables
 
     results = existing(arguments.results)
     if arguments.check:
@@ -207,7 +210,7 @@ def tables(arguments) -> None:
 
 def cost(arguments) -> None:
     """Say what the study takes on Kinetics, and what to run first with less."""
-    from r3d_rs.study import cost as study_cost
+    from r3d_rs.operations import cost as study_cost
 
     results = existing(arguments.results)
     print(study_cost.table(results).to_string(index=False), end="\n\n")
@@ -217,7 +220,7 @@ def cost(arguments) -> None:
 def views(arguments) -> None:
     """Evaluate trained networks with more and more views."""
     from r3d_rs.data import datasets
-    from r3d_rs.study import views_curve
+    from r3d_rs.report import views_curve
 
     print(
         views_curve.write(
@@ -233,7 +236,7 @@ def views(arguments) -> None:
 
 def saliency(arguments) -> None:
     """Compute where a trained network looks in some test videos."""
-    from r3d_rs.study import saliency as maps
+    from r3d_rs.report import saliency as maps
 
     results = Path(arguments.results)
     print(maps.write(arguments.checkpoint, results, data_dir=arguments.data_dir))
@@ -242,11 +245,11 @@ def saliency(arguments) -> None:
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
-    from r3d_rs.study import experiments, scale
-    from r3d_rs.study import probes as study_probes
+    from r3d_rs.recipes import points, scales
+    from r3d_rs.report import probes as study_probes
 
     dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
-    recipe = scale.of_point(experiments.point("RS-50"), dataset.name)
+    recipe = scales.of_point(points.point("RS-50"), dataset.name)
     print(study_probes.write(dataset, recipe, Path(arguments.results)))
 
 
@@ -266,7 +269,7 @@ def plan(arguments) -> None:
     import os
 
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from r3d_rs.study import tpu
+    from r3d_rs.operations import tpu
 
     results = Path(arguments.results)
     if arguments.keep:
@@ -482,7 +485,7 @@ def main() -> None:
     """Run a command; an expected failure is one message on the error stream."""
     arguments = parser().parse_args()
     try:
-        from r3d_rs.study import executed  # imports pandas: too slow for --help
+        from r3d_rs.experiments import executed  # imports pandas: too slow for --help
 
         executed.quiet()
         arguments.command(arguments)

@@ -11,9 +11,9 @@ import numpy as np
 
 from r3d_rs.data import datasets
 from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices
 from r3d_rs.training.fit import fit
-from r3d_rs.training.recipe import Recipe
 from tests import tiny
 
 RECIPE = Recipe(

@@ -10,14 +10,14 @@ import sys
 import keras
 import numpy as np
 
+from r3d_rs.recipes import scales, table2
 from r3d_rs.training import fit
-from r3d_rs.training import recipe as recipes
 
 CLASSES, BATCH, STEPS = 5, 8, 4
 
 #: All of Pantomime's, but for what is drawn: backends draw other masks.
 RECIPE = dataclasses.replace(
-    recipes.at_pantomime_scale(recipes.of_model("r3d-rs-50")),
+    scales.at_pantomime_scale(table2.of_model("r3d-rs-50")),
     width=0.125,
     span=12,
     size=16,

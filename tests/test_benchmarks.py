@@ -13,8 +13,8 @@ import pytest
 from r3d_rs.data import pipeline
 from r3d_rs.evaluation import multiview
 from r3d_rs.models import complexity, layers, resnet3d
+from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training import fit
-from r3d_rs.training import recipe as recipes
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 TORCH = FOLDER.parent / "build" / "environments" / "torch" / "bin" / "python"

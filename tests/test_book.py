@@ -9,9 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from r3d_rs import paper
-from r3d_rs.data.pantomime import CLASSES_30
 from r3d_rs.data.randaugment import OPERATIONS
-from r3d_rs.training.recipe import TABLE_2
+from r3d_rs.pantomime import CLASSES_30
+from r3d_rs.recipes.table2 import TABLE_2
 
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import check_links

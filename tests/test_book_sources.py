@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import r3d_rs
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.recipes.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import check_links
@@ -45,10 +45,13 @@ The number {glue:text}`one`.
 
 #: Modules of the study that only read files and report what they say.
 REPORTS = [
-    *("claims", "comparison", "cost", "curves", "discussion", "display", "exact"),
-    *("executed", "experiments", "faults", "figures", "goals", "growth", "interactive"),
-    *("links", "recipe_tables", "record", "registry", "reruns", "saliency", "speed"),
-    *("status", "tables", "tpu", "views_curve"),
+    *("experiments.executed", "experiments.record", "experiments.registry"),
+    *("operations.cost", "operations.exact", "operations.rerun", "operations.status"),
+    *("operations.tpu", "recipes.points", "report.claims", "report.comparison"),
+    *("report.curves", "report.discussion", "report.display", "report.faults"),
+    *("report.figures", "report.goals", "report.growth", "report.interactive"),
+    *("report.links", "report.recipe_tables", "report.saliency", "report.speed"),
+    *("report.tables", "report.views_curve", "tpu.plan"),
 ]
 
 #: What is wrong with a page, and what the build says of it.
@@ -118,7 +121,7 @@ def test_a_figure_that_is_text_is_found(tmp_path):
 def test_modules_of_reports_and_their_chapters_load_no_framework():
     """A chapter that reads files takes two seconds, one with TensorFlow ten."""
     code = "import sys, IPython.display, yaml, myst_nb\n"
-    code += "".join(f"import r3d_rs.study.{name}\n" for name in REPORTS)
+    code += "".join(f"import r3d_rs.{name}\n" for name in REPORTS)
     for path in BOOK.glob("*.md"):
         if path.stem not in book_build.WITH_TENSORFLOW:
             cells = re.findall(
@@ -151,7 +154,7 @@ def test_each_executed_chapter_is_a_part_and_those_with_tensorflow_are_first():
 
 
 def test_the_schedule_that_the_book_draws_is_that_of_training():
-    from r3d_rs.study import recipe_tables
+    from r3d_rs.report import recipe_tables
     from r3d_rs.training.optimizers import WarmupCosine
 
     recipe = Recipe()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from r3d_rs import paper
-from r3d_rs.study import claims, comparison, record, registry, tables
+from r3d_rs.experiments import record, registry
+from r3d_rs.report import claims, comparison, tables
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

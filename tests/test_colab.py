@@ -16,7 +16,7 @@ from papermill.inspection import inspect_notebook
 
 import r3d_rs
 from r3d_rs import colab
-from r3d_rs.study import provenance
+from r3d_rs.experiments import provenance
 from tests.test_environment import compiled
 
 ROOT = Path(__file__).parents[1]

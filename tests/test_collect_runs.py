@@ -10,7 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import collect_runs
 
-from r3d_rs.study import record
+from r3d_rs.experiments import record
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

@@ -15,16 +15,16 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from r3d_rs.contrastive import recipe as contrastive
 from r3d_rs.contrastive import views
 from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.contrastive.pretrain import build, pretrain
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets
-from r3d_rs.study import parents
-from r3d_rs.study.contrastive import Contrastive
+from r3d_rs.experiments import parents
+from r3d_rs.experiments.contrastive import Contrastive
+from r3d_rs.recipes import contrastive
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, optimizers
-from r3d_rs.training import recipe as recipes
 from tests import tiny
 from tests.tiny import write_videos
 

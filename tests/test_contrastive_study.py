@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from r3d_rs.contrastive import recipe as recipes
 from r3d_rs.data import datasets
+from r3d_rs.experiments import contrastive, record
 from r3d_rs.models.model_garden import CheckpointMismatch
-from r3d_rs.study import contrastive, record, tables
+from r3d_rs.recipes import contrastive as recipes
+from r3d_rs.report import tables
 from r3d_rs.training import checkpoints, transfer
 from tests import tiny
 from tests.test_model_garden import official_values, write_objects

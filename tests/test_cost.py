@@ -2,7 +2,8 @@
 
 import pytest
 
-from r3d_rs.study import cost, exact, record, registry
+from r3d_rs.experiments import record, registry
+from r3d_rs.operations import cost, exact
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

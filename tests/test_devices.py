@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from r3d_rs.data import datasets
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, fit
 from r3d_rs.training.devices import Devices
-from r3d_rs.training.recipe import Recipe
 from tests.tiny import SMALL, write_videos
 
 JAX = keras.backend.backend() == "jax"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from r3d_rs.evaluation.paired import Difference
-from r3d_rs.study import claims, discussion, registry
+from r3d_rs.experiments import registry
+from r3d_rs.report import claims, discussion
 from tests.test_claims import write
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

@@ -2,7 +2,7 @@
 
 import pytest
 
-from r3d_rs.study import display
+from r3d_rs.report import display
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

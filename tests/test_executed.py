@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from r3d_rs.study import executed
+from r3d_rs.experiments import executed
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

@@ -12,10 +12,10 @@ from bs4 import BeautifulSoup
 from PIL import Image, ImageSequence
 
 from r3d_rs.data import datasets, sampling, views
-from r3d_rs.data.pantomime import CLASSES_30, video
 from r3d_rs.data.randaugment import GREY, OPERATIONS
-from r3d_rs.study import gallery
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.pantomime import CLASSES_30, video
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.report import gallery
 from tests import tiny
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

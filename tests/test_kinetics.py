@@ -13,17 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import (
-    clip,
-    cores,
-    datasets,
-    kinetics,
-    layout,
-    pipeline,
-    progress,
-    shards,
-    verify,
-)
+from r3d_rs import cores, progress
+from r3d_rs.data import clip, datasets, kinetics, layout, pipeline, shards, verify
 from tests.tiny import CLASSES, HEADER, clock, write_csv, write_video, write_videos
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
@@ -107,7 +98,7 @@ sys.modules["tensorflow_datasets"] = None
 
 if __name__ == "__main__":
     from r3d_rs.data import datasets, pipeline
-    from r3d_rs.training.recipe import Recipe
+    from r3d_rs.recipes.recipe import Recipe
 
     videos, data_dir = map(Path, sys.argv[1:])
     datasets.prepare("kinetics-400", data_dir, progress=False, videos=videos)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from r3d_rs.study import links
+from r3d_rs.report import links
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

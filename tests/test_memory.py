@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from r3d_rs.contrastive.pretrain import pretrain
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation import multiview
 from r3d_rs.models import layers
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.models.platform import compiling_for_tpu
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.recipes.recipe import Recipe, recipe_hash
 from r3d_rs.training import fit, loop
 from r3d_rs.training.devices import Devices
 from r3d_rs.training.optimizers import WarmupCosine
-from r3d_rs.training.recipe import Recipe, recipe_hash
 from tests import tiny
 from tests.tiny import SMALL, write_videos
 

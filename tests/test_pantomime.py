@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from r3d_rs.data.directory import data_directory
-from r3d_rs.data.pantomime import (
+from r3d_rs.pantomime import (
     CLASSES_20,
     CLASSES_30,
     FLIP_CHANGES,
@@ -26,10 +26,10 @@ from r3d_rs.data.pantomime import (
     make,
     video,
 )
-from r3d_rs.data.pantomime import make as make_function
-from r3d_rs.data.pantomime.actions import ACTIONS, STANDING
-from r3d_rs.data.pantomime.exact import Draws
-from r3d_rs.data.pantomime.video import SPLITS, _phase
+from r3d_rs.pantomime import make as make_function
+from r3d_rs.pantomime.actions import ACTIONS, STANDING
+from r3d_rs.pantomime.exact import Draws
+from r3d_rs.pantomime.video import SPLITS, _phase
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 
@@ -40,7 +40,7 @@ FRAMES_SHA256 = "4a0ad31a3cc49ce30e4ee70b52a9ee125eb153eaffe3693369908a58519f741
 
 HASH_PROGRAM = """
 import hashlib
-from r3d_rs.data.pantomime import CLASSES_30, video
+from r3d_rs.pantomime import CLASSES_30, video
 digest = hashlib.sha256()
 for index, name in enumerate(CLASSES_30):
     digest.update(video(name, 0, "train", index).tobytes())

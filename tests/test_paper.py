@@ -5,7 +5,7 @@ import math
 import pytest
 
 from r3d_rs import paper
-from r3d_rs.study import experiments
+from r3d_rs.recipes import points
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 
@@ -21,7 +21,7 @@ def cell(number, label, column):
 
 
 def top1(point):
-    return experiments.point(point).paper_top1
+    return points.point(point).paper_top1
 
 
 def close(value):
@@ -176,9 +176,9 @@ def test_an_unknown_table_or_figure_is_named(read, number):
 
 
 def test_the_points_are_those_of_figure_2_and_the_baseline():
-    assert list(experiments.SCALING) == ["R3D-50", *paper.figure(2)["point"]]
-    assert len(experiments.SCALING) == 11
-    f48 = experiments.point("RS-200@f48")
+    assert list(points.SCALING) == ["R3D-50", *paper.figure(2)["point"]]
+    assert len(points.SCALING) == 11
+    f48 = points.point("RS-200@f48")
     assert (f48.model, f48.span, f48.size, f48.eval_size) == (
         "r3d-rs-200",
         48,
@@ -186,13 +186,13 @@ def test_the_points_are_those_of_figure_2_and_the_baseline():
         256,
     )
     assert f48.paper_top1 == 80.7
-    i256 = experiments.point("RS-200@i256")
+    i256 = points.point("RS-200@i256")
     assert (i256.span, i256.size, i256.eval_size) == (32, 256, 288)
     assert i256.paper_top1 is None
 
 
 def test_points_are_plain_numbers():
-    for point in experiments.SCALING.values():
+    for point in points.SCALING.values():
         assert {type(point.span), type(point.size), type(point.eval_size)} == {int}
 
 
@@ -201,4 +201,4 @@ def test_an_unknown_point_is_named_with_those_allowed():
         ValueError,
         match=r"parameter point: received 'RS-51', allowed are R3D-50, RS-50",
     ):
-        experiments.point("RS-51")
+        points.point("RS-51")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from r3d_rs.study import parameters
+from r3d_rs.experiments import parameters
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

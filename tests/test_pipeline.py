@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from r3d_rs.data import augment, clip, datasets, inspect, pipeline, sampling, views
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.recipes.recipe import Recipe
 from tests.tiny import CLASSES, write_videos
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.study import plan, record, registry
-from r3d_rs.training import recipe as recipes
+from r3d_rs.experiments import record, registry
+from r3d_rs.operations import plan
+from r3d_rs.recipes import table2
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
@@ -76,8 +77,8 @@ def test_a_changed_field_makes_exactly_its_runs_stale(tmp_path, monkeypatch):
     for job in before.stale:
         write(tmp_path, job)
     # Rows from squeeze-excitation on have it, and R3D-RS-50.
-    changed = recipes.TABLE_2 | {"SE": {"squeeze_excitation": 0.5}}
-    monkeypatch.setattr(recipes, "TABLE_2", changed)
+    changed = table2.TABLE_2 | {"SE": {"squeeze_excitation": 0.5}}
+    monkeypatch.setattr(table2, "TABLE_2", changed)
     found = make(tmp_path)
     rows = ["D-stem", "RA", "RS-200@f48", "SE"]
     expected = [f"ablation/{row}-{seed}" for row in rows for seed in (0, 1)]

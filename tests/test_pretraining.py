@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.study import pretraining, record, scale
+from r3d_rs.experiments import pretraining, record
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes import scales, table2
 from r3d_rs.training import loop, transfer
-from r3d_rs.training import recipe as recipes
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.training.fit import build_model, fit
 from tests import tiny
@@ -33,14 +34,14 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """Networks, clips and batches that are tiny; rates and steps stay the paper's."""
-    full = recipes.of_model
+    full = table2.of_model
     monkeypatch.setattr(
-        recipes, "of_model", lambda model: dataclasses.replace(full(model), **SMALL)
+        table2, "of_model", lambda model: dataclasses.replace(full(model), **SMALL)
     )
     monkeypatch.setattr(
-        scale,
+        scales,
         "of_point",
-        lambda point, name: recipes.of_model(point.model),
+        lambda point, name: table2.of_model(point.model),
     )
 
 
@@ -73,13 +74,13 @@ def test_the_papers_recipes():
     assert (web.learning_rate, web.epochs, web.steps) == (1.6, 4, 0)
     paper = start(Path("x"), "scratch", "kinetics-600").recipe
     assert (paper.learning_rate, paper.steps) == (0.8, 10_000)
-    recipe = dataclasses.replace(recipes.Recipe(), **recipes.FINE_TUNING)
+    recipe = dataclasses.replace(recipes.Recipe(), **scales.FINE_TUNING)
     assert (recipe.learning_rate, recipe.steps) == (0.05, 10_000)
 
 
 def test_pantomimes_budgets_are_alike():
     scratch = start(Path("x"), "scratch", "pantomime").recipe
-    tuned = recipes.PANTOMIME_FINE_TUNING
+    tuned = scales.PANTOMIME_FINE_TUNING
     assert scratch.epochs == tuned["epochs"]
     # As 10,000 steps are to those of 350 epochs of Kinetics-400.
     share = 10_000 / (350 * (215_570 // 1024))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from r3d_rs.study import probes
+from r3d_rs.report import probes
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from r3d_rs.study import provenance
+from r3d_rs.experiments import provenance
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

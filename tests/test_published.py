@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r3d_rs.study import plan, published, record, registry
-from r3d_rs.training import recipe as recipes
+from r3d_rs.experiments import published, record, registry
+from r3d_rs.recipes import recipe as recipes
 from tests.test_study import made_up
 
 RESULTS = Path(__file__).parents[1] / record.PUBLISHED
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parents[1] / record.PUBLISHED
 
 def run_of(name="scaling/RS-50", dataset="pantomime-20", seed=0, top1=0.5, **changes):
     """Return a record by the recipe that an experiment has, or one that is changed."""
-    own, parent = plan.recipes_of(registry.get(name), dataset)
+    own, parent = registry.recipes_of(registry.get(name), dataset)
     recipe = recipes.as_dict(own) | changes
     study, point = name.split("/")
     one = made_up(point, seed, top1)

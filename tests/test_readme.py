@@ -12,7 +12,8 @@ import yaml
 import r3d_rs
 from r3d_rs import __main__ as command_line
 from r3d_rs import paper
-from r3d_rs.study import claims, exact
+from r3d_rs.operations import exact
+from r3d_rs.report import claims
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from r3d_rs.data import clip, datasets, pipeline, records
 from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fit import build_model, fit
-from r3d_rs.training.recipe import Recipe
 from tests.tiny import (
     CLASSES,
     clock,

@@ -10,17 +10,15 @@ import pytest
 import r3d_rs
 from r3d_rs import paper
 from r3d_rs.data.datasets import DATASETS
-from r3d_rs.study import (
+from r3d_rs.experiments import (
     contrastive,
-    engine,
     parameters,
-    plan,
     pretraining,
     record,
     registry,
     run,
-    status,
 )
+from r3d_rs.operations import engine, plan, status
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
@@ -190,7 +188,7 @@ def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
 
 
 def test_the_list_loads_no_framework():
-    code = "import sys, r3d_rs.study.status; assert 'keras' not in sys.modules"
+    code = "import sys, r3d_rs.operations.status; assert 'keras' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "book"))
 import release
 
 import r3d_rs
-from r3d_rs.study import record
+from r3d_rs.experiments import record
 from tests.test_study import made_up, made_up_scores
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

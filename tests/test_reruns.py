@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from r3d_rs import __main__ as command_line
-from r3d_rs.study import plan, record, registry, reruns
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import record, registry
+from r3d_rs.files import whole_file
+from r3d_rs.operations import plan
+from r3d_rs.operations import rerun as reruns
 from tests.faults import test_killed, tiny_run
 from tests.test_study import made_up, made_up_scores
 from tests.test_views_curve import is_locked

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r3d_rs import whole
+from r3d_rs import files
 from r3d_rs.data import datasets
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, loop
 from r3d_rs.training.checkpoints import (
     Checkpoints,
@@ -24,7 +25,6 @@ from r3d_rs.training.checkpoints import (
     seconds,
 )
 from r3d_rs.training.fit import fit
-from r3d_rs.training.recipe import Recipe
 from tests import tiny
 from tests.tiny import write_videos
 
@@ -205,7 +205,7 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(whole.fcntl, "flock", unsupported)
+    monkeypatch.setattr(files.fcntl, "flock", unsupported)
     with Checkpoints(tmp_path, RUN) as checkpoints:
         checkpoints.save(state(1))
         assert not is_running(tmp_path)
@@ -215,7 +215,7 @@ def test_a_look_at_a_folder_keeps_no_run_out(tmp_path):
     with Checkpoints(tmp_path, RUN):
         assert is_running(tmp_path)
     look = (tmp_path / ".lock").open()
-    assert whole.try_lock(look, shared=True)
+    assert files.try_lock(look, shared=True)
     assert not is_running(tmp_path)  # nor is another look a run
     threading.Timer(0.05, look.close).start()
     with Checkpoints(tmp_path, RUN):

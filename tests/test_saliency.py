@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from r3d_rs.study import saliency
+from r3d_rs.report import saliency
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from r3d_rs.study import goals, growth, repetitions, speed
+from r3d_rs.report import goals, growth, repetitions, speed
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from r3d_rs import __main__ as command_line
-from r3d_rs.study import stale
-from r3d_rs.training.recipe import Recipe, from_dict, recipe_hash
+from r3d_rs.recipes.recipe import Recipe, from_dict, recipe_hash
+from r3d_rs.report import stale
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter
 

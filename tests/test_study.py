@@ -16,17 +16,13 @@ from bs4 import BeautifulSoup
 from matplotlib.text import Annotation
 from scipy import stats
 
-from r3d_rs import checksum, paper
+from r3d_rs import paper
 from r3d_rs.evaluation.interval import described, wilson_interval
-from r3d_rs.study import (
-    exact,
-    experiments,
-    figures,
-    interactive,
-    provenance,
-    record,
-    tables,
-)
+from r3d_rs.experiments import provenance, record
+from r3d_rs.files import checksum_of
+from r3d_rs.operations import exact
+from r3d_rs.recipes import points
+from r3d_rs.report import figures, interactive, tables
 
 pytestmark = pytest.mark.one_backend  # files, tables and figures
 
@@ -105,7 +101,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
         "scores_sha256": hashlib.sha256(
             record.scores_path(path).read_bytes()
         ).hexdigest(),
-        "sha256": checksum.of(found),
+        "sha256": checksum_of(found),
     }
     assert files(tmp_path) == ["seed-3.json", "seed-3.scores.npz"]
     scores = record.load_scores(record.scores_path(path))
@@ -540,7 +536,7 @@ def test_a_point_on_the_screen_says_its_numbers_and_leads_to_its_run(results):
 
 def test_every_point_of_figure_2_is_counted(counts):
     counted = {(r["name"], r["frames"], r["size"]) for r in counts}
-    for point in experiments.SCALING.values():
+    for point in points.SCALING.values():
         assert (point.model, point.span // 2, point.eval_size) in counted
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
-from r3d_rs.study import contrastive, run
-from r3d_rs.study import tpu as study
-from r3d_rs.training import recipe as recipes
-from r3d_rs.training import tpu
-from r3d_rs.training.recipe import Recipe, recipe_hash
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import contrastive, run
+from r3d_rs.files import whole_file
+from r3d_rs.operations import tpu as study
+from r3d_rs.recipes import table2
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.recipes.recipe import Recipe, recipe_hash
+from r3d_rs.tpu import chips, compiler
+from r3d_rs.tpu import plan as division
 from tests.test_views_curve import is_locked
 
 ROOT = Path(__file__).parents[1]
@@ -32,10 +33,10 @@ ROW = {
     "accumulate": False,
     "macs": 200 * 10**9,
     "fits": True,
-    "arguments": 1 * tpu.GIB,
+    "arguments": 1 * chips.GIB,
     "outputs": 0,
-    "temporaries": 10 * tpu.GIB,
-    "needed": 11 * tpu.GIB,
+    "temporaries": 10 * chips.GIB,
+    "needed": 11 * chips.GIB,
     "limit": float("nan"),
     "flops": 12.3e12,
     "bytes_accessed": 45e9,
@@ -59,19 +60,19 @@ def made_up_before(folder, **changes):
 
 
 def test_a_v3_chip_is_two_devices_with_16_gib_each():
-    v3 = tpu.chips()["v3"]
+    v3 = chips.chips()["v3"]
     assert v3.devices == 2
     assert v3.memory / v3.devices == 16 * 2**30
     # The paper's slice of 128 cores has 8 clips of 1,024 on each.
-    assert tpu.topology("v3:8x8").devices == 128
-    assert study.micro_batches(1024, 128, 8) == 1
+    assert chips.topology("v3:8x8").devices == 128
+    assert division.micro_batches(1024, 128, 8) == 1
 
 
 def test_every_chip_has_its_published_numbers():
-    assert list(tpu.chips()) == ["v3", "v4", "v5e", "v5p", "v6e"]
-    v5e = tpu.chips()["v5e"]
+    assert list(chips.chips()) == ["v3", "v4", "v5e", "v5p", "v6e"]
+    v5e = chips.chips()["v5e"]
     assert (v5e.memory, v5e.flops, v5e.bandwidth) == (16 * 2**30, 197e12, 819e9)
-    for chip in tpu.chips().values():
+    for chip in chips.chips().values():
         assert chip.source
         # Any of them needs more than 100 operations a byte to be busy.
         assert chip.flops / chip.bandwidth > 100
@@ -93,34 +94,34 @@ def test_a_bound_by_hand():
 
 
 def test_micro_batches_are_as_few_as_fit():
-    assert study.micro_batches(1024, 1, 32) == 32
-    assert study.micro_batches(1024, 8, 32) == 4
-    assert study.micro_batches(1024, 8, 100) == 2  # 128 clips in parts of 64
-    assert study.micro_batches(24, 1, 5) == 6  # of 4 clips, as 5 do not divide 24
+    assert division.micro_batches(1024, 1, 32) == 32
+    assert division.micro_batches(1024, 8, 32) == 4
+    assert division.micro_batches(1024, 8, 100) == 2  # 128 clips in parts of 64
+    assert division.micro_batches(24, 1, 5) == 6  # of 4 clips, as 5 do not divide 24
     with pytest.raises(ValueError, match="there are 3 devices: allowed are multiples"):
-        study.micro_batches(1024, 3, 8)
+        division.micro_batches(1024, 3, 8)
 
 
 def test_what_is_no_topology_is_named():
     with pytest.raises(ValueError, match="'v9:2x2', allowed generations are v3, v4"):
-        tpu.topology("v9:2x2")
+        chips.topology("v9:2x2")
     with pytest.raises(ValueError, match="allowed are 3 numbers of chips"):
-        tpu.topology("v4:2x2")
+        chips.topology("v4:2x2")
     with pytest.raises(ValueError, match="allowed are 2 numbers of chips"):
-        tpu.topology("v5e")
+        chips.topology("v5e")
     with pytest.raises(ValueError, match="allowed are 2 numbers of chips"):
-        tpu.topology("v5e:0x2")
+        chips.topology("v5e:0x2")
 
 
 def test_the_compilers_error_about_memory_is_read():
     message = "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm."
     message += " Used 18.50G of 15.75G hbm. Exceeded hbm capacity by 2.75G."
-    assert tpu.memory_asked(message) == (18.5 * 2**30, 15.75 * 2**30)
+    assert compiler.memory_asked(message) == (18.5 * 2**30, 15.75 * 2**30)
     message = "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required"
     message += " for HLO temporaries (17.00G) exceeds available HBM (15.50G)."
-    assert tpu.memory_asked(message) == (17 * 2**30, 15.5 * 2**30)
+    assert compiler.memory_asked(message) == (17 * 2**30, 15.5 * 2**30)
     with pytest.raises(ValueError, match="does not compile: INTERNAL: something"):
-        tpu.memory_asked("INTERNAL: something else\nand more")
+        compiler.memory_asked("INTERNAL: something else\nand more")
 
 
 def test_the_table_says_what_was_not_compiled(tmp_path):
@@ -129,7 +130,7 @@ def test_the_table_says_what_was_not_compiled(tmp_path):
     assert row["GiB needed"] == "11.00 of 16" and row["ms a step, at least"] == "200.0"
     assert shown.loc["RS-50", "fits"] == "not run"
     assert len(shown) == 11
-    too_large = made_up(tmp_path, fits=False, needed=20 * tpu.GIB)
+    too_large = made_up(tmp_path, fits=False, needed=20 * chips.GIB)
     row = study.table(too_large).loc["RS-200@f48"]
     assert (row["fits"], row["chip-hours, at least"]) == ("no", "-")
 
@@ -137,7 +138,7 @@ def test_the_table_says_what_was_not_compiled(tmp_path):
 def test_what_improved_is_shown_where_both_were_compiled(tmp_path):
     made_up(tmp_path)
     assert not len(study.improvement(made_up_before(tmp_path, clips=16)))
-    made_up_before(tmp_path, needed=22 * tpu.GIB, seconds=600)
+    made_up_before(tmp_path, needed=22 * chips.GIB, seconds=600)
     row = study.improvement(tmp_path).loc["RS-200@f48"]
     assert row["GiB needed"] == "22.00 → 11.00"
     assert row["seconds to compile"] == "600 → 60"
@@ -153,7 +154,7 @@ def test_a_rehearsal_that_was_not_is_said(tmp_path):
 
 def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):
     made_up(tmp_path)
-    monkeypatch.setattr(tpu, "compile_training", None)
+    monkeypatch.setattr(compiler, "compile_training", None)
     found = study.compiled(
         study.Program("RS-200@f48", "training", "v3:1x1", 8), tmp_path
     )
@@ -164,8 +165,8 @@ def test_a_point_may_be_any_of_figure_2_and_any_row_of_table_2():
     def recipe(point):
         return study.Program(point, "training", "v3:1x1", 8).recipe()
 
-    assert recipe("baseline") == recipes.row("baseline") == recipe("R3D-50")
-    assert recipe("RA") == recipes.row("RA")
+    assert recipe("baseline") == table2.row("baseline") == recipe("R3D-50")
+    assert recipe("RA") == table2.row("RA")
     with pytest.raises(ValueError, match=r"received 'foo', .*RS-300.*baseline, LS,"):
         recipe("foo")
 
@@ -178,16 +179,16 @@ def test_of_several_processes_each_keeps_the_others_rows(
 
     def compiling(*_):
         made_up(tmp_path, clips=other, flops=9.0)  # another process is done first
-        return tpu.Compiled(True, flops=1.0)
+        return compiler.Compiled(True, flops=1.0)
 
     def writing(file):
         locked.append(is_locked(file.parent))
         return whole_file(file)
 
-    monkeypatch.setattr(study, "_macs", lambda recipe: 1)
+    monkeypatch.setattr(division, "macs", lambda recipe: 1)
     monkeypatch.setattr(study, "whole_file", writing)
-    monkeypatch.setattr(tpu, "compile_training", compiling)
-    monkeypatch.setattr(tpu, "versions", dict)
+    monkeypatch.setattr(compiler, "compile_training", compiling)
+    monkeypatch.setattr(compiler, "versions", dict)
     study.compiled(study.Program("RS-200@f48", "training", "v3:1x1", 8), tmp_path)
     found = study.read(tmp_path)
     assert len(found) == len(rows)
@@ -210,59 +211,59 @@ def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
 
 #: A small network's run on eight clips a device, and what is known of it.
 RUN = Recipe(width=0.125, span=4, size=32, batch_size=64)
-V5E = tpu.chips()["v5e"].kind
+V5E = chips.chips()["v5e"].kind
 
 
 @pytest.fixture
 def known(monkeypatch, tmp_path):
     """Write what fits; rows are (rematerialize, accumulate, clips)."""
-    macs = study._macs(RUN)
+    macs = division.macs(RUN)
 
     def write(*rows, macs=macs):
-        monkeypatch.setattr(study, "FITS", tmp_path / "fits.csv")
+        monkeypatch.setattr(division, "FITS", tmp_path / "fits.csv")
         pd.DataFrame(
             [("v5e", "RS-50", macs, *row) for row in rows],
             columns=["chip", "point", "macs", "rematerialize", "accumulate", "clips"],
-        ).to_csv(study.FITS, index=False)
+        ).to_csv(division.FITS, index=False)
 
     return write
 
 
 def test_a_run_divides_its_batches_by_what_fits(known):
     known((False, False, 16), (False, True, 8), (True, False, 32), (True, True, 16))
-    assert study.fitted(RUN, V5E, 4) == RUN  # 16 a device
-    divided = study.fitted(RUN, V5E, 1)
+    assert division.fitted(RUN, V5E, 4) == RUN  # 16 a device
+    divided = division.fitted(RUN, V5E, 1)
     assert (divided.micro_batches, divided.rematerialize) == (8, False)
     assert recipe_hash(divided) == recipe_hash(RUN)
     # Of two points as large, as D-stem and RS-50 are, the smaller number fits both.
     known((False, True, 16), (False, True, 8))
-    assert study.fitted(RUN, V5E, 1).micro_batches == 8
+    assert division.fitted(RUN, V5E, 1).micro_batches == 8
 
 
 def test_blocks_are_rematerialized_where_too_few_clips_fit(known):
     known((False, False, 4), (False, True, 4), (True, False, 16), (True, True, 16))
-    assert study.fitted(RUN, V5E, 4) == dataclasses.replace(RUN, rematerialize=True)
-    divided = study.fitted(RUN, V5E, 1)
+    assert division.fitted(RUN, V5E, 4) == dataclasses.replace(RUN, rematerialize=True)
+    divided = division.fitted(RUN, V5E, 1)
     assert (divided.micro_batches, divided.rematerialize) == (4, True)
 
 
 def test_pairs_of_views_are_two_clips_and_never_divided(known):
     known((False, False, 16), (False, True, 8), (True, False, 32), (True, True, 16))
     pairs = ContrastiveRecipe(width=0.125, span=4, size=32, batch_size=64)
-    assert study.fitted(pairs, V5E, 8) == pairs
+    assert division.fitted(pairs, V5E, 8) == pairs
     again = dataclasses.replace(pairs, rematerialize=True)
-    assert study.fitted(pairs, V5E, 4) == again  # 32 clips a device
-    assert study.fitted(pairs, V5E, 2) == pairs  # 64 do not fit anyhow
+    assert division.fitted(pairs, V5E, 4) == again  # 32 clips a device
+    assert division.fitted(pairs, V5E, 2) == pairs  # 64 do not fit anyhow
 
 
 def test_what_is_not_known_is_left_as_it_is(known):
     known((False, True, 8))
-    assert study.fitted(RUN, "TPU v9", 1) == RUN
-    assert study.fitted(RUN, "", 0) == RUN
+    assert division.fitted(RUN, "TPU v9", 1) == RUN
+    assert division.fitted(RUN, "", 0) == RUN
     own = dataclasses.replace(RUN, micro_batches=2)
-    assert study.fitted(own, V5E, 1) == own
+    assert division.fitted(own, V5E, 1) == own
     known((False, True, 8), macs=1)  # of a smaller network
-    assert study.fitted(RUN, V5E, 1) == RUN
+    assert division.fitted(RUN, V5E, 1) == RUN
 
 
 def test_a_run_divides_its_batches_as_it_is_told(tmp_path):
@@ -280,7 +281,7 @@ def test_a_run_divides_its_batches_as_it_is_told(tmp_path):
 
 
 def test_the_package_has_what_the_table_says():
-    kept = pd.read_csv(study.FITS)
+    kept = pd.read_csv(division.FITS)
     pd.testing.assert_frame_equal(kept, study.fits(ROOT / "results"))
 
 
@@ -324,12 +325,12 @@ def test_without_the_compiler_a_command_installs_it(tmp_path):
 
 SMALL = """
 import dataclasses, json
-from r3d_rs.training import tpu
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.tpu import chips, compiler
 recipe = Recipe(width=0.125, span=4, size=32, eval_size=32, batch_size=8)
 found = [
-    tpu.compile_training(recipe, 5, tpu.topology("v5e:2x2"), 2),
-    tpu.compile_evaluation(recipe, 5, tpu.topology("v5e:2x2"), 2),
+    compiler.compile_training(recipe, 5, chips.topology("v5e:2x2"), 2),
+    compiler.compile_evaluation(recipe, 5, chips.topology("v5e:2x2"), 2),
 ]
 print(json.dumps([dataclasses.asdict(one) for one in found]))
 """

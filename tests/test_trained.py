@@ -12,11 +12,12 @@ from r3d_rs import __main__ as command_line
 from r3d_rs.data import datasets, frame_index, pipeline
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
+from r3d_rs.experiments import record, run, scoring
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
-from r3d_rs.study import record, run, saliency, scale, scoring, views_curve
+from r3d_rs.recipes import scales, table2
+from r3d_rs.report import saliency, views_curve
 from r3d_rs.training import checkpoints
-from r3d_rs.training import recipe as recipes
 from r3d_rs.training.fit import build_model, fit
 from tests import tiny
 from tests.test_model_garden import official_values, write_objects
@@ -175,8 +176,8 @@ def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="absent"):
         trained.load_official(tmp_path / "absent", this.recipe, data)
     plain = {"squeeze_excitation": 0.0, "self_gating": "none", "spatial_views": 1}
-    small = dataclasses.replace(recipes.row("baseline"), **SMALL | plain)
-    monkeypatch.setattr(scale, "of_point", lambda point, dataset: small)
+    small = dataclasses.replace(table2.row("baseline"), **SMALL | plain)
+    monkeypatch.setattr(scales, "of_point", lambda point, dataset: small)
     prefix = write_objects(tmp_path / "ckpt", official_values(tiny.BLOCKS, classes=3))
     step = scoring.checked(
         checkpoint="",

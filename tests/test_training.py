@@ -11,8 +11,9 @@ import pytest
 from r3d_rs import paper
 from r3d_rs.models import build
 from r3d_rs.models.layers import BatchNorm, StochasticDepth
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes import scales, table2
 from r3d_rs.training import fit, fused, optimizers
-from r3d_rs.training import recipe as recipes
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +70,11 @@ def test_label_smoothing_is_spread_over_all_classes():
 
 def test_the_pantomime_scale_changes_only_what_it_states():
     paper = recipes.Recipe()
-    changed = recipes.difference(paper, recipes.at_pantomime_scale(paper))
-    stated = {*recipes.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
+    changed = recipes.difference(paper, scales.at_pantomime_scale(paper))
+    stated = {*scales.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
     assert set(changed) == stated
     assert changed["span"] == (32, 24)
-    assert recipes.at_pantomime_scale(paper).frames == 8
+    assert scales.at_pantomime_scale(paper).frames == 8
     assert changed["size"] == (224, 32)
     assert changed["eval_size"] == (256, 32)
     assert changed["epochs"] == (350, 50)
@@ -109,7 +110,7 @@ FIELDS = {
     "D-stem": "stem",
     "RA": "randaugment_layers",
 }
-ROWS = ["baseline", *recipes.TABLE_2]
+ROWS = ["baseline", *table2.TABLE_2]
 
 
 def test_the_rows_are_those_of_table_2():
@@ -118,28 +119,28 @@ def test_the_rows_are_those_of_table_2():
 
 @pytest.mark.parametrize(("above", "name"), list(itertools.pairwise(ROWS)))
 def test_a_row_differs_from_the_one_above_in_what_the_paper_names(above, name):
-    changed = recipes.difference(recipes.row(above), recipes.row(name))
+    changed = recipes.difference(table2.row(above), table2.row(name))
     if name == "RS-200@f48":
         assert set(changed) == {"model", "span"}
     else:
         assert set(changed) == {FIELDS[name]}
     small = recipes.difference(
-        *(recipes.at_pantomime_scale(recipes.row(row)) for row in (above, name))
+        *(scales.at_pantomime_scale(table2.row(row)) for row in (above, name))
     )
     assert set(small) == set(changed)
 
 
 def test_the_rows_have_the_papers_values():
     settings = paper.settings()["scratch"]
-    last = recipes.row("RA")
+    last = table2.row("RA")
     for name in ("label_smoothing", "stochastic_depth", "weight_decay", "epochs"):
         assert getattr(last, name) == settings[name]["value"]
     assert last.span == settings["scaled_span"]["value"]
-    assert recipes.row("baseline").epochs == 200
+    assert table2.row("baseline").epochs == 200
 
 
 def test_the_row_with_the_stem_is_r3d_rs_50():
-    row, named = recipes.row("D-stem"), recipes.of_model("r3d-rs-50")
+    row, named = table2.row("D-stem"), table2.of_model("r3d-rs-50")
     assert set(recipes.difference(row, named)) == {"model"}
     narrow = [dataclasses.replace(recipe, width=0.125) for recipe in (row, named)]
     networks = [fit.build_model(recipe, 5, size=32) for recipe in narrow]
@@ -148,10 +149,10 @@ def test_the_row_with_the_stem_is_r3d_rs_50():
 
 
 def test_toggles_are_changes_of_the_baseline():
-    some = recipes.toggled("SE", "LS")
-    changed = recipes.difference(recipes.row("baseline"), some)
+    some = table2.toggled("SE", "LS")
+    changed = recipes.difference(table2.row("baseline"), some)
     assert set(changed) == {"squeeze_excitation", "label_smoothing"}
-    for function, argument in ((recipes.row, "SX"), (recipes.toggled, "SX")):
+    for function, argument in ((table2.row, "SX"), (table2.toggled, "SX")):
         with pytest.raises(ValueError, match=r"received 'SX', allowed are .*LS, SD"):
             function(argument)
 

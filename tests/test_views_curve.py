@@ -12,9 +12,10 @@ import pytest
 
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import multiview, trained
-from r3d_rs.study import curves, record, views_curve
-from r3d_rs.training.recipe import Recipe, recipe_hash
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import record
+from r3d_rs.files import whole_file
+from r3d_rs.recipes.recipe import Recipe, recipe_hash
+from r3d_rs.report import curves, views_curve
 from tests.test_study import made_up
 
 pytestmark = pytest.mark.one_backend  # the backend does not matter

@@ -8,8 +8,8 @@ import pytest
 
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation import multiview
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import fit, loop
-from r3d_rs.training.recipe import Recipe
 from tests.tiny import CLASSES, SMALL, write_videos
 
 pytestmark = pytest.mark.usefixtures("shallow")

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import r3d_rs
-from r3d_rs.study import registry
+from r3d_rs.experiments import registry
 
 BRANCH = "main"
 COLAB = r3d_rs.REPOSITORY.replace(

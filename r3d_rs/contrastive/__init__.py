@@ -1,1 +1,4 @@
-"""Contrastive learning of video representations (CVRL) and its linear evaluation."""
+"""Contrastive learning of video representations (CVRL), §5.
+
+It may import the rooms up to evaluation.
+"""

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from r3d_rs.contrastive.loss import NTXent, accuracy
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.contrastive.views import training_pairs
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, loop, optimizers
 from r3d_rs.training.fit import build_model, features
 

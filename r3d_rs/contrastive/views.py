@@ -7,9 +7,9 @@ Contrastive Video Representation Learning", CVPR 2021.
 import tensorflow as tf
 
 from r3d_rs.contrastive.colors import augment
-from r3d_rs.contrastive.recipe import ContrastiveRecipe
 from r3d_rs.data import frame_index, pipeline, sampling
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
 
 def pair_starts(length, frames: int, stride: int, seed):

@@ -1,1 +1,4 @@
-"""Video files in, batches of clips out."""
+"""Video files in, batches of clips out.
+
+It may import files, cores, progress, paper, recipes and pantomime.
+"""

@@ -68,7 +68,7 @@ def may_flip(classes: Sequence[str]) -> tuple[bool, ...]:
     Clips of the others ("turn left") are never mirrored; relabelling them would add
     views of a class that other classes do not get.
     """
-    from r3d_rs.data.pantomime import FLIP_CHANGES
+    from r3d_rs.pantomime import FLIP_CHANGES
 
     return tuple(name not in FLIP_CHANGES for name in classes)
 

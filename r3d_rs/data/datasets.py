@@ -11,11 +11,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from r3d_rs.data import frame_index, kinetics, layout, records, seal, shards
+from r3d_rs.data import frame_index, kinetics, layout, records, shards
 from r3d_rs.data.directory import data_directory
 from r3d_rs.data.listing import SPLITS, find_csvs
 from r3d_rs.data.names import DATASETS, canonical_name
-from r3d_rs.whole import locked
+from r3d_rs.files import check_folder, locked, seal_folder
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
@@ -178,7 +178,7 @@ def _prepare(name: str, directory: Path, progress: bool, options: dict) -> None:
         _download_ucf101(directory)
         return
     if kind.source == "rendered":
-        from r3d_rs.data import pantomime
+        from r3d_rs import pantomime
 
         rendered = directory / f"{name}-videos"
         options["videos"] = pantomime.make(rendered, name=name, progress=progress)
@@ -203,7 +203,7 @@ def _tidy(name: str, directory: Path) -> None:
     if not folder.exists():
         return
     with contextlib.suppress(OSError):  # a folder that may only be read
-        seal.seal(folder)
+        seal_folder(folder)
     for left in (
         _partial(name, directory),
         *folder.parent.glob("incomplete.*"),
@@ -214,7 +214,7 @@ def _tidy(name: str, directory: Path) -> None:
 
 def _check_pantomime(dataset: Dataset) -> None:
     """See that a dataset was not prepared by a version that made fewer videos."""
-    from r3d_rs.data.pantomime import SETS
+    from r3d_rs.pantomime import SETS
 
     for split, part in dataset.splits.items():
         listed = "validate" if split == "validation" else split
@@ -375,7 +375,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 def _load(name: str, folder: Path) -> Dataset:
     """Load a dataset whose records are its own."""
-    seal.check(folder)
+    check_folder(folder)
     classes, splits = layout.read(folder)
     aside, annotations = folder / kinetics.ASIDE_FILE, folder / kinetics.ANNOTATIONS
     frames = "video" if DATASETS[name].source == "download" else "frames"

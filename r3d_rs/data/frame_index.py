@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from r3d_rs import arrays
 from r3d_rs.data import clip, records
-from r3d_rs.data.progress import bar
-from r3d_rs.whole import whole_file
+from r3d_rs.files import read_arrays, whole_file
+from r3d_rs.progress import bar
 
 #: What the message of a broken frame begins with: of one that has changed since, and of
 #: one that was broken before.
@@ -131,7 +130,7 @@ def write(path: Path, found: dict[str, np.ndarray]) -> None:
 
 def _read(split) -> FrameIndex:
     try:
-        return FrameIndex(np.array(split.files), **arrays.read(split.index))
+        return FrameIndex(np.array(split.files), **read_arrays(split.index))
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{error}; remove {split.index}, and it is made again"

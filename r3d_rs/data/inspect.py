@@ -16,7 +16,7 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 
 if TYPE_CHECKING:
-    from r3d_rs.training.recipe import Recipe
+    from r3d_rs.recipes.recipe import Recipe
 
 #: Videos of a split that are looked at. The records are in random order.
 SAMPLE = 256

@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from r3d_rs.data import frame_index, layout, listing, seal, shards
+from r3d_rs.data import frame_index, layout, listing, shards
+from r3d_rs.files import seal_folder
 
 #: Where a prepared dataset lists the videos that it had to leave out.
 ASIDE_FILE = "set_aside.csv"
@@ -148,7 +149,7 @@ def _write_small_files(folder, csvs, classes, written) -> None:
         frame_index.write(folder / FRAMES_FILE.format(split=split), frames)
     aside = [v for parts in written.values() for part in parts for v in part.aside]
     write_aside(aside, folder / ASIDE_FILE)
-    seal.seal(folder)
+    seal_folder(folder)
 
 
 def write_aside(aside: Sequence[shards.Aside], path: Path) -> None:

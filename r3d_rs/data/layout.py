@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from r3d_rs import checksum
+from r3d_rs.files import parse_json
 
 #: Name of every dataset that is made of videos here, and the version of its layout.
 NAME, VERSION = "kinetics", "1.1.0"
@@ -106,7 +106,7 @@ def read(
         ValueError: naming a file that is damaged.
         OSError: when a file cannot be read.
     """
-    info = checksum.parsed(folder / INFO)
+    info = parse_json(folder / INFO)
     try:
         splits = {}
         for split in info["splits"]:

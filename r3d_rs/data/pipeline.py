@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from r3d_rs.cores import usable_cores
 from r3d_rs.data import augment, frame_index, records, sampling, views
-from r3d_rs.data.cores import usable_cores
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import rand_augment
 
 if TYPE_CHECKING:
-    from r3d_rs.training.recipe import Recipe
+    from r3d_rs.recipes.recipe import Recipe
 
 #: What the message of a frame that cannot be decoded begins with.
 BROKEN = "not a whole JPEG among the frames of"

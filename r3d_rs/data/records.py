@@ -14,9 +14,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from r3d_rs import checksum
 from r3d_rs.data.listing import SPLITS
-from r3d_rs.data.progress import bar
+from r3d_rs.files import read_json, write_json
+from r3d_rs.progress import bar
 
 FRAMES, LABEL, NAME, IDENT = (
     "image/encoded",
@@ -164,7 +164,7 @@ def _parts(record, frames):
 
 def write_index(index: Index, path: Path) -> None:
     """Write an index as JSON, in one piece."""
-    checksum.write(path, dataclasses.asdict(index))
+    write_json(path, dataclasses.asdict(index))
 
 
 def read_index(path: Path) -> Index:
@@ -174,7 +174,7 @@ def read_index(path: Path) -> Index:
         FileNotFoundError: naming a file of records that is not there any more.
         ValueError: when the index is damaged.
     """
-    fields = checksum.read(path)
+    fields = read_json(path)
     index = Index(tuple(fields["classes"]), fields["files"])
     for name in (name for files in index.files.values() for name in files):
         if not Path(name).is_file():

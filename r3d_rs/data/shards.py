@@ -20,12 +20,11 @@ import numpy as np
 import pebble
 import tensorflow as tf
 
-from r3d_rs import arrays, checksum
+from r3d_rs.cores import usable_cores
 from r3d_rs.data import clip, frame_index, layout
-from r3d_rs.data.cores import usable_cores
 from r3d_rs.data.listing import Video
-from r3d_rs.data.progress import bar
-from r3d_rs.whole import whole_file
+from r3d_rs.files import read_arrays, read_json, whole_file, write_json
+from r3d_rs.progress import bar
 
 #: Videos in a shard. Kinetics' take some 10 MB each.
 SHARD_VIDEOS = 32
@@ -116,7 +115,7 @@ class Written:
     def frames(self) -> dict[str, np.ndarray]:
         """Return where its frames lie: its part of the split's index."""
         try:
-            return arrays.read(self.path.with_suffix(".npz"))
+            return read_arrays(self.path.with_suffix(".npz"))
         except (FileNotFoundError, ValueError):  # of an older version, or damaged
             return frame_index.of_file(self.path, layout.parse)
 
@@ -231,7 +230,7 @@ def _write_shard(shard, folder, results, labels) -> Written:
         count = len(shard.videos) - len(aside)
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
-        checksum.write(path.with_suffix(".json"), note)
+        write_json(path.with_suffix(".json"), note)
     except ChildProcessError:  # not in writing
         raise
     except (tf.errors.OpError, OSError) as error:
@@ -246,7 +245,7 @@ def _finished(shard: Shard, folder: Path) -> Written | None:
     """
     path = folder / f"{shard.name}.tfrecord"
     try:
-        note = checksum.read(path.with_suffix(".json"))
+        note = read_json(path.with_suffix(".json"))
     except (FileNotFoundError, ValueError):
         return None
     if note["fingerprint"] != shard.fingerprint() or not path.is_file():

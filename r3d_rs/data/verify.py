@@ -8,8 +8,8 @@ from pathlib import Path
 
 from r3d_rs.data import clip, listing, records
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.progress import bar
 from r3d_rs.data.shards import Aside
+from r3d_rs.progress import bar
 
 
 @dataclasses.dataclass(frozen=True)

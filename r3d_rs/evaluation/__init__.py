@@ -1,1 +1,4 @@
-"""Prediction over many views and the accuracies made from it."""
+"""Prediction over many views and the accuracies made from it.
+
+It may import the rooms up to training.
+"""

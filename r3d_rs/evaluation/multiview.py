@@ -13,11 +13,11 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import memory
 from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
 from r3d_rs.training.loop import duration, jit_compile
-from r3d_rs.training.recipe import Recipe
 
 #: Pixels that a CPU predicts at once, of all frames: 4 clips of 16 frames of 256×256.
 #: The 30 views of a video take many times the memory together, and no less time.

@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from r3d_rs import arrays, checksum
+from r3d_rs import files
 from r3d_rs.data import clip, datasets, pipeline
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.recipes.recipe import Recipe, from_dict
 from r3d_rs.training.fit import build_model
-from r3d_rs.training.recipe import Recipe, from_dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +75,12 @@ def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
                 f"{file} is not there; expected is the folder of a finished run, which"
                 " has model.keras and run.json"
             )
-    run = checksum.read(about)
+    run = files.read_json(about)
     try:
         # Keras reads large weights where they lie, and compares no checksums then.
-        arrays.check(path)
+        files.check_zip(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True), run
-    except (TypeError, OSError, *arrays.DAMAGE) as error:
+    except (TypeError, OSError, *files.ZIP_DAMAGE) as error:
         raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
 
 

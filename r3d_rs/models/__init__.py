@@ -1,4 +1,7 @@
-"""The paper's networks: building them, counting them, importing their weights."""
+"""The paper's networks: building them, counting them, importing their weights.
+
+It may import no other room.
+"""
 
 from r3d_rs.models.complexity import Complexity, complexity
 from r3d_rs.models.model_garden import (

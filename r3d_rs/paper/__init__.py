@@ -1,5 +1,7 @@
 """What the paper publishes, as data: its tables, figures and training settings.
 
+It may import no other room.
+
 Each row names its `source` in the paper. Accuracies are per cent, `flops_b` is 10^9 in
 the paper's convention (close to multiply-adds), `params_m` is 10^6. A row that the
 paper takes from other work has `quoted`; the others have the `point` (or `row`) of the

@@ -1,1 +1,4 @@
-"""The recipe and the training loop."""
+"""Training: the loop, optimizers, averages of weights, devices and checkpoints.
+
+It may import the rooms up to models.
+"""

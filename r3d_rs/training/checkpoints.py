@@ -13,9 +13,14 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from r3d_rs import arrays as array_files
-from r3d_rs import checksum
-from r3d_rs.whole import remove_leftovers, try_lock, whole_file
+from r3d_rs.files import (
+    read_arrays,
+    read_json,
+    remove_leftovers,
+    try_lock,
+    whole_file,
+    write_json,
+)
 
 #: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
 KEPT = 2
@@ -99,17 +104,17 @@ class Checkpoints:
                 f"{self.folder} holds checkpoints, but no {path.name} that says of"
                 " which run; remove the folder to start anew"
             )
-        elif different := _differences(checksum.read(path), self._run):
+        elif different := _differences(read_json(path), self._run):
             raise ValueError(
                 f"{self.folder} holds checkpoints of another run:"
                 f" {'; '.join(different)}; remove the folder to start anew"
             )
-        checksum.write(path, self._run)
+        write_json(path, self._run)
 
     def _is_of(self, path: Path) -> bool:
         """Say whether `run.json`, if it is there and sound, is of this run."""
         with contextlib.suppress(FileNotFoundError, ValueError):
-            return checksum.read(path) == self._run
+            return read_json(path) == self._run
         return False
 
     def _files(self) -> dict[int, Path]:
@@ -193,7 +198,7 @@ def remove(folder: Path) -> None:
 
 
 def _read(path: Path) -> State:
-    arrays = array_files.read(path)
+    arrays = read_arrays(path)
     try:
         about = json.loads(str(arrays["about"]))
         # Damage to the list of a ZIP file's parts can hide some of them.

@@ -8,9 +8,9 @@ import tensorflow as tf
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.models import build
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, loop, optimizers, transfer
 from r3d_rs.training.averaging import Averaging
-from r3d_rs.training.recipe import Recipe
 
 
 def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:

@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
+from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
 from r3d_rs.training import devices, memory
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.training.devices import Devices
-from r3d_rs.training.recipe import Recipe, as_dict, recipe_hash
 
 
 class NotFiniteError(RuntimeError):

@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fused import fused
 from r3d_rs.training.lars import LARS
-from r3d_rs.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable("r3d_rs")

@@ -59,17 +59,17 @@ def annotations(content: bytes) -> None:
 
 def records(content: bytes) -> None:
     """Parse the record of a run."""
-    from r3d_rs.study import record
+    from r3d_rs.experiments import record
 
     record.read(_written(content, "seed-0.json"))
 
 
 def runs(content: bytes) -> None:
     """Parse what a run was, and its recipe."""
-    from r3d_rs import checksum
-    from r3d_rs.training import recipe
+    from r3d_rs import files
+    from r3d_rs.recipes import recipe
 
-    fields = checksum.read(_written(content, "run.json"))
+    fields = files.read_json(_written(content, "run.json"))
     try:
         recipe.recipe_hash(recipe.from_dict(fields["recipe"]))
     except (KeyError, TypeError) as error:  # as `trained.load` has it
@@ -78,21 +78,21 @@ def runs(content: bytes) -> None:
 
 def scores(content: bytes) -> None:
     """Parse the scores of every video."""
-    from r3d_rs.study import record
+    from r3d_rs.experiments import record
 
     record.load_scores(_written(content, "scores.npz"))
 
 
 def notebooks(content: bytes) -> None:
     """Parse an executed notebook."""
-    from r3d_rs.study import executed
+    from r3d_rs.experiments import executed
 
     executed.read(_written(content, "seed-0.ipynb"))
 
 
 def parameters(content: bytes) -> None:
     """Check the parameters of a run."""
-    from r3d_rs.study import run
+    from r3d_rs.experiments import run
 
     point, _, rest = content.decode("utf-8", "replace").partition("\n")
     row, _, toggles = rest.partition("\n")
@@ -140,7 +140,7 @@ def _csv() -> bytes:
 
 
 def _record() -> tuple[bytes, bytes]:
-    from r3d_rs.study import record
+    from r3d_rs.experiments import record
     from tests.test_study import made_up, made_up_scores
 
     with tempfile.TemporaryDirectory() as folder:
@@ -149,13 +149,13 @@ def _record() -> tuple[bytes, bytes]:
 
 
 def _run() -> bytes:
-    from r3d_rs import checksum
-    from r3d_rs.training.recipe import Recipe, as_dict
+    from r3d_rs import files
+    from r3d_rs.recipes.recipe import Recipe, as_dict
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.json"
         fields = {"dataset": "kinetics-400", "classes": ["a"], "seed": 0}
-        checksum.write(path, fields | {"recipe": as_dict(Recipe())})
+        files.write_json(path, fields | {"recipe": as_dict(Recipe())})
         # Without its checksum more of it can be changed.
         whole = path.read_bytes()
         return whole.replace(b'"sha256"', b'"other"')

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from packaging.requirements import Requirement
 
-from r3d_rs.whole import whole_file
+from r3d_rs.files import whole_file
 from tests.faults import tally
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs.study import faults, provenance
-from r3d_rs.whole import whole_file
+from r3d_rs.experiments import provenance
+from r3d_rs.files import whole_file
+from r3d_rs.report import faults
 
 LONG = os.environ.get("R3D_RS_FAULTS", "") == "long"
 SEED = int(os.environ.get("R3D_RS_FAULTS_SEED", "0"))

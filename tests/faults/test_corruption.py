@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs import checksum
 from r3d_rs.data import (
     clip,
     datasets,
@@ -26,8 +25,9 @@ from r3d_rs.data import (
     records,
 )
 from r3d_rs.evaluation import trained
+from r3d_rs.experiments import executed, record
+from r3d_rs.files import read_json
 from r3d_rs.models import load_model_garden_checkpoint
-from r3d_rs.study import executed, record
 from r3d_rs.training.checkpoints import Checkpoints, State
 from tests.faults import tiny_run
 from tests.faults.tally import random, tallied, times
@@ -182,11 +182,11 @@ def test_what_a_run_was(finished):
     folder = finished.joinpath("checkpoints", tiny_run.NAME, *tiny_run.POINT)
     path = folder / "run.json"
 
-    names = list(checksum.read(path))
+    names = list(read_json(path))
 
     def read():
         # Where the checksum's own name is damaged, it is a field that nobody reads.
-        found = checksum.read(path)
+        found = read_json(path)
         return [found[name] for name in names]
 
     with tallied(PART, "run.json", "test_what_a_run_was") as tally:

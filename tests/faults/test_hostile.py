@@ -25,10 +25,11 @@ from bs4 import BeautifulSoup
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from r3d_rs import arrays
+from r3d_rs import files
 from r3d_rs.data import clip, datasets, frame_index, inspect, listing, shards
 from r3d_rs.evaluation import trained
-from r3d_rs.study import executed, interactive, links, record, run
+from r3d_rs.experiments import executed, record, run
+from r3d_rs.report import interactive, links
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import fuzz, kill, tiny_run
 from tests.faults.tally import random, tallied, times
@@ -215,9 +216,9 @@ def test_nothing_is_unpickled(tmp_path):
         assert Checkpoints(tmp_path, {}).last() is None
     with tallied(PART, "a pickle among arrays", "test_nothing_is_unpickled") as tally:
         for read, path in (
-            (arrays.read, checkpoint),
-            (arrays.read, single),
-            (arrays.read, raw),
+            (files.read_arrays, checkpoint),
+            (files.read_arrays, single),
+            (files.read_arrays, raw),
             (record.load_scores, scores),
             (lambda path: frame_index.of(split, None), scores),
         ):

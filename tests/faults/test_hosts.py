@@ -20,7 +20,8 @@ import nbformat
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.study import record, tpu
+from r3d_rs.experiments import record
+from r3d_rs.operations import tpu
 from tests.faults.tally import LONG, RESULTS, tallied
 
 pytestmark = [

@@ -17,7 +17,10 @@ import pandas as pd
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.study import exact, figures, plan, record, scale, tables
+from r3d_rs.experiments import record
+from r3d_rs.operations import exact, plan
+from r3d_rs.recipes import scales
+from r3d_rs.report import figures, tables
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import kill, tiny_run
 from tests.faults.tally import random, tallied, times
@@ -232,13 +235,12 @@ SITE = """
 import sys
 
 if any(name in " ".join(sys.orig_argv) for name in ("snakemake", "r3d_rs", "ipyk")):
-    from r3d_rs.study import scale
-    from r3d_rs.training import recipe
+    from r3d_rs.recipes import recipe, scales
 
     def of_point(point, dataset):
         return recipe.from_dict({recipe!r})
 
-    scale.of_point = of_point
+    scales.of_point = of_point
 """
 
 
@@ -251,7 +253,7 @@ class Engine:
         data = folder / "data"
         data.mkdir(parents=True)
         (data / tiny_run.NAME).symlink_to(videos / tiny_run.NAME)
-        from r3d_rs.training.recipe import as_dict
+        from r3d_rs.recipes.recipe import as_dict
 
         site = SITE.replace("{recipe!r}", repr(as_dict(tiny_run.RECIPE)))
         (folder / "sitecustomize.py").write_text(site)
@@ -308,7 +310,7 @@ def videos(tmp_path_factory):
 
 @pytest.fixture
 def tiny_recipe(monkeypatch):
-    monkeypatch.setattr(scale, "of_point", lambda point, dataset: tiny_run.RECIPE)
+    monkeypatch.setattr(scales, "of_point", lambda point, dataset: tiny_run.RECIPE)
 
 
 def test_the_engine(videos, tmp_path, tiny_recipe, monkeypatch):

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from r3d_rs.study import faults
+from r3d_rs.report import faults
 from tests.faults import licences, versions
 from tests.faults.kill import ROOT
 

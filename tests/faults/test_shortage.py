@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from r3d_rs.data import clip, datasets, shards
-from r3d_rs.study import record
+from r3d_rs.experiments import record
 from tests.faults import kill, tiny_run
 from tests.faults.tally import LONG, random, tallied, times
 from tests.faults.test_killed import outcome, tree

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from r3d_rs.data import datasets, pipeline
-from r3d_rs.study import faults
+from r3d_rs.report import faults
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import kill, tiny_run
 from tests.faults.tally import LONG, RESULTS, replace

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from r3d_rs.study import figures, record, tables
+from r3d_rs.experiments import record
+from r3d_rs.report import figures, tables
 from r3d_rs.training.checkpoints import RunningError
 from tests.faults import kill, test_killed, tiny_run
 from tests.faults.tally import LONG, random, tallied, times

@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 
 from r3d_rs.data import datasets
-from r3d_rs.study.run import Run
-from r3d_rs.training.recipe import Recipe
+from r3d_rs.experiments.run import Run
+from r3d_rs.recipes.recipe import Recipe
 from tests.tiny import SMALL, shallow, write_videos
 
 NAME = "kinetics-400"

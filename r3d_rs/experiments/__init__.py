@@ -1,0 +1,4 @@
+"""Experiments: their registry, their runs and the records that runs leave.
+
+It may import the rooms up to tpu.
+"""

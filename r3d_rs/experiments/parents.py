@@ -1,0 +1,103 @@
+"""The networks that runs start from: another run's, an official one, a random one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training import transfer
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What a run starts from.
+
+    Args:
+        weights: of the network.
+        about: what the record says of it; see `parent` in `record.schema.json`.
+    """
+
+    weights: transfer.Weights
+    about: dict
+
+
+def of_run(folder: str | Path, recipe: Recipe) -> Parent:
+    """Return the network that a finished run has left.
+
+    Args:
+        folder: of the run.
+        recipe: of the network that starts from it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `trained.read` does, or listing the weights
+            that do not fit the recipe's network.
+    """
+    from r3d_rs.evaluation import trained
+
+    model, run = trained.read(folder)
+    name = "/".join(Path(folder).resolve().parts[-4:])
+    about = {"dataset": run["dataset"], "recipe_hash": run["recipe_hash"]}
+    return of_model(model, name, recipe, about)
+
+
+def of_checkpoint(prefix: str | Path, recipe: Recipe) -> Parent:
+    """Return an official checkpoint's backbone, such as one of CVRL.
+
+    Args:
+        prefix: of the checkpoint.
+        recipe: of its network.
+
+    Raises:
+        FileNotFoundError, OSError, CheckpointMismatch: as
+            `models.load_model_garden_checkpoint` does.
+    """
+    from r3d_rs.models import load_model_garden_checkpoint
+    from r3d_rs.training.fit import build_model, features
+
+    backbone = features(build_model(recipe, 1, size=recipe.size))
+    load_model_garden_checkpoint(backbone, prefix, part="backbone")
+    return of_model(backbone, Path(prefix).name, recipe)
+
+
+def untrained(recipe: Recipe, seed: int) -> Parent:
+    """Return a network with random weights.
+
+    Args:
+        recipe: of the network. Where its branches start at zero (`zero_init_last`),
+            the features are those of the stem and the shortcuts alone.
+        seed: of the weights.
+    """
+    import keras
+
+    from r3d_rs.training.fit import build_model, features
+
+    keras.utils.set_random_seed(seed)
+    backbone = features(build_model(recipe, 1, size=recipe.size))
+    return of_model(backbone, "untrained", recipe)
+
+
+def of_model(model, name: str, recipe: Recipe, about: dict | None = None) -> Parent:
+    """Return a network as the parent of a run.
+
+    Args:
+        model: a network of `models.build`, or its part up to the features.
+        name: of the parent.
+        recipe: of the run.
+        about: what else the record says of it.
+
+    Raises:
+        TransferError: listing the weights that do not fit the recipe's network.
+    """
+    from r3d_rs.training.fit import build_model
+
+    weights = transfer.weights_of(model, name)
+    moved = transfer.transfer(weights, build_model(recipe, 1, size=recipe.size))
+    return Parent(
+        weights,
+        {
+            "name": name,
+            "weights_sha256": weights.sha256,
+            "transferred": len(moved.transferred),
+            "new": list(moved.new),
+        }
+        | (about or {}),
+    )

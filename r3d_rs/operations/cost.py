@@ -1,0 +1,237 @@
+"""What the study takes, and what to run first with less."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from scipy import special
+
+from r3d_rs import paper
+from r3d_rs.experiments import registry
+from r3d_rs.operations import exact, plan
+from r3d_rs.pantomime import sets
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.tpu import chips
+
+#: Videos for training and for evaluation in the published configurations of Kinetics
+#: (`video_classification.py` of the official implementation, `kinetics400()` and
+#: `kinetics600()`), and the clips of web videos that the paper gives (§4.5).
+VIDEOS = {
+    "kinetics-400": (215_570, 17_706),
+    "kinetics-600": (366_016, 27_780),
+    "web-video-text": (paper.settings()["pretraining"]["clips"]["value"], 0),
+}
+
+#: A gradient takes about twice the operations of the pass forward.
+FORWARD, WITH_GRADIENTS = 1, 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run takes.
+
+    Args:
+        steps: of training, those of pre-training included.
+        clips: seen in training; two a video where they are contrasted.
+        training_macs: multiply-adds of training.
+        evaluation_macs: multiply-adds of all views of all videos.
+        checkpoint_gb: of the states that are kept, 10^9 bytes.
+    """
+
+    steps: int
+    clips: int
+    training_macs: float
+    evaluation_macs: float
+    checkpoint_gb: float
+
+    @property
+    def core_hours(self) -> float:
+        """Hours of one core of a TPU v3 at its peak: no machine is faster than that."""
+        chip = chips.chips()["v3"]
+        operations = 2 * (self.training_macs + self.evaluation_macs)
+        return operations * chip.devices / chip.flops / 3600
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return what both take."""
+        return Cost(
+            self.steps + other.steps,
+            self.clips + other.clips,
+            self.training_macs + other.training_macs,
+            self.evaluation_macs + other.evaluation_macs,
+            self.checkpoint_gb + other.checkpoint_gb,
+        )
+
+
+def of(
+    experiment: registry.Experiment, dataset: str, counts: pd.DataFrame, *, parent=True
+) -> Cost:
+    """Return what one seed of an experiment takes.
+
+    Args:
+        experiment: of the registry.
+        dataset: one of `VIDEOS` or of Pantomime's.
+        counts: of `exact.read`.
+        parent: whether the pre-training that it starts from is part of it, where that
+            is a run of its own.
+    """
+    own, before = registry.recipes_of(experiment, dataset)
+    videos = _videos(dataset)
+    cost = _training(own, videos[0], counts)
+    size, frames = own.eval_size, own.frames
+    views = own.temporal_views * own.spatial_views * videos[1]
+    cost += Cost(0, 0, 0.0, views * _macs(own, frames, size, counts), 0.0)
+    if before is not None and (parent or not experiment.parents):
+        web = experiment.parents.get(dataset, dataset)
+        cost += _training(before, _videos(web)[0], counts)
+    return cost
+
+
+def expected_hours(
+    results: Path, experiment: registry.Experiment, dataset: str, counts: pd.DataFrame
+) -> float | None:
+    """Guess how long one seed of an experiment takes on Pantomime.
+
+    Its multiply-adds are compared with those of R3D-RS-50 and the time that this took.
+    The pre-training that it starts from is a run of its own.
+
+    Returns:
+        None where there is no record to compare with.
+    """
+    known, small = registry.get("scaling/RS-50"), registry.FIRST[0]
+    seconds = plan.seconds(results, small, known.name)
+    if seconds is None:
+        return None
+    one = of(experiment, dataset, counts, parent=False)
+    other = of(known, small, counts)
+    return seconds / 3600 * one.core_hours / other.core_hours
+
+
+def _videos(dataset: str) -> tuple[int, int]:
+    """Return the numbers of videos for training and for evaluation."""
+    if dataset in VIDEOS:
+        return VIDEOS[dataset]
+    videos = sets.SETS[dataset]
+    return videos.count("train"), videos.count("test") or videos.count("validate")
+
+
+def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
+    steps = recipe.steps or recipe.epochs * (videos // recipe.batch_size)
+    clips = steps * recipe.batch_size * recipe.clips_per_example
+    passes = FORWARD if recipe.frozen else WITH_GRADIENTS
+    macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
+    # Two states are kept, each with weights and momenta, and the trained network.
+    parameters = counts.loc[(_network(recipe), 16, 256, 400), "params"]
+    return Cost(steps, clips, macs, 0.0, 5 * 4 * parameters / 1e9)
+
+
+def _macs(recipe: Recipe, frames: int, size: int, counts: pd.DataFrame) -> float:
+    """Return the multiply-adds of one clip, forward.
+
+    They are in proportion to frames and pixels, but for the gates and the head, which
+    are less than a thousandth.
+    """
+    counted = counts.loc[(_network(recipe), 16, 256, 400), "gmacs"] * 1e9
+    return counted * frames / 16 * (size / 256) ** 2
+
+
+def _network(recipe: Recipe) -> str:
+    """Return the name under which the recipe's network is counted."""
+    if recipe.model != "r3d-50" or not recipe.squeeze_excitation:
+        return recipe.model
+    return exact.BASELINE_WITH_SE if recipe.stem == "7x7" else "r3d-rs-50"
+
+
+def table(results: Path) -> pd.DataFrame:
+    """List what one seed of every experiment takes on the paper's datasets.
+
+    Returns:
+        One row an experiment and dataset; what is the same run is there once. A run
+        that starts from another has that one's pre-training in it.
+    """
+    counts, rows = exact.read(results), []
+    for experiment in registry.everything().values():
+        if experiment.name in registry.SAME:
+            continue
+        for dataset in experiment.datasets:
+            if dataset not in VIDEOS:
+                continue
+            cost = of(experiment, dataset, counts)
+            rows.append(
+                {
+                    "experiment": experiment.name,
+                    "dataset": dataset,
+                    "steps": cost.steps,
+                    "million clips": round(cost.clips / 1e6, 1),
+                    "training, 10^18 multiply-adds": round(
+                        cost.training_macs / 1e18, 1
+                    ),
+                    "evaluation, 10^18": round(cost.evaluation_macs / 1e18, 2),
+                    "v3 core-hours at peak": round(cost.core_hours),
+                    "states, GB": round(cost.checkpoint_gb, 1),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def order(results: Path) -> pd.DataFrame:
+    """Say which of the paper's steps on Kinetics-400 to run first on a budget.
+
+    A step of the paper's size is settled by one seed of each end with a probability
+    that follows from the number of videos alone, taken as two separate samples: pairs
+    of the same videos tell more, and seeds that differ less; neither is known before.
+    Of the steps that are left, the next is the one with the highest probability for
+    each core-hour that it adds to those before it.
+
+    Returns:
+        Columns claim, paper, probability, runs to add, core-hours and in all.
+    """
+    counts, everything = exact.read(results), registry.everything()
+    dataset = "kinetics-400"
+    left, done, rows, total = {}, set(), [], 0.0
+    for claim in paper.claims()["step"]:
+        ends = [claim["before"], claim["after"]]
+        told = [everything[name].paper.get(dataset) for name in ends]
+        if claim.get("dataset") or "paper" not in claim or None in told:
+            continue
+        ends = [registry.SAME.get(name, name) for name in ends]
+        left[claim["text"]] = (claim["paper"], ends, _probability(claim["paper"], told))
+
+    hours = {
+        name: of(everything[name], dataset, counts).core_hours
+        for _, ends, _ in left.values()
+        for name in ends
+    }
+
+    def added(ends: list[str]) -> dict[str, float]:
+        return {name: hours[name] for name in ends if name not in done}
+
+    while left:
+        worth = {
+            text: probability / max(1e-9, sum(added(ends).values()))
+            for text, (_, ends, probability) in left.items()
+        }
+        text = max(worth, key=worth.get)
+        size, ends, probability = left.pop(text)
+        new = added(ends)
+        done |= set(new)
+        total += sum(new.values())
+        rows.append(
+            {
+                "claim": text,
+                "paper": f"{size:+.1f}",
+                "probability": f"{probability:.0%}",
+                "runs to add": ", ".join(new) or "none",
+                "core-hours": round(sum(new.values())),
+                "in all": round(total),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _probability(size: float, told: list[float]) -> float:
+    """Return how likely a step is told from zero by the videos of one seed each."""
+    videos = VIDEOS["kinetics-400"][1]
+    shares = [number / 100 for number in told]
+    deviation = math.sqrt(sum(p * (1 - p) / videos for p in shares))
+    return float(special.ndtr(abs(size) / 100 / deviation - special.ndtri(0.975)))

@@ -1,0 +1,200 @@
+"""Running one experiment: papermill executes its notebook in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from r3d_rs import REPOSITORY
+from r3d_rs.data.names import canonical_name
+from r3d_rs.experiments import executed, record, registry
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+#: Folder of notebooks that are being executed, or have failed.
+RUNNING = Path("build/runs")
+
+#: Lines of papermill, its kernel and TensorFlow that tell a person nothing.
+NOISE = re.compile(
+    r"(Input|Output) Notebook:|(Executing|Ending) Cell \d|Executing notebook with"
+    r"|\[IPKernelApp\]|WARNING: All log messages before absl|[IW]0000 |<Figure size"
+    r"|To enable the following instructions"
+)
+
+#: Parameters of a notebook that follow from the experiment, its dataset and its seed,
+#: and from the folders of its records and checkpoints.
+GIVEN = {
+    *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
+    *("results", "checkpoints"),
+}
+
+#: Those that say where and not what.
+WHERE = {"data_dir", "tensorboard"}
+
+
+def further(papermill: Mapping) -> dict[str, object]:
+    """Return the further parameters that a run's notebook received, such as threads.
+
+    Args:
+        papermill: the metadata that papermill has left in the executed notebook.
+    """
+    received, left = papermill.get("parameters", {}), GIVEN | WHERE
+    return {name: value for name, value in received.items() if name not in left}
+
+
+def executing(results: str | Path) -> Path:
+    """Return the folder of notebooks that are being executed for a folder of records.
+
+    Each has its own, as the same run may be made for two at once.
+    """
+    name = quote(os.path.relpath(results), safe="")
+    return RUNNING / (name if name.strip(".") else name.replace(".", "%2E"))
+
+
+def run(
+    name: str,
+    dataset: str,
+    seed: int,
+    *,
+    results: str | Path = record.OWN,
+    checkpoints: str | Path = "build/checkpoints",
+    parameters: Mapping[str, str] | None = None,
+) -> Path:
+    """Run an experiment, and keep its executed notebook beside its record.
+
+    Of published runs only seed 0's notebook is kept: another seed's tells nothing more
+    than its record. A run that was stopped after its record was written is not run
+    again for its notebook.
+
+    Args:
+        name: of `registry.everything`.
+        dataset: to run on.
+        seed: seeds weights, order and crops.
+        results: folder of the records.
+        checkpoints: folder of the runs' states and networks.
+        parameters: further ones of the notebook.
+
+    Returns:
+        The record.
+
+    Raises:
+        ChildProcessError: when the run failed, naming its executed notebook.
+        FileNotFoundError, ValueError: as `command` does.
+    """
+    papermill = command(name, dataset, seed, results, checkpoints, parameters)
+    dataset = canonical_name(dataset)
+    target = _target(name, dataset, seed, results)
+    output = _output(target, results)
+    for folder in (output.parent, Path(results)):
+        folder.mkdir(parents=True, exist_ok=True)
+    if is_left(target, results):
+        return _keep(output, target, results)
+    if rest := _shown(papermill):
+        what = executed.error(output) or rest
+        raise ChildProcessError(
+            f"{name} on {dataset}, seed {seed}, failed: {what}\nnotebook: {output}"
+        )
+    return _keep(output, target, results)
+
+
+def command(
+    name: str,
+    dataset: str,
+    seed: int,
+    results: str | Path = record.OWN,
+    checkpoints: str | Path = "build/checkpoints",
+    parameters: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Return the command by which `run` has papermill execute an experiment's notebook.
+
+    Raises:
+        ValueError: naming the experiment or the dataset and those allowed, or a further
+            parameter that follows from them.
+        FileNotFoundError: when there is no checkout with the notebooks.
+    """
+    experiment = registry.get(name)
+    dataset = canonical_name(dataset)
+    if dataset not in experiment.datasets:
+        raise ValueError(
+            f"parameter dataset: received {dataset!r} for {name}, allowed are"
+            f" {', '.join(experiment.datasets)}"
+        )
+    if wrong := sorted(GIVEN & set(parameters or {})):
+        raise ValueError(
+            f"parameter {wrong[0]}: received {parameters[wrong[0]]!r} besides, but it"
+            " follows from the experiment and the options of this command"
+        )
+    notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
+    if not notebook.is_file():
+        raise FileNotFoundError(
+            f"{notebook} is not there: a run needs a checkout with the notebooks:"
+            f" git clone {REPOSITORY}"
+        )
+    received = {
+        **experiment.received(dataset, seed, checkpoints),
+        "results": str(results),
+        "checkpoints": str(checkpoints),
+    }
+    # papermill takes `-r` for texts as they are; by `-p`, "2024" would be a number.
+    options = [
+        part
+        for key, value in received.items()
+        for part in ("-r" if isinstance(value, str) else "-p", key, str(value))
+    ]
+    for key, value in (parameters or {}).items():
+        options += ["-p", key, str(value)]
+    output = _output(_target(name, dataset, seed, results), results)
+    papermill = [sys.executable, "-m", "papermill", "--log-output", "--no-progress-bar"]
+    return [*papermill, str(notebook), str(output), *options]
+
+
+def _shown(papermill: list[str]) -> str:
+    """Run papermill and print what the notebook prints.
+
+    Returns:
+        What papermill says of a failure, its traceback; "" where it succeeds.
+    """
+    rest = []
+    with subprocess.Popen(
+        papermill,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout:
+            if rest or line.startswith("Traceback (most recent call last)"):
+                rest.append(line)
+            elif line.strip() and not NOISE.match(line):
+                print(line, end="", flush=True)
+    failure = "".join(rest).strip() or f"papermill ended with {process.returncode}"
+    return failure if process.returncode else ""
+
+
+def is_left(target: Path, results: str | Path) -> bool:
+    """Say whether a run was stopped after its record, before its notebook was kept.
+
+    Args:
+        target: the run's record.
+        results: folder of the records.
+    """
+    return target.exists() and executed.is_finished(_output(target, results))
+
+
+def _target(name: str, dataset: str, seed: int, results: str | Path) -> Path:
+    return record.path(results, dataset, *name.split("/", 1), seed)
+
+
+def _output(target: Path, results: str | Path) -> Path:
+    return executing(results) / target.relative_to(results).with_suffix(".ipynb")
+
+
+def _keep(output: Path, target: Path, results: str | Path) -> Path:
+    published = Path(results).resolve() == Path(record.PUBLISHED).resolve()
+    if target.stem == "seed-0" or not published:
+        executed.keep(output, target.with_suffix(".ipynb"))
+    output.unlink()  # what is left there is running, has failed or was stopped
+    return target

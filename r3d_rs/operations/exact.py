@@ -1,0 +1,115 @@
+"""Parameters and multiply-adds of the paper's networks, counted: `complexity.csv`.
+
+`python -m r3d_rs tables --exact` writes `results/exact/complexity.csv`, on any CPU.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from r3d_rs.files import whole_file
+
+#: The baseline with squeeze-excitation and the old stem (Table 2, row 7).
+BASELINE_WITH_SE = "r3d-50+se"
+#: R3D-RS-50 with self-gating in each block, as the text of §3.1 has it.
+GATING_EVERYWHERE = "r3d-rs-50+sg"
+
+#: Their options of `models.build`.
+VARIANTS = {
+    BASELINE_WITH_SE: {"squeeze_excitation": 0.25},
+    GATING_EVERYWHERE: {"self_gating": "all"},
+}
+
+
+def networks() -> Iterator[tuple[str, int, int, int]]:
+    """List what is counted: name, frames, size and number of classes.
+
+    Every network at 16 frames of 256², the points of Fig. 2 at their evaluation size,
+    two variants, the heads of Table 4, and R3D-RS-50 with all frames of its span.
+    """
+    from r3d_rs.models import NAMES
+    from r3d_rs.recipes import points
+
+    rows = [(name, 16, 256, 400) for name in [*NAMES, *VARIANTS]]
+    rows += [
+        (point.model, point.span // 2, point.eval_size, 400)
+        for point in points.SCALING.values()
+    ]
+    rows += [("r3d-rs-200", frames, 256, 600) for frames in (16, 24)]
+    rows.append(("r3d-rs-50", 32, 256, 400))
+    yield from dict.fromkeys(rows)
+
+
+def count(name: str, frames: int, size: int, num_classes: int) -> dict:
+    """Count one network.
+
+    Args:
+        name: of `models.build`, or of `VARIANTS`.
+        frames: that the network sees.
+        size: height and width of a frame, pixels.
+        num_classes: of the head.
+
+    Returns:
+        A row of `complexity.csv`: the arguments and the counts of `models.Complexity`.
+    """
+    import keras
+
+    from r3d_rs.models import build, complexity
+
+    network, options = name.partition("+")[0], VARIANTS.get(name, {})
+    # Counting needs shapes only, and values would take gigabytes.
+    with keras.StatelessScope(initialize_variables=False):
+        model = build(network, frames, size, num_classes, **options)
+    counted = complexity(model)
+    return {
+        "name": name,
+        "frames": frames,
+        "size": size,
+        "num_classes": num_classes,
+        "params": counted.params,
+        "trainable_params": counted.trainable_params,
+        "macs": counted.macs,
+        "elementwise": counted.elementwise,
+    }
+
+
+def write(results: Path) -> Path:
+    """Count every network and write `<results>/exact/complexity.csv`.
+
+    Returns:
+        The file; its multiply-adds are those of one clip of the size that it names.
+    """
+    path = Path(results) / "exact" / "complexity.csv"
+    rows = [count(*network) for network in networks()]
+    with (
+        whole_file(path) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read(results: Path):
+    """Return `complexity.csv` as a `pandas.DataFrame`.
+
+    The index is name, frames, size and num_classes; `gmacs` and `profiler_gflops`
+    (multiply-adds and half of the elementwise operations, the paper's "FLOPs") are
+    added to its columns.
+
+    Raises:
+        FileNotFoundError: saying how to make the file.
+    """
+    import pandas as pd
+
+    path = Path(results) / "exact" / "complexity.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing; `python -m r3d_rs tables --exact` writes it"
+        )
+    rows = pd.read_csv(path).set_index(["name", "frames", "size", "num_classes"])
+    return rows.assign(
+        gmacs=rows["macs"] / 1e9,
+        profiler_gflops=(rows["macs"] + rows["elementwise"] / 2) / 1e9,
+    )

@@ -1,0 +1,310 @@
+"""Runs made a second time: what of their records is the same, and what is not."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from r3d_rs.evaluation import interval, paired
+from r3d_rs.experiments import executed, provenance, record, registry
+from r3d_rs.experiments.record import NOT_RUN
+from r3d_rs.files import locked, whole_file
+from r3d_rs.operations import engine, plan
+
+#: What makes two rows of the table the same rerun; the device, as processors of another
+#: generation sum in another order.
+KEYS = ["experiment", "dataset", "seed", "backend", "code", "device"]
+
+#: What the code of a rerun is of.
+SAME, OTHER = "the record's commit", "another commit"
+
+
+def candidates(results: Path) -> list[dict]:
+    """Return the records that can be made again: of recipes that the code has now."""
+    known = registry.everything()
+    return [
+        run
+        for run in record.find(results)
+        if (name := record.name(run["experiment"])) in known
+        and _is_current(run, known[name])
+    ]
+
+
+def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
+    """Draw some of the records.
+
+    Their order is that of a hash of the seed and the record's place, so that the same
+    seed draws the same on every machine.
+
+    Raises:
+        ValueError: when there are not as many.
+    """
+    if not 1 <= count <= len(runs):
+        raise ValueError(
+            f"count: received {count}, allowed are 1 to {len(runs)}, the number of"
+            " records of recipes that the code has now"
+        )
+
+    def order(run):
+        place = record.path(Path(), **run["experiment"]).as_posix()
+        return hashlib.sha256(f"{seed} {place}".encode()).digest()
+
+    return sorted(runs, key=order)[:count]
+
+
+def again(
+    results: Path, run: dict, folder: Path, parameters: Mapping[str, str] | None = None
+) -> dict:
+    """Make a run again, and compare its record with the first.
+
+    It gets the further parameters that the point's kept notebook has. What it starts
+    from is made again too. A rerun that is there already, by the same recipe and of the
+    same commit, is not made once more.
+
+    Args:
+        results: folder of the first record.
+        run: that record.
+        folder: for the records and networks of the reruns; each backend has its own.
+        parameters: further ones of the notebook.
+
+    Returns:
+        A row of the table, as `compared` has it.
+
+    Raises:
+        ChildProcessError: as `engine.run` does.
+    """
+    import keras
+
+    folder = Path(folder) / keras.backend.backend()
+    place = run["experiment"]
+    name = record.name(place)
+    kept = record.path(results, **{**place, "seed": 0}).with_suffix(".ipynb")
+    options = {
+        "results": folder / "results",
+        "checkpoints": folder / "checkpoints",
+        "parameters": {
+            **(
+                engine.further(executed.read(kept)["metadata"]["papermill"])
+                if kept.exists()
+                else {}
+            ),
+            **(parameters or {}),
+        },
+    }
+    job = plan.job(registry.get(name), place["dataset"], place["seed"])
+    for own in filter(None, (job.before, job)):
+        experiment = own.experiment
+        path = record.path(
+            *(options["results"], own.dataset),
+            *(experiment.study, experiment.point, own.seed),
+        )
+        if not _is_fresh(path, own):
+            engine.run(experiment.name, own.dataset, own.seed, **options)
+    return compared(results, run, options["results"], record.read(path))
+
+
+def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
+    """Compare the records of two runs of one experiment and seed.
+
+    Args:
+        results: folder of the first record and its scores.
+        run: the first record.
+        others: folder of the second.
+        rerun: the second.
+
+    Returns:
+        `code` says whether the commit is the record's. `identical` says whether
+        accuracies, the scores of every video, the history of training and, where it is
+        recorded, the hash of the weights that it started from are the same bits. `top1`
+        and `rerun_top1` are per cent, `difference` is of points with its 95 % interval
+        over videos; `changed_classes` counts the videos that another class is most
+        probable for, and `largest` is the largest difference of a probability;
+        `epochs_alike` counts epochs from the first; `weights` is "" where no hash is
+        recorded; `changed` says what of commit, backend, device and versions is not the
+        same.
+
+    Raises:
+        ValueError: when their recipes differ, or they were evaluated on different
+            videos.
+    """
+    if record.recipe_hashes(run) != record.recipe_hashes(rerun):
+        raise ValueError(f"the rerun of {run['experiment']} has another recipe")
+    one, two = record.scores_of(results, run), record.scores_of(others, rerun)
+    if one.ids.tolist() != two.ids.tolist() or (one.labels != two.labels).any():
+        raise ValueError(
+            f"the rerun of {run['experiment']} was evaluated on other videos"
+        )
+    classes = [scores.probabilities.argmax(1) for scores in (one, two)]
+    right = [(own == one.labels)[None] for own in classes]
+    found = paired.difference(*right)
+    largest = np.abs(one.probabilities - two.probabilities.astype(np.float32)).max()
+    alike = _epochs_alike(run["history"], rerun["history"])
+    hashes = [r.get("parent", {}).get("weights_sha256") for r in (run, rerun)]
+    weights = "" if None in hashes else _alike(hashes[0] == hashes[1])
+    identical = (
+        run["metrics"] == rerun["metrics"]
+        and largest == 0
+        and run["history"] == rerun["history"]
+        and hashes[0] == hashes[1]
+    )
+    return {
+        "experiment": record.name(run["experiment"]),
+        "dataset": run["experiment"]["dataset"],
+        "seed": run["experiment"]["seed"],
+        "backend": rerun["backend"],
+        "code": SAME if _is_of_one_code(run, rerun["commit"]) else OTHER,
+        "device": rerun["device"],
+        "identical": _alike(identical),
+        "top1": round(100 * run["metrics"]["video_top1"], 2),
+        "rerun_top1": round(100 * rerun["metrics"]["video_top1"], 2),
+        "difference": interval.described(
+            *(100 * x for x in (found.mean, found.low, found.high)), 1, "+"
+        ),
+        "videos": found.videos,
+        "changed_classes": int((classes[0] != classes[1]).sum()),
+        "largest": f"{largest:.4f}",
+        "epochs": len(run["history"]["epoch"]),
+        "epochs_alike": alike,
+        "weights": weights,
+        "changed": "; ".join(_changes(run, rerun)),
+        "minutes": round(rerun["wall_seconds"]["total"] / 60, 1),
+        "record": run["sha256"],
+    }
+
+
+def keep(folder: Path, row: dict) -> Path:
+    """Write a rerun into `<folder>/reruns.csv`, in the place of an older one."""
+    path = Path(folder) / "reruns.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = pd.DataFrame([row]).astype(str)
+    # Another backend's may end now. The folder is locked as long as an engine lives.
+    with locked(path.with_name(".reruns.lock")):
+        if path.exists():
+            before = pd.read_csv(path, dtype=str, keep_default_na=False)
+            rows = pd.concat([before, rows]).drop_duplicates(KEYS, keep="last")
+        with whole_file(path) as part:
+            rows.sort_values(KEYS).to_csv(part, index=False, lineterminator="\n")
+    return path
+
+
+def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
+    """Read the reruns, without those of records that are others now.
+
+    Args:
+        results: folder of the first records.
+        folder: of the table; None for that of the records.
+    """
+    path = Path(folder or results) / "reruns.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=[*KEYS, "record"])
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    now = {run["sha256"] for run in record.find(results)}
+    return rows[rows["record"].isin(now)].reset_index(drop=True)
+
+
+def table(results: Path) -> pd.DataFrame:
+    """Return the reruns for display."""
+    rows = read(results)
+    if rows.empty:
+        return pd.DataFrame({"rerun": {"any run": NOT_RUN}})
+    columns = {
+        "dataset": rows["dataset"],
+        "seed": rows["seed"],
+        "backend": rows["backend"],
+        "code of": rows["code"],
+        "identical": rows["identical"],
+        "top-1, %": rows["top1"],
+        "rerun": rows["rerun_top1"],
+        "all seeds": [_range(results, row) for row in rows.to_dict("records")],
+        "other class": rows["changed_classes"] + " of " + rows["videos"],
+        "largest difference": rows["largest"],
+        "epochs alike": rows["epochs_alike"] + " of " + rows["epochs"],
+        "starting weights": rows["weights"].replace("", "-"),
+        "what else changed": rows["changed"].replace("", "nothing"),
+        "drawn by": rows["draw"],
+    }
+    return pd.DataFrame(columns).set_axis(rows["experiment"]).rename_axis(None)
+
+
+def _range(results: Path, row: dict) -> str:
+    """Return the lowest and the highest top-1 of the seeds of a rerun's point."""
+    runs = registry.records(results, row["dataset"], row["experiment"])
+    top1 = [100 * run["metrics"]["video_top1"] for run in runs]
+    return f"{min(top1):.1f} to {max(top1):.1f}"
+
+
+def described(results: Path, folder: Path | None = None) -> str:
+    """Say of each backend and code how many are identical, and what else changed.
+
+    The arguments are those of `read`.
+    """
+    rows, texts = read(results, folder), []
+    for (backend, code), own in rows.groupby(["backend", "code"]):
+        same = own["identical"] == _alike(True)
+        text = (
+            f"On {backend}, with the code of {code}, {same.sum()} of {len(own)} are the"
+            " same to the last bit"
+        )
+        for row in own[~same].to_dict("records"):
+            why = row["changed"] or "though nothing else that a record says does"
+            place = f"{row['experiment']} on {row['dataset']}, seed {row['seed']}"
+            text += f"; {place}, differs by {row['difference']} points of top-1 ({why})"
+        texts.append(f"{text}.")
+    return " ".join(texts) or "No run has been made again."
+
+
+def _is_current(run: dict, experiment: registry.Experiment) -> bool:
+    """Say whether a record is of the recipes that the code has now."""
+    place = run["experiment"]
+    if place["dataset"] not in experiment.datasets:
+        return False
+    return plan.job(experiment, place["dataset"], place["seed"]).made(run)
+
+
+def _is_fresh(path: Path, job: plan.Job) -> bool:
+    """Say whether a record is there that the code as it is has made of a job."""
+    if not path.exists():
+        return False
+    found = record.read(path)
+    return job.made(found) and _is_of_one_code(found, provenance.commit())
+
+
+def _is_of_one_code(run: dict, commit: str) -> bool:
+    """Say whether a commit is the record's, and names all of the code."""
+    exact = commit != "unknown" and not commit.endswith("+changes")
+    return exact and run["commit"] == commit
+
+
+def _epochs_alike(one: dict, other: dict) -> int:
+    """Return how many epochs from the first have the same history."""
+    epochs = [list(zip(*history.values(), strict=True)) for history in (one, other)]
+    alike = 0
+    for a, b in zip(*epochs, strict=False):
+        if a != b:
+            break
+        alike += 1
+    return alike
+
+
+def _alike(same: bool) -> str:
+    return "yes" if same else "no"
+
+
+def _changes(run: dict, rerun: dict) -> list[str]:
+    """Say what of commit, backend, device and versions two records differ in."""
+    sides = [
+        {
+            "commit": r["commit"][:10],
+            "backend": r["backend"],
+            "device": r["device"],
+            **r["versions"],
+        }
+        for r in (run, rerun)
+    ]
+    return [
+        f"{name} {sides[0].get(name, 'none')} to {sides[1].get(name, 'none')}"
+        for name in dict.fromkeys([*sides[0], *sides[1]])
+        if sides[0].get(name) != sides[1].get(name)
+    ]

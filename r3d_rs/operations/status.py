@@ -1,0 +1,265 @@
+"""Where the replication stands: what of the paper has been run, runs or has failed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs import paper
+from r3d_rs.experiments import provenance, published, record, registry
+from r3d_rs.experiments.registry import FIRST, SECOND
+from r3d_rs.operations import engine
+from r3d_rs.recipes import points
+from r3d_rs.training import checkpoints
+
+
+@dataclass(frozen=True)
+class Item:
+    """A part of the paper.
+
+    Args:
+        name: its number and subject in the paper.
+        exact: what can be settled without training and has been, "" for nothing.
+        study: of the records that replicate its accuracies; None if it has none.
+        datasets: of these records, ours and the paper's.
+        also: studies and experiments whose records it needs besides, on whatever
+            dataset.
+        points: its points, where the study has others on these datasets too.
+    """
+
+    name: str
+    exact: str = ""
+    study: str | None = None
+    datasets: tuple[str, ...] = FIRST
+    also: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+
+ITEMS = (
+    Item("Table 1: architecture", exact="generated from the model"),
+    Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
+    Item("Table 2: ablation", "FLOPs", "ablation"),
+    Item(
+        "Table 4: Kinetics-600",
+        "FLOPs and parameters",
+        "scaling",
+        SECOND,
+        points=tuple(paper.table(4)["point"].dropna()),
+    ),
+    Item(
+        "Table 5: pre-training",
+        study="fine-tuning",
+        datasets=FIRST + SECOND,
+        also=("pre-training", "from-scratch", "scaling/RS-50"),
+    ),
+    Item(
+        "Table 6: contrastive learning",
+        study="contrastive",
+        also=("linear-evaluation",),
+    ),
+)
+
+
+def table(results: Path) -> pd.DataFrame:
+    """Count the runs behind each part of the paper.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row for each of `ITEMS`; "not run" where accuracies could be and are not.
+    """
+    runs = [run["experiment"] for run in record.find(results)]
+    rows = {
+        item.name: {"exact": item.exact or "-"}
+        | {
+            scale: _runs(
+                item,
+                [
+                    run
+                    for run in runs
+                    if _is_of(run, item) and run["dataset"].startswith(scale)
+                ],
+            )
+            for scale in ("pantomime", "kinetics")
+        }
+        for item in ITEMS
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _runs(item: Item, runs: list[dict]) -> str:
+    """Say how many points of an item have been run, and how often."""
+    if item.study is None:
+        return "-"
+    if not runs:
+        return record.NOT_RUN
+    whole = item.study == "scaling" and item.datasets == FIRST
+    of = f" of {len(points.SCALING)}" if whole else ""
+    names = [record.name(run) for run in runs]
+    number = len({registry.SAME.get(name, name) for name in names})
+    plurals = ["s" * (count > 1) for count in (number, len(runs))]
+    return f"{number}{of} point{plurals[0]}, {len(runs)} run{plurals[1]}"
+
+
+def _is_of(run: dict, item: Item) -> bool:
+    """Say whether a run's accuracy is one of an item's."""
+    name = record.name(run)
+    studies = {own.split("/")[0] for own in (name, *registry.same(name))}
+    return (
+        item.study in studies
+        and run["dataset"] in item.datasets
+        and (not item.points or run["point"] in item.points)
+    )
+
+
+def _is_needed(run: dict, item: Item) -> bool:
+    """Say whether a run is one of an item's, or is needed besides."""
+    names = (run["study"], record.name(run))
+    return _is_of(run, item) or any(name in item.also for name in names)
+
+
+def hours(results: Path) -> pd.DataFrame:
+    """Add up how long the runs behind each part of the paper took, by their records.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row for each of `ITEMS` with accuracies, and device, and one for all runs: a
+        run that serves two parts is in both, and once in the last. "not run" where
+        there is no record.
+    """
+    runs = record.find(results)
+    parts = {
+        item.name: [run for run in runs if _is_needed(run["experiment"], item)]
+        for item in ITEMS
+        if item.study
+    }
+    rows = []
+    for name, own in {**parts, "all runs": runs}.items():
+        times = {}
+        for run in own:
+            seconds = run["wall_seconds"]["total"]
+            times.setdefault(run["device"], []).append(seconds / 3600)
+        rows += [
+            {"": name, "device": device, "runs": len(some), "hours": f"{sum(some):.1f}"}
+            for device, some in times.items()
+        ] or [{"": name, "device": "-", "runs": 0, "hours": record.NOT_RUN}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def on_accelerators(results: Path) -> pd.DataFrame:
+    """Set runs on accelerators beside those of the same point on processors alone.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row a point and the accelerators that it ran on, with the top-1 of both
+        kinds of runs in per cent, seed by seed. "not run" without any.
+    """
+    points = {}
+    for run in record.find(results):
+        place, there = run["experiment"], provenance.accelerators(run["device"])
+        own = points.setdefault((record.name(place), place["dataset"]), {})
+        own.setdefault(there, []).append(run)
+    rows = [
+        {
+            "": name,
+            "dataset": dataset,
+            "device": device,
+            "top-1 there (%)": _seed_by_seed(runs),
+            "on processors alone (%)": _seed_by_seed(own.get("", [])),
+        }
+        for (name, dataset), own in points.items()
+        for device, runs in own.items()
+        if device
+    ]
+    rows = rows or [{"": "any run on an accelerator", "device": record.NOT_RUN}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def _seed_by_seed(runs: Sequence[dict]) -> str:
+    texts = [
+        f"{100 * run['metrics']['video_top1']:.1f}"
+        f" (seed {run['experiment']['seed']}, {run['backend']})"
+        for run in runs
+    ]
+    return ", ".join(texts) or record.NOT_RUN
+
+
+def overview(results: Path, folder: Path) -> pd.DataFrame:
+    """List every experiment on every dataset, with the paper's number and ours.
+
+    Args:
+        results: folder of your own records.
+        folder: of the runs' checkpoints, which tells what is running.
+
+    Returns:
+        Columns experiment, dataset, paper, published and yours (per cent; means over
+        seeds with their 95 % intervals) and status: how many seeds are published and
+        done, and which are running, have failed (with their notebook) or were stopped
+        and go on when run again.
+    """
+    rows, table = [], published.read()
+    for experiment in registry.everything().values():
+        for dataset in experiment.datasets:
+            name = experiment.name
+            others = published.of(name, dataset, table)
+            own = registry.records(results, dataset, name)
+            status = [f"{len(others)} published"] if len(others) else []
+            status += [f"{len(own)} yours"] if own else []
+            place = Path(dataset) / experiment.study / experiment.point
+            folders = [folder / place]
+            if experiment.study == "contrastive":  # its first part has its own
+                part = (dataset, points.PRETRAINING, experiment.point)
+                folders.append(folder.joinpath(*part))
+            status += _unfinished(folders, engine.executing(results) / place)
+            rows.append(
+                {
+                    "experiment": name,
+                    "dataset": dataset,
+                    "paper": experiment.paper.get(dataset, "-"),
+                    "published": published.described(others) or "-",
+                    "yours": _yours(own) or "-",
+                    "status": ", ".join(status) or record.NOT_RUN,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _yours(own: Sequence[dict]) -> str:
+    """Describe your own runs, seed by seed where their recipes differ."""
+    try:
+        return record.described(own)
+    except ValueError:
+        return ", ".join(f"{100 * run['metrics']['video_top1']:.1f}" for run in own)
+
+
+def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
+    """Say which seeds of an experiment are running, have failed or were stopped."""
+    seeds = {path.parent.name for f in folders for path in f.glob("seed-*/.lock")}
+    seeds |= {path.stem for path in executing.glob("seed-*.ipynb")}
+    found = []
+    for seed in sorted(seeds):
+        own, notebook = [f / seed for f in folders], executing / f"{seed}.ipynb"
+        locked = [f for f in own if (f / ".lock").exists()]
+        if any(checkpoints.is_running(f) for f in locked):
+            found.append(f"{seed} running")
+        elif notebook.exists() and _has_failed(notebook):
+            found.append(f"{seed} failed: {notebook}")
+        elif any(path for f in own for path in f.glob("epoch-*.npz")):
+            found.append(f"{seed} stopped")
+    return found
+
+
+def _has_failed(notebook: Path) -> bool:
+    """Say whether papermill met an error in a notebook."""
+    try:
+        metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+    except (ValueError, KeyError):  # it is being written
+        return False
+    return bool(metadata.get("papermill", {}).get("exception"))

@@ -1,0 +1,334 @@
+"""What the paper's points take on TPUs: rows of `results/tpu/compiled.csv`.
+
+A row is one program that the compiler was asked for, of one step on one device; what
+is not among them was not run. A batch of many chips is so many copies of one device's
+program, but for the sums between chips.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs.experiments import record
+from r3d_rs.experiments.record import NOT_RUN
+from r3d_rs.files import locked, whole_file
+from r3d_rs.operations import cost
+from r3d_rs.recipes import points, scales, table2
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.tpu import chips, compiler, plan
+
+TRAINING, EVALUATION = "training", "evaluation"
+
+#: Columns that say which program a shown row is of, and what of it is compared.
+PROGRAM = ["point", "step", "slice", "clips a device", "blocks rematerialized"]
+IMPROVED = ["GiB needed", "ms a step, at least", "seconds to compile"]
+
+#: What says which program a row is of.
+KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A step for one device of a slice.
+
+    Args:
+        point: a name in `points.SCALING`, or of a row of Table 2, "baseline" included.
+        task: "training" or "evaluation".
+        topology: the slice, such as "v5e:2x2".
+        clips: that a device sees at once.
+        rematerialize: as in the recipe.
+        accumulate: whether it sums gradients over several micro-batches.
+    """
+
+    point: str
+    task: str
+    topology: str
+    clips: int
+    rematerialize: bool = False
+    accumulate: bool = False
+
+    def recipe(self) -> Recipe:
+        """Return the paper's recipe with what the program changes.
+
+        Raises:
+            ValueError: naming the point and those allowed.
+        """
+        rows = ("baseline", *table2.TABLE_2)
+        if self.point in points.SCALING:
+            paper = scales.of_point(points.point(self.point), plan.DATASET)
+        elif self.point in rows:
+            paper = table2.row(self.point)
+        else:
+            allowed = dict.fromkeys([*points.SCALING, *rows])
+            raise ValueError(
+                f"parameter point: received {self.point!r}, allowed are"
+                f" {', '.join(allowed)}"
+            )
+        return dataclasses.replace(
+            paper,
+            rematerialize=self.rematerialize,
+            micro_batches=2 if self.accumulate else 1,
+        )
+
+
+def path(results: Path) -> Path:
+    """Return the table's place."""
+    return Path(results) / "tpu" / "compiled.csv"
+
+
+def read(results: Path) -> pd.DataFrame:
+    """Return the rows, none where there is no table.
+
+    Bytes, operations and seconds are as the compiler says; `macs` are ours, of one clip
+    forward.
+    """
+    if not path(results).exists():
+        return pd.DataFrame(columns=[*KEY, "fits"])
+    return pd.read_csv(path(results))
+
+
+def compiled(program: Program, results: Path) -> dict:
+    """Return a program's row; compile it, for minutes, where there is none yet.
+
+    Published rows are taken too.
+
+    Raises:
+        ModuleNotFoundError, ValueError: as `compiler.compile_training` does.
+    """
+    place = chips.topology(program.topology)
+    recipe = program.recipe()
+    own = dataclasses.asdict(program)
+    for folder in (results, Path(record.PUBLISHED)):
+        rows = read(folder)
+        found = rows[_is_of(rows, own)]
+        if len(found):
+            return found.iloc[0].to_dict()
+    training = program.task == TRAINING
+    size = recipe.size if training else recipe.eval_size
+    macs = plan.macs(dataclasses.replace(recipe, size=size))
+    compiling = compiler.compile_training if training else compiler.compile_evaluation
+    result = compiling(recipe, plan.CLASSES, place, program.clips)
+    row = {
+        **own,
+        "macs": macs,
+        **dataclasses.asdict(result),
+        **compiler.versions(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    path(results).parent.mkdir(parents=True, exist_ok=True)
+    with locked(path(results).parent):
+        rows = read(results)  # another process may have added some, or this one
+        others = rows[~_is_of(rows, own)]
+        table = pd.DataFrame([*others.to_dict("records"), row])
+        with whole_file(path(results)) as part:
+            table.to_csv(part, index=False, float_format="%.10g", lineterminator="\n")
+    return row
+
+
+def _is_of(rows: pd.DataFrame, program: dict) -> pd.Series:
+    """Say for each row whether it is a program's."""
+    return (rows[KEY] == pd.Series(program)).all(axis=1)
+
+
+def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
+    """Return the row of the most clips that fit, or None where not even one does.
+
+    They are doubled while they fit, and halved, rounded down, until they do; from a
+    power of two it is the largest one that fits.
+
+    Args:
+        program: whose clips are where the search begins.
+        results: where rows are looked up and kept.
+        limit: of the clips.
+    """
+    best, clips = None, program.clips
+    while 1 <= clips <= limit:
+        row = compiled(dataclasses.replace(program, clips=clips), results)
+        if row["fits"]:
+            best = row
+            if clips < program.clips:
+                break
+            clips *= 2
+        elif best is not None:
+            break
+        else:
+            clips //= 2
+    return best
+
+
+def step_seconds(row: dict) -> float:
+    """Return the least time of a step: all at peak arithmetic, or all traffic.
+
+    What really happens takes longer: no program reaches either, the sums between chips
+    come on top, and the compiler's count of the traffic is an estimate.
+    """
+    chip = chips.topology(row["topology"]).chip
+    return chip.devices * max(
+        row["flops"] / chip.flops, row["bytes_accessed"] / chip.bandwidth
+    )
+
+
+def is_memory_bound(row: dict) -> bool:
+    """Say whether traffic and not arithmetic gives `step_seconds`."""
+    chip = chips.topology(row["topology"]).chip
+    return row["bytes_accessed"] / chip.bandwidth > row["flops"] / chip.flops
+
+
+def chip_hours(row: dict) -> float:
+    """Return the least chip-hours of a point's whole training, or its evaluation.
+
+    Training is all whole batches of all epochs, evaluation all views of all videos.
+    """
+    recipe = Program(**{name: row[name] for name in KEY}).recipe()
+    videos, evaluated = cost.VIDEOS[plan.DATASET]
+    if row["task"] == TRAINING:
+        batches = recipe.epochs * (videos // recipe.batch_size)
+        clips = batches * recipe.batch_size
+    else:
+        clips = evaluated * recipe.temporal_views * recipe.spatial_views
+    devices = chips.topology(row["topology"]).chip.devices
+    return clips / row["clips"] * step_seconds(row) / devices / 3600
+
+
+def fits(results: Path) -> pd.DataFrame:
+    """Return the most clips a device that were found to fit, by chip and program."""
+    rows = read(results)
+    rows = rows[(rows["task"] == TRAINING) & rows["fits"].astype(bool)]
+    rows = rows.assign(chip=rows["topology"].str.partition(":")[0])
+    kind = ["chip", "point", "macs", "rematerialize", "accumulate"]
+    return rows.groupby(kind, as_index=False)["clips"].max()
+
+
+def keep_fits(results: Path) -> Path:
+    """Write `fits` into the package."""
+    with whole_file(plan.FITS) as part:
+        fits(results).to_csv(part, index=False, lineterminator="\n")
+    return plan.FITS
+
+
+def improvement(results: Path) -> pd.DataFrame:
+    """Return the programs that were compiled before the network's form for TPUs, too.
+
+    Returns:
+        A row a program: memory, least time and seconds to compile, before and after.
+        `results/tpu/before.csv` is of 2-D convolutions, each block compiled for itself
+        and all in it kept for the gradient.
+    """
+    before = pd.read_csv(path(results).with_name("before.csv")).set_index(KEY)
+    after = read(results).set_index(KEY)
+    rows = []
+    for key in [key for key in before.index if key in after.index]:
+        own = dict(zip(KEY, key, strict=True))
+        pair = [own | frame.loc[key].to_dict() for frame in (before, after)]
+        values = {
+            "GiB needed": [f"{row['needed'] / chips.GIB:.2f}" for row in pair],
+            "ms a step, at least": [f"{1000 * step_seconds(row):.1f}" for row in pair],
+            "seconds to compile": [f"{row['seconds']:.0f}" for row in pair],
+        }
+        program = {name: _described(pair[0])[name] for name in PROGRAM}
+        rows.append(program | {name: " → ".join(two) for name, two in values.items()})
+    return pd.DataFrame(rows, columns=[*PROGRAM, *IMPROVED]).set_index("point")
+
+
+def rehearsal_path(results: Path) -> Path:
+    """Return what `tests/faults/test_hosts.py` wrote of a run of several hosts."""
+    return Path(results) / "tpu" / "rehearsal.json"
+
+
+def rehearsal(results: Path) -> pd.DataFrame:
+    """Return what happened when one of several hosts was killed, a line a fact."""
+    path = rehearsal_path(results)
+    facts = json.loads(path.read_text()) if path.exists() else {"rehearsal": NOT_RUN}
+    return pd.DataFrame({"": {name: str(value) for name, value in facts.items()}})
+
+
+def table(results: Path) -> pd.DataFrame:
+    """Return what was compiled for every point of Fig. 2, and what was not.
+
+    Returns:
+        One row a program, text, in the order of the points; a point without a program
+        has one row that says "not run".
+    """
+    found, rows = read(results).to_dict("records"), []
+    for point in dict.fromkeys([*points.SCALING, *(r["point"] for r in found)]):
+        own = [row for row in found if row["point"] == point]
+        rows += [_described(row) for row in own]
+        if not own:
+            rows.append({"point": point, "fits": NOT_RUN})
+    columns = [
+        *("step", "slice", "clips a device", "blocks rematerialized", "micro-batches"),
+        *("fits", "GiB needed", "TFLOP a step", "GB accessed"),
+        *("ms a step, at least", "chip-hours, at least"),
+    ]
+    names = [row.pop("point") for row in rows]
+    return pd.DataFrame(rows, index=names, columns=columns).fillna("-")
+
+
+def _described(row: dict) -> dict[str, str]:
+    chip = chips.topology(row["topology"]).chip
+    memory = chip.memory / chip.devices / chips.GIB
+    texts = {
+        "point": row["point"],
+        "step": row["task"],
+        "slice": row["topology"],
+        "clips a device": str(row["clips"]),
+        "blocks rematerialized": "yes" if row["rematerialize"] else "no",
+        "micro-batches": "yes" if row["accumulate"] else "no",
+        "fits": "yes" if row["fits"] else "no",
+        "GiB needed": f"{row['needed'] / chips.GIB:.2f} of {memory:.4g}",
+    }
+    if row["fits"]:
+        texts |= {
+            "TFLOP a step": f"{row['flops'] / 1e12:.2f}",
+            "GB accessed": f"{row['bytes_accessed'] / 1e9:.1f}",
+            "ms a step, at least": f"{1000 * step_seconds(row):.1f}",
+            "chip-hours, at least": f"{chip_hours(row):,.1f}",
+        }
+    return texts
+
+
+def report(row: dict) -> str:
+    """Describe a row in some lines."""
+    place = chips.topology(row["topology"])
+    chip, devices = place.chip, place.chip.devices
+    remat = ", blocks rematerialized" if row["rematerialize"] else ""
+    parts = ", summing gradients of micro-batches" if row["accumulate"] else ""
+    head = (
+        f"{row['point']}, {row['task']} on {row['topology']}, {row['clips']} clips a"
+        f" device{remat}{parts}"
+    )
+    memory = f"{chip.memory / devices / chips.GIB:.4g} GiB a device"
+    if not row["fits"]:
+        return (
+            f"{head}\n  does not fit: needs {row['needed'] / chips.GIB:.2f} GiB, the"
+            f" compiler has {row['limit'] / chips.GIB:.2f} GiB of {memory}"
+        )
+    sizes = ", ".join(
+        f"{name} {row[name] / chips.GIB:.2f}"
+        for name in ("arguments", "outputs", "temporaries")
+    )
+    seconds = step_seconds(row)
+    what = "traffic" if is_memory_bound(row) else "arithmetic"
+    clips = row["clips"]
+    lines = [
+        head,
+        f"  memory: {row['needed'] / chips.GIB:.2f} of {memory} ({sizes})",
+        f"  multiply-adds of a clip, forward: {row['macs'] / 1e9:.2f} G",
+        f"  a step, by the compiler: {row['flops'] / 1e12:.3f} TFLOP,"
+        f" {row['bytes_accessed'] / 1e9:.1f} GB accessed",
+        f"  bound: {1000 * seconds:.1f} ms a step ({what}),"
+        f" {clips * devices / seconds:.0f} clips/s and chip at most",
+    ]
+    hours = chip_hours(row)
+    alone = place.chips == 1 or row["task"] == EVALUATION
+    on_slice = "" if alone else f", {hours / place.chips:,.1f} hours on this"
+    whole = "the paper's schedule" if row["task"] == TRAINING else "all views"
+    lines.append(
+        f"  {whole} of {row['point']}: {hours:,.1f} chip-hours at least{on_slice}"
+    )
+    return "\n".join(lines)

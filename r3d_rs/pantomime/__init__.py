@@ -1,0 +1,16 @@
+"""Pantomime: a dataset of human actions that is made, not downloaded.
+
+Articulated figures act out classes of actions in front of a random camera. Most
+classes come in pairs that are each other's time reversal, so that neither a single
+frame nor a bag of frames tells them apart. The same seed gives the same frames, byte
+for byte, on every machine (see `exact`).
+
+It may import files, cores and progress.
+"""
+
+from r3d_rs.pantomime.actions import CLASSES_20, CLASSES_30, FLIP_CHANGES
+from r3d_rs.pantomime.make import make
+from r3d_rs.pantomime.sets import SETS
+from r3d_rs.pantomime.video import video
+
+__all__ = ["CLASSES_20", "CLASSES_30", "FLIP_CHANGES", "SETS", "make", "video"]

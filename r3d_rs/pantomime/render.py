@@ -1,0 +1,93 @@
+"""From shapes and a camera to pixels."""
+
+import numpy as np
+
+from r3d_rs.pantomime.figure import Shape
+from r3d_rs.pantomime.scene import FRAMES, HEIGHT, WIDTH, Camera
+
+#: Direction of the light in the picture (right, down) and toward the camera.
+_LIGHT = (-0.35, -0.5, 0.79)
+_AMBIENT = 0.55
+
+
+def render(
+    shapes: list[Shape],
+    camera: Camera,
+    background: np.ndarray,
+    occluder: tuple[np.ndarray, np.ndarray] | None,
+) -> np.ndarray:
+    """Return the video, uint8 `(time, height, width, 3)`.
+
+    Shapes are painted from the farthest to the nearest, frame by frame; their edges
+    are anti-aliased by their distance to the pixel's center.
+    """
+    ends = np.stack([np.stack([s.start, s.end]) for s in shapes], 1)
+    radii = np.array([[s.start_radius, s.end_radius] for s in shapes]).T[:, :, None]
+    x, y, scale, depth = camera.project(ends)
+    radii = np.maximum(scale * radii, 0.75)
+    order = np.argsort(-(depth[0] + depth[1]), axis=0, kind="stable")
+    colors = np.array([s.color for s in shapes], np.float32)[order]
+    x, y, radii = (
+        np.take_along_axis(a, order[None], axis=1).astype(np.float32)
+        for a in (x, y, radii)
+    )
+
+    # a margin around the picture, so that a shape's box always lies on the canvas
+    reach = np.ceil(np.maximum(radii[0], radii[1]) + 1.0)
+    left = np.floor(np.minimum(x[0], x[1]) - reach)
+    top = np.floor(np.minimum(y[0], y[1]) - reach)
+    wide = np.ceil(np.maximum(x[0], x[1]) + reach) - left
+    high = np.ceil(np.maximum(y[0], y[1]) + reach) - top
+    wide = np.minimum(wide.max(axis=1), WIDTH).astype(np.int64)
+    high = np.minimum(high.max(axis=1), HEIGHT).astype(np.int64)
+    canvas = np.zeros((FRAMES, 3 * HEIGHT, 3 * WIDTH, 3), np.float32)
+    canvas[:, HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH] = background
+    left = np.clip(left, -WIDTH, WIDTH).astype(np.int64)
+    top = np.clip(top, -HEIGHT, HEIGHT).astype(np.int64)
+
+    pixels = canvas.reshape(-1, 3)
+    for rank in range(len(shapes)):
+        columns = left[rank][:, None] + np.arange(wide[rank])
+        rows = top[rank][:, None] + np.arange(high[rank])
+        alpha, shade = _capsule(
+            columns[:, None, :],
+            rows[:, :, None],
+            x[:, rank],
+            y[:, rank],
+            radii[:, rank],
+        )
+        base = np.arange(FRAMES)[:, None] * (3 * HEIGHT) + HEIGHT + rows
+        index = base[:, :, None] * (3 * WIDTH) + WIDTH + columns[:, None, :]
+        hit = np.flatnonzero(alpha > 0.0)
+        index = index.reshape(-1)[hit]
+        frame = hit // (rows.shape[1] * columns.shape[1])
+        alpha, shade = alpha.reshape(-1)[hit, None], shade.reshape(-1)[hit, None]
+        below = pixels[index]
+        pixels[index] = below + alpha * (colors[rank][frame] * shade - below)
+
+    picture = canvas[:, HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH]
+    if occluder is not None:
+        opacity, color = (a.astype(np.float32) for a in occluder)
+        picture = picture + opacity * (color - picture)
+    picture = np.clip(picture, np.float32(0.0), np.float32(1.0))
+    return np.floor(picture * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+
+
+def _capsule(columns, rows, x, y, radii):
+    """Return opacity and brightness of pixels of capsules, one a frame."""
+    x0, x1, y0, y1, r0, r1 = (a[:, None, None] for a in (*x, *y, *radii))
+    px = columns.astype(np.float32) + np.float32(0.5) - x0
+    py = rows.astype(np.float32) + np.float32(0.5) - y0
+    dx, dy = x1 - x0, y1 - y0
+    length = np.maximum(dx * dx + dy * dy, np.float32(1e-6))
+    along = np.clip((px * dx + py * dy) / length, np.float32(0.0), np.float32(1.0))
+    radius = r0 + (r1 - r0) * along
+    ox, oy = px - along * dx, py - along * dy
+    square = ox * ox + oy * oy
+    distance = np.sqrt(square)
+    alpha = np.clip(radius - distance + np.float32(0.5), np.float32(0), np.float32(1))
+    nx, ny = ox / radius, oy / radius
+    facing = np.sqrt(np.maximum(np.float32(1.0) - nx * nx - ny * ny, np.float32(0.0)))
+    lit = nx * np.float32(_LIGHT[0]) + ny * np.float32(_LIGHT[1])
+    lit = np.maximum(lit + facing * np.float32(_LIGHT[2]), np.float32(0.0))
+    return alpha, lit * np.float32(1.05 - _AMBIENT) + np.float32(_AMBIENT)

@@ -1,0 +1,221 @@
+"""What is random about a video but its motion: camera, clothes, surroundings."""
+
+import dataclasses
+
+import numpy as np
+
+from r3d_rs.pantomime.exact import Draws, cosine, sine
+from r3d_rs.pantomime.figure import Clothes, Shape
+
+#: Frames of a video, their height and width in pixels, and how many a second has.
+FRAMES, HEIGHT, WIDTH, RATE = 40, 48, 64, 25
+
+
+@dataclasses.dataclass(frozen=True)
+class Variation:
+    """How much videos differ: ranges drawn from uniformly, and probabilities."""
+
+    transition: tuple[float, float] = (24.0, 34.0)
+    """Frames that a motion which happens once takes."""
+    amplitude: tuple[float, float] = (0.85, 1.1)
+    """Factor of all joint angles."""
+    sway: float = 3.0
+    """Largest idle oscillation of a joint, degrees."""
+    azimuth: tuple[float, float] = (20.0, 65.0)
+    """Camera's angle to the figure's front, degrees, to either side."""
+    elevation: tuple[float, float] = (2.0, 14.0)
+    """Camera's angle above the floor, degrees."""
+    distance: tuple[float, float] = (4.0, 6.5)
+    """Camera's, metres."""
+    size: tuple[float, float] = (0.54, 0.74)
+    """Height of the standing figure, share of the picture's."""
+    shift: tuple[float, float] = (7.0, 2.0)
+    """Largest offset of the figure from its place, right and down, pixels."""
+    height: tuple[float, float] = (1.5, 1.9)
+    """Of the body, metres."""
+    girth: tuple[float, float] = (0.9, 1.2)
+    """Factor of the limbs' radii."""
+    contrast: tuple[float, float] = (0.28, 0.45)
+    """Lightness between clothes and surroundings, of 1."""
+    texture: float = 0.16
+    """Largest deviation of the surroundings' texture, of 1."""
+    second_distractor: float = 0.5
+    """Probability of a second moving thing."""
+    occluder: float = 0.12
+    """Probability of a pillar or bar in front of everything."""
+
+
+VARIATION = Variation()
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A perspective camera that looks at a point above the figure's place."""
+
+    azimuth: float
+    elevation: float
+    distance: float
+    focal: float
+    """Pixels."""
+    target: float
+    """Height of the point looked at, metres."""
+    center: tuple[float, float]
+    """Where that point is in the picture, (x, y), pixels."""
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return x and y in pixels, pixels per metre, and depth in metres."""
+        sa, ca = float(sine(self.azimuth)), float(cosine(self.azimuth))
+        se, ce = float(sine(self.elevation)), float(cosine(self.elevation))
+        x, y, z = points[..., 0], points[..., 1] - self.target, points[..., 2]
+        toward = x * sa + z * ca
+        depth = self.distance - (toward * ce + y * se)
+        scale = self.focal / depth
+        right = z * sa - x * ca
+        up = y * ce - toward * se
+        return self.center[0] + scale * right, self.center[1] - scale * up, scale, depth
+
+
+def draw_camera(draws: Draws, height: float, any_view: bool) -> Camera:
+    """Return a random camera for a figure of a height in metres."""
+    v = VARIATION
+    side = draws.sign()
+    azimuth = side * draws.between(*v.azimuth)
+    around = draws.between(-180.0, 180.0)
+    distance = draws.between(*v.distance)
+    pixels = draws.between(*v.size) * HEIGHT
+    return Camera(
+        azimuth=around if any_view else azimuth,
+        elevation=draws.between(*v.elevation),
+        distance=distance,
+        focal=pixels * distance / height,
+        target=0.6 * height,
+        center=(
+            0.5 * WIDTH + draws.between(-v.shift[0], v.shift[0]),
+            0.5 * HEIGHT + draws.between(-v.shift[1], v.shift[1]) + 1.0,
+        ),
+    )
+
+
+def _color(draws: Draws, lightness: float, chroma: float) -> tuple[float, float, float]:
+    """Return a random color whose channels average to `lightness`, but for clipping."""
+    red, green, blue = (draws.between(-1.0, 1.0) for _ in range(3))
+    mean = (red + green + blue) / 3.0
+    return tuple(
+        min(max(lightness + chroma * (c - mean), 0.0), 1.0) for c in (red, green, blue)
+    )
+
+
+def _off(draws: Draws, lightness: float) -> float:
+    """Return a lightness well away from another."""
+    contrast = draws.between(*VARIATION.contrast)
+    sign = draws.sign()
+    if not 0.06 <= lightness + sign * contrast <= 0.94:
+        sign = -sign
+    return lightness + sign * contrast
+
+
+def draw_clothes(draws: Draws, lightness: float) -> Clothes:
+    """Return random clothes for a figure before surroundings of a lightness."""
+    tone = draws.between(0.35, 0.95)
+    dark = draws.between(0.05, 0.3)
+    return Clothes(
+        skin=(0.95 * tone, 0.72 * tone, 0.58 * tone),
+        hair=(dark, 0.8 * dark, 0.6 * dark),
+        shirt=_color(draws, _off(draws, lightness), 0.35),
+        trousers=_color(draws, _off(draws, lightness), 0.3),
+        shoes=_color(draws, draws.between(0.05, 0.9), 0.1),
+        long_sleeves=draws.chance(0.5),
+        long_trousers=draws.chance(0.75),
+    )
+
+
+def _noise(draws: Draws, rows: int, columns: int) -> np.ndarray:
+    """Return smooth noise in [-1, 1] of the picture's shape."""
+    grid = 2.0 * draws.uniform((rows + 1, columns + 1)) - 1.0
+    y = (np.arange(HEIGHT) + 0.5) * (rows / HEIGHT)
+    x = (np.arange(WIDTH) + 0.5) * (columns / WIDTH)
+    i, j = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
+    y, x = (y - i)[:, None], (x - j)[None, :]
+    y, x = y * y * (3.0 - 2.0 * y), x * x * (3.0 - 2.0 * x)
+    i, j = i[:, None], j[None, :]
+    top = grid[i, j] * (1.0 - x) + grid[i, j + 1] * x
+    bottom = grid[i + 1, j] * (1.0 - x) + grid[i + 1, j + 1] * x
+    return top * (1.0 - y) + bottom * y
+
+
+def _stripes(draws: Draws) -> np.ndarray:
+    """Return slanted stripes in [-1, 1] of the picture's shape."""
+    angle = draws.between(0.0, 180.0)
+    pitch = draws.between(6.0, 16.0)
+    y, x = np.arange(HEIGHT)[:, None], np.arange(WIDTH)[None, :]
+    along = (x * float(cosine(angle)) + y * float(sine(angle))) / pitch
+    wave = 4.0 * np.abs(along - np.floor(along) - 0.5) - 1.0
+    return np.clip(2.0 * wave, -1.0, 1.0)
+
+
+def _surface(draws: Draws, lightness: float, rows: int) -> np.ndarray:
+    color = _color(draws, lightness, 0.14)
+    strength = VARIATION.texture * draws.between(0.3, 1.0)
+    pattern = 0.5 * _noise(draws, rows, 6) + 0.35 * _noise(draws, 3 * rows, 16)
+    stripes = _stripes(draws)
+    if draws.chance(0.5):
+        pattern = pattern + 0.3 * stripes
+    return np.stack([c + strength * pattern for c in color], -1)
+
+
+def draw_background(draws: Draws, lightness: float, edge: float) -> np.ndarray:
+    """Return a wall above a floor, `(height, width, 3)`; they meet in row `edge`."""
+    wall = _surface(draws, lightness, 5)
+    floor = _surface(draws, lightness + draws.between(-0.12, 0.12), 12)
+    slant = draws.between(-0.06, 0.06)
+    x = np.arange(WIDTH)[None, :, None] - 0.5 * WIDTH
+    share = np.arange(HEIGHT)[:, None, None] + 0.5 - edge - slant * x
+    share = np.clip(share + 0.5, 0.0, 1.0)
+    return wall * (1.0 - share) + floor * share
+
+
+def draw_distractors(draws: Draws, camera: Camera) -> list[Shape]:
+    """Return one or two balls or sticks that drift by, behind or before the figure."""
+    time = np.arange(FRAMES) - 0.5 * FRAMES
+    things = []
+    for index in range(2):
+        # drawn in any case, so that the rest of the video does not depend on it
+        start = [draws.between(-1.5, 1.5), draws.between(0.1, 2.0)]
+        speed = [draws.between(-0.03, 0.03), draws.between(-0.015, 0.015)]
+        depth = draws.sign() * draws.between(0.5, 1.0)
+        angle, spin = draws.between(0.0, 360.0), draws.between(-6.0, 6.0)
+        half = draws.between(0.0, 0.16)
+        radius = draws.between(0.05, 0.11)
+        color = _color(draws, draws.between(0.2, 0.8), 0.5)
+        present = index == 0 or draws.chance(VARIATION.second_distractor)
+        if not present:
+            continue
+        sa, ca = float(sine(camera.azimuth)), float(cosine(camera.azimuth))
+        right, up = start[0] + speed[0] * time, start[1] + speed[1] * time
+        turn = angle + spin * time
+
+        def place(right, up, depth=depth, sa=sa, ca=ca):
+            return np.stack([depth * sa - right * ca, up, depth * ca + right * sa], 1)
+
+        dx, dy = half * cosine(turn), half * sine(turn)
+        ends = place(right - dx, up - dy), place(right + dx, up + dy)
+        things.append(Shape(*ends, radius, radius, color))
+    return things
+
+
+def draw_occluder(draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return opacity `(height, width, 1)` and colors of a pillar or bar, or None."""
+    upright = draws.chance(0.6)
+    width = draws.between(3.0, 6.0)
+    place = draws.between(0.15, 0.85)
+    color = np.array(_color(draws, draws.between(0.2, 0.8), 0.2))
+    if not draws.chance(VARIATION.occluder):
+        return None
+    length = WIDTH if upright else HEIGHT
+    away = np.abs(np.arange(length) + 0.5 - place * length)
+    opacity = np.clip(0.5 * width - away + 0.5, 0.0, 1.0)
+    shade = 1.0 - 0.3 * np.clip(2.0 * away / width, 0.0, 1.0)
+    shape = (1, WIDTH, 1) if upright else (HEIGHT, 1, 1)
+    opacity, shade = opacity.reshape(shape), shade.reshape(shape)
+    full = np.ones((HEIGHT, WIDTH, 1))
+    return opacity * full, shade * color * full

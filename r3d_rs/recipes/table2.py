@@ -1,0 +1,67 @@
+"""The rows of Table 2: the baseline, and what each row changes about the one above."""
+
+from r3d_rs.recipes.recipe import Recipe
+
+#: What the R3D-50 baseline has instead (Table 2, row 1).
+BASELINE = {
+    "model": "r3d-50",
+    "stem": "7x7",
+    "squeeze_excitation": 0.0,
+    "label_smoothing": 0.0,
+    "stochastic_depth": 0.0,
+    "weight_decay": 1e-4,
+    "epochs": 200,
+    "area_range": (0.49, 1.0),
+}
+
+#: What each row of Table 2 changes about the row above it. R3D-50 with ResNet-D's stem
+#: and squeeze-excitation is R3D-RS-50.
+TABLE_2 = {
+    "LS": {"label_smoothing": 0.1},
+    "SD": {"stochastic_depth": 0.2},
+    "WD": {"weight_decay": 4e-5},
+    "350-EP": {"epochs": 350},
+    "SJ": {"area_range": (0.08, 1.0)},
+    "SE": {"squeeze_excitation": 0.25},
+    "D-stem": {"stem": "resnet-d"},
+    "RS-200@f48": {"model": "r3d-rs-200", "span": 48},
+    "RA": {"randaugment_layers": 2},
+}
+
+
+def row(name: str) -> Recipe:
+    """Return the recipe of a row of Table 2, "baseline" or a name in `TABLE_2`.
+
+    Raises:
+        ValueError: naming the row and those allowed.
+    """
+    names = ["baseline", *TABLE_2]
+    if name not in names:
+        raise ValueError(
+            f"parameter row: received {name!r}, allowed are {', '.join(names)}"
+        )
+    return toggled(*names[1 : names.index(name) + 1])
+
+
+def toggled(*names: str) -> Recipe:
+    """Return the baseline's recipe with some of the changes of `TABLE_2`.
+
+    Raises:
+        ValueError: naming the toggle and those allowed.
+    """
+    changes = dict(BASELINE)
+    for name in names:
+        if name not in TABLE_2:
+            raise ValueError(
+                f"parameter toggles: received {name!r}, allowed are"
+                f" {', '.join(TABLE_2)}"
+            )
+        changes |= TABLE_2[name]
+    return Recipe(**changes)
+
+
+def of_model(model: str) -> Recipe:
+    """Return the paper's recipe of a network: the baseline's or R3D-RS's (§4.1)."""
+    if model == BASELINE["model"]:
+        return row("baseline")
+    return Recipe(model=model)

@@ -1,0 +1,4 @@
+"""The report: tables, figures and statements of the book, made from records.
+
+It may import the rooms up to operations.
+"""

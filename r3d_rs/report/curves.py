@@ -1,0 +1,127 @@
+"""What the records of a point show besides its accuracy: curves and confusions."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from r3d_rs.experiments import record, registry
+from r3d_rs.pantomime import SETS
+from r3d_rs.pantomime.actions import ACTIONS
+
+
+def figure(results: Path, dataset: str, study: str, points: Sequence[str]) -> Figure:
+    """Draw loss and accuracy on the training clips, a line a seed and a color a point.
+
+    Raises:
+        ValueError: when a point has no record, naming it.
+    """
+    drawn = Figure(figsize=(8, 2.8), layout="constrained")
+    loss, accuracy = drawn.subplots(1, 2)
+    for i, point in enumerate(points):
+        for number, run in enumerate(_records(results, dataset, study, point)):
+            label, history = (None if number else point), run["history"]
+            style = {"color": f"C{i}", "linewidth": 0.8, "label": label}
+            loss.plot(history["epoch"], history["loss"], **style)
+            share = 100 * np.array(history["accuracy"])
+            accuracy.plot(history["epoch"], share, **style)
+    loss.set(xlabel="epoch", title="training loss, with weight decay")
+    accuracy.set(xlabel="epoch", title="accuracy on training clips, %", ylim=(0, 100))
+    accuracy.legend(frameon=False, loc="lower right")
+    for axes in (loss, accuracy):
+        axes.spines[["top", "right"]].set_visible(False)
+    return drawn
+
+
+def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFrame:
+    """Return how often each class of Pantomime is taken for each, over all seeds.
+
+    Returns:
+        Per cent of a class's videos; true classes in rows, predicted in columns, those
+        that are each other's reversal side by side.
+
+    Raises:
+        ValueError: when the point has no record, naming it.
+        FileNotFoundError: naming scores that are missing.
+    """
+    names = sorted(SETS[dataset].classes)  # a label is a place in this order
+    counts = np.zeros((len(names), len(names)))
+    for run in _records(results, dataset, study, point):
+        scores = record.scores_of(results, run)
+        np.add.at(counts, (scores.labels, scores.probabilities.argmax(1)), 1)
+    shares = 100 * counts / counts.sum(1, keepdims=True)
+    table = pd.DataFrame(shares, index=names, columns=names)
+    order = list(SETS[dataset].classes)
+    return table.loc[order, order]
+
+
+def confusion_figure(table: pd.DataFrame) -> Figure:
+    """Draw a matrix of confusions; cells of a half per cent and more have their number.
+
+    Args:
+        table: of `confusion`.
+    """
+    drawn = Figure(figsize=(7, 6.4), layout="constrained")
+    axes = drawn.subplots()
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.argwhere(table.to_numpy() >= 0.5):
+        share = table.iloc[row, column]
+        axes.text(
+            column,
+            row,
+            f"{share:.0f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="white" if share > 50 else "black",
+        )
+    places = range(len(table))
+    axes.set_xticks(places, table.columns, rotation=60, ha="right", fontsize=8)
+    axes.set_yticks(places, table.index, fontsize=8)
+    axes.set(xlabel="predicted", ylabel="true")
+    return drawn
+
+
+def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """Return the largest entries off the diagonal, and which of them are reversals.
+
+    Args:
+        table: of `confusion`.
+        count: how many.
+    """
+    pairs = {frozenset(group) for group in paired_classes(table.index)}
+    shares = table.to_numpy(copy=True)
+    np.fill_diagonal(shares, -1)
+    rows = []
+    for place in np.argsort(-shares, axis=None, kind="stable")[:count]:
+        row, column = np.unravel_index(place, shares.shape)
+        true, predicted = table.index[row], table.columns[column]
+        rows.append(
+            {
+                "true": true,
+                "predicted": predicted,
+                "of the true class, %": f"{shares[row, column]:.1f}",
+                "each other's reversal": "yes" if {true, predicted} in pairs else "no",
+            }
+        )
+    return pd.DataFrame(rows).set_index("true").rename_axis(None)
+
+
+def paired_classes(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Group classes of Pantomime: those that are each other's reversal, and others."""
+
+    def forward(name):
+        return dataclasses.replace(ACTIONS[name], reverse=False)
+
+    return [tuple(group) for _, group in itertools.groupby(names, forward)]
+
+
+def _records(results: Path, dataset: str, study: str, point: str) -> list[dict]:
+    found = registry.records(results, dataset, f"{study}/{point}")
+    if not found:
+        raise ValueError(f"{results}: no record of {study}/{point} on {dataset}")
+    return found

@@ -1,0 +1,262 @@
+"""Figures 1 and 2: the paper's accuracies and ours against multiply-adds."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+
+from r3d_rs import paper
+from r3d_rs.experiments import record, registry
+from r3d_rs.files import whole_file
+from r3d_rs.operations import exact
+
+#: Shape and place of the label (points right and up) by what is scaled. Shapes, not
+#: colours, so that the figures read in grey.
+MARKERS = {"": "o", "f": "s", "i": "^"}
+
+#: Shape of what is quoted, and of the baseline.
+QUOTED, BASELINE = "D", "X"
+
+#: Where a name may stand, the best first: points right and up of its point, and which
+#: of its ends is there.
+PLACES = (
+    (6, -3, "left"),
+    (-6, -3, "right"),
+    (4, 5, "left"),
+    (4, -11, "left"),
+    (-4, 5, "right"),
+    (-4, -11, "right"),
+    (0, 8, "center"),
+    (0, -14, "center"),
+)
+
+#: What is left out of a file, by its format: day and version, which tell no figure from
+#: the same one.
+METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+
+#: With the salt the same figure gives the same SVG, byte for byte.
+STYLE = {
+    "svg.hashsalt": "r3d-rs",
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One point of a figure.
+
+    Args:
+        name: of the point, or of a network that is quoted.
+        gmacs: multiply-adds of one view, 10^9.
+        top1: per cent.
+        interval: ends of the 95 % interval, per cent; None where there is none.
+        described: what its tooltip says.
+        run: the experiment of a record of ours, None for the paper's.
+        quoted: whether the paper quotes it from other work.
+    """
+
+    name: str
+    gmacs: float
+    top1: float
+    interval: tuple[float, float] | None
+    described: str
+    run: dict | None = None
+    quoted: bool = False
+
+    @property
+    def marker(self) -> str:
+        """Shape of the point."""
+        if self.quoted:
+            return QUOTED
+        return (
+            MARKERS[self.name.partition("@")[2][:1]]
+            if self.name.startswith("RS")
+            else BASELINE
+        )
+
+
+def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, list]:
+    """Return a figure's points: the paper's and ours, each with the names without one.
+
+    The paper's are top-1 on Kinetics-400 as its text gives it, against the multiply-
+    adds of one view that we count, or the FLOPs that it quotes. Ours are the mean video
+    top-1 over seeds, against the multiply-adds of one view at the dataset's scale.
+
+    Args:
+        number: 1 or 2.
+        results: folder of the records.
+        dataset: of ours.
+    """
+    counts = exact.read(results)["gmacs"]
+    inference = paper.settings()["inference"]["size"]["value"]
+    published, missing, ours, absent = [], [], [], []
+    for row in paper.figure(number).to_dict("records"):
+        quoted = bool(row.get("quoted"))
+        if quoted:
+            name, gmacs = row["label"].partition(" [")[0], float(row["flops_b"])
+        else:
+            name = row["point"]
+            size = row.get("eval_size", inference)
+            gmacs = counts[row["model"], row["frames_span"] // 2, size, 400]
+        if math.isnan(row["top1"]):
+            missing.append(name)
+        else:
+            text = f"{name}: {row['top1']} % ({row['source']}), {gmacs:.1f} G"
+            published.append(Mark(name, gmacs, row["top1"], None, text, quoted=quoted))
+        if quoted:
+            continue
+        records = registry.records(results, dataset, registry.of_point(name))
+        summary = record.summarize(records)
+        if summary is None:
+            absent.append(name)
+            continue
+        first = records[0]
+        text = f"{name}: {record.described(records)} %, {first['gmacs']:.3f} G"
+        interval = (100 * summary.low, 100 * summary.high)
+        ours.append(
+            Mark(
+                name,
+                first["gmacs"],
+                100 * summary.mean,
+                interval,
+                text,
+                first["experiment"],
+            )
+        )
+    return published, missing, ours, absent
+
+
+def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
+    """Draw Figure 1 or 2, the paper's left and ours right.
+
+    The points are those of `marks`, ours with their 95 % intervals (t over seeds; over
+    videos for a single seed). Circles are depths, joined by a line; squares scale the
+    frames, triangles the resolution; crosses are the baseline, diamonds are quoted.
+    Points without a value are named below.
+
+    Raises:
+        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        ValueError: naming a record that is not valid, or recipes that differ.
+    """
+    return draw(number, marks(number, results, dataset), dataset)
+
+
+def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Figure:
+    """Draw the points of `marks`; see `figure`."""
+    published, missing, ours, absent = points
+    with rc_context(STYLE):
+        drawn = Figure(figsize=(9, 3.8), layout="constrained")
+        left, right = drawn.subplots(1, 2)
+        _draw(left, published, "not given", missing, "paper")
+        left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
+        _draw(right, ours, record.NOT_RUN, absent, "ours")
+        right.set(title=f"ours, {dataset}", ylabel="video top-1 (%)")
+        drawn.draw_without_rendering()  # places are in pixels, which the layout decides
+        drawn.set_layout_engine("none")
+        _name(left, published)
+        _name(right, ours)
+    return drawn
+
+
+def build(results: Path) -> list[Path]:
+    """Write `<results>/figures/figure<n>.svg` and `.png`, the same bytes every time.
+
+    Raises:
+        FileNotFoundError, ValueError: as `figure` does.
+    """
+    folder = Path(results) / "figures"
+    paths = []
+    for number in paper.FIGURES:
+        drawn = figure(number, results)
+        for kind, metadata in METADATA.items():
+            path = folder / f"figure{number}.{kind}"
+            with whole_file(path) as part, rc_context(STYLE):
+                drawn.savefig(part, format=kind, dpi=200, metadata=metadata)
+            paths.append(path)
+    return paths
+
+
+def _draw(
+    axes: Axes, points: list[Mark], reason: str, absent: list[str], side: str
+) -> None:
+    """Draw points, each in a group of its own, and name the absent."""
+    if depths := _depths(points):
+        axes.plot(*zip(*depths, strict=True), color="0.6", linewidth=1, zorder=1)
+    for point in points:
+        if point.interval:
+            axes.vlines(point.gmacs, *point.interval, color="black", linewidth=1)
+        [dot] = axes.plot(
+            point.gmacs,
+            point.top1,
+            marker=point.marker,
+            color="black",
+            fillstyle="none" if point.quoted else "full",
+            linestyle="none",
+            markersize=5,
+        )
+        dot.set_gid(f"{side}-{point.name}")
+    axes.margins(x=0.22, y=0.15)
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_xlabel("multiply-adds of one view (10⁹)")
+    if not points:
+        axes.set(xticks=[], yticks=[])
+    if absent:
+        lines = [", ".join(absent[i : i + 4]) for i in range(0, len(absent), 4)]
+        text = f"{reason}: " + ",\n".join(lines)
+        axes.text(0, -0.2, text, transform=axes.transAxes, va="top", color="0.4")
+
+
+def _name(axes: Axes, points: list[Mark]) -> None:
+    """Name each point where its name hides least: points, intervals, line and names.
+
+    To leave the panel is as bad as to hide another name.
+    """
+    if not points:
+        return
+    lines = [
+        ((p.gmacs, p.interval[0]), (p.gmacs, p.interval[1]))
+        for p in points
+        if p.interval
+    ]
+    # A point weighs as much as a whole line.
+    lines += [((p.gmacs, p.top1),) * 2 for p in points]
+    lines += itertools.pairwise(_depths(points))
+    drawn = np.concatenate([np.linspace(*ends, 50) for ends in lines])
+    drawn, names = axes.transData.transform(drawn), []
+    for point in points:
+        label = axes.annotate(
+            point.name, (point.gmacs, point.top1), (0, 0), textcoords="offset points"
+        )
+        found = []
+        for place in PLACES:
+            _put(label, place)
+            box = label.get_window_extent().padded(2)
+            outside = not all(map(axes.bbox.containsx, box.intervalx))
+            worst = outside + box.count_overlaps(names)
+            found.append(box.count_contains(drawn) + 1000 * worst)
+        _put(label, PLACES[int(np.argmin(found))])
+        names.append(label.get_window_extent())
+
+
+def _put(label: Annotation, place: tuple[int, int, str]) -> None:
+    *offset, align = place
+    label.xyann = offset
+    label.set_horizontalalignment(align)
+
+
+def _depths(points: list[Mark]) -> list[tuple[float, float]]:
+    """Return the points that differ in depth alone, by their multiply-adds."""
+    return sorted(
+        (p.gmacs, p.top1)
+        for p in points
+        if p.marker == MARKERS[""] and "@" not in p.name
+    )

@@ -1,0 +1,231 @@
+"""What the data looks like: clips in motion, augmentation, and where views lie."""
+
+import base64
+import dataclasses
+import html
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from r3d_rs.data import augment, clip, inspect, sampling, views
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.randaugment import OPERATIONS, rand_augment
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.recipes.table2 import BASELINE
+from r3d_rs.report.curves import paired_classes as paired_classes  # the book's cells
+
+#: Operations that RandAugment makes of a clip, the official code's default.
+LAYERS = 2
+#: Frames up to this many pixels high are shown without loss and enlarged as squares.
+SMALL = 96
+
+# Rows hold two or four clips, so that classes that form a pair stay beside each other.
+_STYLE = """<style>
+.clips { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1rem 0.75rem; }
+@media (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
+.clips figure { margin: 0; padding: 0; min-width: 0; }
+.clips img { display: block; max-width: 100%; height: auto; }
+.clips img.small { image-rendering: pixelated; }
+.clips figcaption { padding: 0; text-align: left; line-height: 1.3; }
+.clips small { display: block; }
+</style>"""
+
+
+def animation(
+    frames, scale: int = 3, alt: str = "A clip", milliseconds: int = 80
+) -> HTML:
+    """Show a clip as an endless animation.
+
+    Readers who have asked their system for less motion see its middle frame.
+
+    Args:
+        frames: uint8 `(time, height, width, 3)`.
+        scale: how much larger than its pixels it is shown, where there is room.
+        alt: what a reader hears who does not see it.
+        milliseconds: that a frame is shown.
+    """
+    frames = np.asarray(frames)
+    height, width = frames.shape[1:3]
+    still = frames[len(frames) // 2][None]
+    small = ' class="small"' if height <= SMALL else ""
+    return HTML(
+        '<picture><source media="(prefers-reduced-motion: reduce)"'
+        f' srcset="{_webp(still, milliseconds)}">'
+        f'<img{small} src="{_webp(frames, milliseconds)}" alt="{html.escape(alt)}"'
+        f' width="{scale * width}" height="{scale * height}"></picture>'
+    )
+
+
+def animations(
+    named_clips: Iterable[tuple[str, np.ndarray]],
+    scale: int = 3,
+    milliseconds: int = 80,
+) -> HTML:
+    """Show clips side by side, two in a row or, in a wide window, four.
+
+    Args:
+        named_clips: caption and clip; the caption's first line is its name.
+        scale: see `animation`.
+        milliseconds: that a frame is shown.
+    """
+    figures = []
+    for caption, frames in named_clips:
+        name, _, note = caption.partition("\n")
+        alt = f"Animated clip: {name}" + (f" ({note})" if note else "")
+        shown = animation(frames, scale, alt, milliseconds).data
+        small = f"<small>{html.escape(note)}</small>" if note else ""
+        figures.append(
+            f"<figure>{shown}<figcaption>{html.escape(name)}{small}</figcaption>"
+            "</figure>"
+        )
+    return HTML(f'{_STYLE}<div class="clips">{"".join(figures)}</div>')
+
+
+def _webp(frames: np.ndarray, milliseconds: int) -> str:
+    """Return frames as a data URI; animated WebP is half the size of GIF."""
+    first, *rest = (Image.fromarray(frame) for frame in frames)
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=rest,
+        duration=milliseconds,
+        loop=0,
+        lossless=frames.shape[1] <= SMALL,
+    )
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def training_clips(
+    dataset: Dataset, recipe: Recipe, *, split: str, seed: int, count: int = 8
+) -> HTML:
+    """Show the first training clips of a run, before they are standardized."""
+    raw = dataclasses.replace(recipe, standardize=False)
+    clips, names = inspect.first_clips(
+        dataset, raw, seed=seed, split=split, count=count
+    )
+    pixels = np.round(255 * clips).astype(np.uint8)
+    return animations(zip(names, pixels, strict=True))
+
+
+def centre_clip(dataset: Dataset, recipe: Recipe, split: str) -> np.ndarray:
+    """Decode the clip in the middle of a split's first video.
+
+    Returns:
+        uint8 `(time, height, width, 3)`.
+    """
+    frames = next(inspect.videos(dataset, split))["frames"]
+    chosen = recipe.frames, recipe.temporal_stride
+    start = sampling.even_starts(len(frames), *chosen, count=1)
+    [indices] = sampling.clip_indices(start, len(frames), *chosen).numpy()
+    return np.stack([tf.io.decode_jpeg(frames[i], 3).numpy() for i in indices])
+
+
+def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
+    """Show what cropping, mirroring and RandAugment do to a clip.
+
+    Each operation of RandAugment is shown by itself; cropping and all of RandAugment
+    are drawn three times.
+
+    Args:
+        frames: uint8 `(time, height, width, 3)`.
+        magnitude: of RandAugment.
+        seed: of every draw.
+    """
+    frames = np.asarray(frames)
+    draws = [(seed, number) for number in range(3)]
+    shown = [("as stored", frames)]
+    for area_range in (BASELINE["area_range"], Recipe.area_range):
+        shown += [_crop(frames, area_range, draw) for draw in draws]
+    shown.append(("flip", frames[:, :, ::-1]))
+    for name, operation in OPERATIONS.items():
+        what = operation.__doc__.splitlines()[0].split("; see")[0].rstrip(".")
+        changed = operation(frames, magnitude, draws[0]).numpy()
+        shown.append((f"{name}\n{what.replace('`', '')}", changed))
+    for draw in draws:
+        changed = rand_augment(frames, LAYERS, magnitude, draw).numpy()
+        shown.append((f"RandAugment\n{LAYERS} operations, drawn at random", changed))
+    return animations(shown)
+
+
+def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarray]:
+    """Crop as in training, to squares as high as the frames, and say what was drawn."""
+    height, width = frames.shape[1:3]
+    box = augment.random_crop_box(
+        height, width, area_range, Recipe.aspect_range, draw
+    ).numpy()
+    top, left, rows, columns = box
+    cropped = frames[:, top : top + rows, left : left + columns]
+    pixels = augment.resize(cropped, height, height).numpy()
+    share = rows * columns / (height * width)
+    least, most = area_range
+    caption = f"crop, {100 * share:.0f} % of the area\ndrawn from {least:g} to {most:g}"
+    return caption, np.round(pixels).astype(np.uint8)
+
+
+def views_figure(
+    length: int,
+    frames: int,
+    stride: int,
+    temporal_views: int,
+    spatial_views: int,
+    height: int,
+    width: int,
+    size: int,
+) -> Figure:
+    """Draw where the views of evaluation lie on a video.
+
+    Args:
+        length: of the video, frames.
+        frames: of a clip.
+        stride: between a clip's frames.
+        temporal_views: clips of a video.
+        spatial_views: crops of a clip.
+        height: of the video, pixels.
+        width: of the video, pixels.
+        size: height and width of a crop, pixels.
+    """
+    starts = sampling.even_starts(length, frames, stride, temporal_views)
+    clips = sampling.clip_indices(starts, length, frames, stride).numpy()
+    figure = Figure(figsize=(6.4, 3 + 0.14 * temporal_views), layout="tight")
+    grid = figure.add_gridspec(2, spatial_views, height_ratios=(3, 2))
+    time = figure.add_subplot(grid[0, :])
+    for number, indices in enumerate(clips, start=1):
+        time.plot(indices, np.full(frames, number), "|-", color="black", markersize=5)
+    time.set(xlabel="frame of the video", ylabel="clip", xlim=(-1, length))
+    time.set(yticks=range(1, temporal_views + 1), ylim=(temporal_views + 0.7, 0.3))
+    time.spines[["top", "right"]].set_visible(False)
+    rows, columns = clip.scaled_size(height, width, size)
+    tops, lefts = (
+        views.crop_offsets(side, size, spatial_views).numpy()
+        for side in (rows, columns)
+    )
+    for number, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        axes = figure.add_subplot(grid[1, number], aspect="equal")
+        axes.add_patch(Rectangle((left, top), size, size, color="0.75"))
+        axes.set(xlim=(0, columns), ylim=(rows, 0), title=f"crop {number + 1}")
+        axes.set(xticks=sorted({0, int(left), columns}), yticks=sorted({0, rows}))
+    return figure
+
+
+def dataset_views(dataset: Dataset, recipe: Recipe) -> Figure:
+    """Draw where the views of the first evaluated video lie; see `views_figure`."""
+    frames = next(inspect.videos(dataset, dataset.evaluated))["frames"]
+    height, width = tf.io.extract_jpeg_shape(frames[0])[:2].numpy()
+    return views_figure(
+        len(frames),
+        recipe.frames,
+        recipe.temporal_stride,
+        recipe.temporal_views,
+        recipe.spatial_views,
+        int(height),
+        int(width),
+        recipe.eval_size,
+    )

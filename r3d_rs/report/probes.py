@@ -1,0 +1,111 @@
+"""Is the dataset about motion? What is lost without its order, or without any.
+
+Four measurements on the test videos: a network on clips, the same network on reversed
+and on shuffled clips, a network trained and tested on single frames, and ridge
+regression on frame differences.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from r3d_rs.data import pipeline
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.files import whole_file
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.training.fit import fit
+
+
+def reverse(views):
+    """Play clips `(view, time, height, width, channel)` backwards."""
+    return views[:, ::-1]
+
+
+def shuffle(views):
+    """Put the frames of every clip in one fixed random order."""
+    order = np.random.default_rng(0).permutation(views.shape[1])
+    return views[:, order]
+
+
+def freeze(views):
+    """Repeat the middle frame of every clip."""
+    middle = views.shape[1] // 2
+    return tf.repeat(views[:, middle : middle + 1], views.shape[1], axis=1)
+
+
+def difference_features(clip, grid: int = 8) -> np.ndarray:
+    """Average the absolute differences of three frames over a grid of cells.
+
+    Args:
+        clip: `(time, height, width, channel)`.
+        grid: cells along height and width.
+
+    Returns:
+        `(2 * grid * grid + 1,)`, the last a constant.
+    """
+    frames = clip[[0, len(clip) // 2, -1]].mean(-1)
+    size = frames.shape[1] // grid * grid
+    cells = np.abs(np.diff(frames[:, :size, :size], axis=0))
+    cells = cells.reshape(2, grid, size // grid, grid, size // grid).mean((2, 4))
+    return np.append(cells.ravel(), 1.0)
+
+
+def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> float:
+    """Return the top-1 of ridge regression on the frame differences of centre clips."""
+    centre = dataclasses.replace(recipe, temporal_views=1, spatial_views=1)
+
+    def features(split):
+        videos = pipeline.evaluation_views(dataset, centre, split=split)
+        rows = [
+            (difference_features(video["views"][0]), video["label"])
+            for video in videos.as_numpy_iterator()
+        ]
+        return np.stack([x for x, _ in rows]), np.array([y for _, y in rows])
+
+    x, y = features("train")
+    mean, deviation = x[:, :-1].mean(0), x[:, :-1].std(0) + 1e-6
+
+    def scaled(x):
+        return np.hstack([(x[:, :-1] - mean) / deviation, x[:, -1:]])
+
+    x, targets = scaled(x), np.eye(len(dataset.classes))[y]
+    gram = x.T @ x + penalty * len(x) * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, x.T @ targets)
+    x, y = features(dataset.evaluated)
+    return float(((scaled(x) @ weights).argmax(1) == y).mean())
+
+
+def measure(dataset: Dataset, recipe: recipes.Recipe, *, seed: int = 0) -> dict:
+    """Measure all probes, accuracies as video top-1 in [0, 1]."""
+    model, _ = fit(dataset, recipe, seed=seed)
+    single, _ = fit(dataset, recipe, seed=seed, transform=freeze)
+
+    def top1(network, transform=None):
+        return evaluate(network, dataset, recipe, transform=transform).metrics()
+
+    return {
+        "dataset": dataset.name,
+        "recipe": recipes.as_dict(recipe),
+        "seed": seed,
+        "chance": 1 / len(dataset.classes),
+        "clips": top1(model),
+        "reversed": top1(model, reverse),
+        "shuffled": top1(model, shuffle),
+        "trained_on_single_frames": top1(
+            single, lambda views: np.asarray(freeze(views))
+        ),
+        "ridge_on_frame_differences": {"video_top1": ridge_accuracy(dataset, recipe)},
+    }
+
+
+def write(dataset: Dataset, recipe: recipes.Recipe, results: Path) -> Path:
+    """Measure and write `<results>/<dataset>/probes.json`."""
+    path = results / dataset.name / "probes.json"
+    text = json.dumps(measure(dataset, recipe), indent=1) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text)
+    return path

@@ -1,0 +1,141 @@
+"""The recipe as the book shows it: its fields, the rows of Table 2, the schedule."""
+
+import dataclasses
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from r3d_rs.experiments import record
+from r3d_rs.recipes import contrastive, scales, table2
+from r3d_rs.recipes import recipe as recipes
+
+
+def table2_changes() -> pd.DataFrame:
+    """Return the field that each row of Table 2 changes, with both values."""
+    names = ["baseline", *table2.TABLE_2]
+    rows = {}
+    for above, name in itertools.pairwise(names):
+        changed = recipes.difference(table2.row(above), table2.row(name))
+        rows[name] = {
+            "field": ", ".join(changed),
+            "from": ", ".join(_text(old) for old, _ in changed.values()),
+            "to": ", ".join(_text(new) for _, new in changed.values()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def fields() -> pd.DataFrame:
+    """Return every field of the recipe, on Kinetics, as published and on Pantomime."""
+    paper = recipes.Recipe()
+    columns = {
+        "published configuration": recipes.Recipe(**recipes.PUBLISHED),
+        "pantomime scale": scales.at_pantomime_scale(paper),
+    }
+    table = {"paper or published code": _texts(paper)}
+    table |= {title: _changes(paper, recipe) for title, recipe in columns.items()}
+    return pd.DataFrame(table)
+
+
+def trials(path: Path | str) -> pd.DataFrame:
+    """Return what was tried for the pantomime scale: seeds' accuracies by setting.
+
+    Args:
+        path: a CSV file with one row a run.
+    """
+    rows = pd.read_csv(path)
+    settings = [
+        *("point", "epochs", "optimizer", "learning_rate"),
+        *("batch_size", "dropout"),
+    ]
+    table = [
+        dict(zip(settings, setting, strict=True))
+        | {
+            "top-1 of seeds, %": ", ".join(f"{100 * top1:.1f}" for top1 in own["top1"]),
+            "spread": f"{100 * np.ptp(own['top1']):.1f}" if len(own) > 1 else "-",
+        }
+        for setting, own in rows.groupby(settings)
+    ]
+    return pd.DataFrame(table).set_index("point").rename_axis(None)
+
+
+def rate(recipe: recipes.Recipe, epoch: float) -> float:
+    """Return the learning rate at an epoch: `optimizers.WarmupCosine` without Keras."""
+
+    def cosine(at):
+        return recipe.learning_rate * (1 + math.cos(math.pi * at / recipe.epochs)) / 2
+
+    if epoch >= recipe.warmup_epochs:
+        return cosine(epoch)
+    return cosine(recipe.warmup_epochs) * epoch / recipe.warmup_epochs
+
+
+def schedule_figure() -> Figure:
+    """Draw the paper's learning rate over its epochs."""
+    recipe = recipes.Recipe()
+    epochs = range(recipe.epochs + 1)
+    figure = Figure(figsize=(8, 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(epochs, [rate(recipe, epoch) for epoch in epochs], color="black")
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def contrastive_fields() -> pd.DataFrame:
+    """Return the fields of contrastive pre-training: the paper's or the code's, ours.
+
+    A dash is the same value at the pantomime scale.
+    """
+    paper, _ = contrastive.at_scale("r3d-rs-50", "kinetics-400")
+    small, _ = contrastive.at_scale("r3d-rs-50", "pantomime-20")
+    columns = {
+        "paper or published code": _texts(paper),
+        "pantomime scale": _changes(paper, small),
+    }
+    return pd.DataFrame(columns)
+
+
+def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
+    """Draw loss and accuracy of the pre-training of every record, one line a run."""
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for run in record.find(results, dataset, "contrastive"):
+        experiment, history = run["experiment"], run["parent"]["history"]
+        for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+            axes.plot(
+                history["epoch"],
+                history[name],
+                linewidth=1,
+                label=f"{experiment['point']}, seed {experiment['seed']}",
+            )
+    for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
+        axes.set(xlabel="epoch", title=name, xlim=(0, None), ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+    if panels[1].lines:
+        panels[1].legend(frameon=False, fontsize=7)
+    return figure
+
+
+def _texts(recipe) -> dict[str, str]:
+    """Return every field of a recipe as text."""
+    return {name: _text(value) for name, value in dataclasses.asdict(recipe).items()}
+
+
+def _changes(recipe, other) -> dict[str, str]:
+    """Return the fields of another recipe as text, a dash where they are the same."""
+    changed = recipes.difference(recipe, other)
+    return dict.fromkeys(_texts(recipe), "-") | {
+        name: _text(new) for name, (_, new) in changed.items()
+    }
+
+
+def _text(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " to ".join(f"{part:g}" for part in value)
+    return value if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,40 @@
+"""Whether the published tables, figures and runs are what the records give."""
+
+import tempfile
+from pathlib import Path
+
+from r3d_rs.experiments import published
+from r3d_rs.report import figures, tables
+
+MADE = ("tables", "figures")
+
+
+def files(results: Path) -> list[Path]:
+    """Make the tables and figures beside the records, and compare.
+
+    Pictures are not compared, but the drawings that are made with them are.
+
+    Returns:
+        The files that are missing, or differ from what the records give.
+
+    Raises:
+        FileNotFoundError, ValueError: as `tables.build` does.
+    """
+    results = Path(results)
+    with tempfile.TemporaryDirectory() as name:
+        fresh = Path(name)
+        for path in results.resolve().iterdir():
+            if path.name not in MADE:
+                (fresh / path.name).symlink_to(path)
+        made = [*tables.build(fresh), *figures.build(fresh)]
+        other = published.FILE.read_text(encoding="utf-8") != published.text(fresh)
+        return [published.FILE] * other + [
+            results / path.relative_to(fresh)
+            for path in made
+            if path.suffix != ".png"
+            and not _same(path, results / path.relative_to(fresh))
+        ]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
