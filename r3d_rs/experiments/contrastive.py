@@ -33,7 +33,7 @@ def checked(
     """Check the parameters of a run of Table 6.
 
     Args:
-        point: one of `experiments.TABLE_6`.
+        point: one of `points.TABLE_6`.
         dataset: a name in `datasets.DATASETS`.
         seed: of everything random, from 0.
         backbone: "" to pre-train one; or the folder of a finished run, the prefix of an

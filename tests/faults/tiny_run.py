@@ -1,6 +1,6 @@
 """A run of the study on a dataset of a dozen tiny videos, for the faults.
 
-It goes through the library's own steps, `study.run.Run`, with a recipe that takes
+It goes through the library's own steps, `experiments.run.Run`, with a recipe that takes
 seconds.
 """
 
