@@ -3,9 +3,7 @@
 import pytest
 
 from r3d_rs.study import cost, exact, record, registry
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 RESULTS = record.SCHEMA.parents[2] / "results"
 

@@ -10,9 +10,7 @@ import pytest
 
 from r3d_rs.study import plan, record, registry
 from r3d_rs.training import recipe as recipes
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 ROOT = Path(__file__).parents[1]
 

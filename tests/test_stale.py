@@ -10,8 +10,6 @@ from r3d_rs import __main__ as command_line
 from r3d_rs.study import stale
 from r3d_rs.training.recipe import Recipe, from_dict, recipe_hash
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 RESULTS = Path(__file__).parents[1] / "results"
 
 

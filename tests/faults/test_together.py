@@ -13,7 +13,7 @@ from r3d_rs.training.checkpoints import RunningError
 from tests.faults import kill, test_killed, tiny_run
 from tests.faults.tally import LONG, random, tallied, times
 from tests.faults.test_killed import outcome, tree
-from tests.test_study import made_up, made_up_scores
+from tests.made_up import made_up, made_up_scores
 from tests.tiny import write_videos
 
 pytestmark = pytest.mark.slow
