@@ -142,7 +142,7 @@ serve: $(READY)
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(TOGETHER) -m "not slow"
-	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "not slow and not one_backend"
+	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "both_backends and not slow"
 
 # Some read the book: after `make book`.
 test-slow: $(READY)
@@ -150,7 +150,7 @@ test-slow: $(READY)
 
 # Those in which JAX has a part of its own.
 test-slow-jax: $(READY)
-	KERAS_BACKEND=jax $(BIN)/pytest -m slow tests/test_memory.py
+	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "both_backends and slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

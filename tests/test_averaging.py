@@ -6,6 +6,8 @@ import pytest
 
 from r3d_rs.training.averaging import Averaging
 
+pytestmark = pytest.mark.both_backends
+
 
 @pytest.fixture
 def network():

@@ -20,8 +20,6 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 TORCH = FOLDER.parent / "build" / "environments" / "torch" / "bin" / "python"
 OFFICIAL = FOLDER.parent / "build" / "environments" / "official" / "bin" / "python"
 
-pytestmark = pytest.mark.one_backend  # sides have backends of their own
-
 #: A side whose video has two classes.
 EVALUATING = """
 import numpy as np
@@ -253,6 +251,7 @@ def settings(recipe, video):
     }
 
 
+@pytest.mark.usefixtures("shallow")
 def test_our_side_evaluates_as_the_study_does(video):
     import evaluation_ours
     import pipeline_ours

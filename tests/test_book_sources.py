@@ -16,8 +16,6 @@ from r3d_rs.recipes.recipe import Recipe
 sys.path.append(str(Path(__file__).parents[1] / "book"))
 import check_links
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 BOOK = Path(__file__).parents[1] / "book"
 book_build = importlib.import_module("build")
 PAGE = """---

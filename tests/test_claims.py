@@ -1,31 +1,11 @@
 """Differences between points are never printed without their uncertainty."""
 
-import numpy as np
 import pytest
 
 from r3d_rs import paper
 from r3d_rs.experiments import record, registry
 from r3d_rs.report import claims, comparison, tables
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
-
-def write(results, point, accuracies, study="scaling", ids=None, first_seed=0):
-    """Write records whose first videos are right, and return them."""
-    labels = np.arange(40) % 5
-    for seed, accuracy in enumerate(accuracies, start=first_seed):
-        right = np.arange(40) < round(40 * accuracy)
-        found = np.where(right, labels, (labels + 1) % 5)
-        run = made_up(point, seed=seed, top1=accuracy)
-        run["experiment"]["study"] = study
-        scores = {
-            "ids": ids or [f"video-{i}" for i in range(40)],
-            "labels": labels,
-            "probabilities": np.eye(5)[found],
-        }
-        record.write(run, results, scores)
-    return record.find(results, "pantomime-20", study, point)
+from tests.made_up import write
 
 
 def test_a_step_with_a_missing_point_is_not_run(tmp_path):

@@ -10,8 +10,6 @@ import pytest
 from r3d_rs.data import clip
 from tests.tiny import FRAMES, clock, write_video
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 def numbers(video):
     """Which frames of `clock` these are."""

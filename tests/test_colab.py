@@ -147,7 +147,6 @@ def test_colab_lacks_what_reads_videos_and_tpus_lack_tensorflow(runtime):
 
 
 @pytest.mark.slow
-@pytest.mark.one_backend
 @pytest.mark.parametrize("runtime", ["cpu", "tpu"], indirect=True)
 def test_what_is_missing_goes_with_what_colab_has(runtime, tmp_path):
     asked = tmp_path / "missing.txt"
@@ -160,7 +159,6 @@ def test_what_is_missing_goes_with_what_colab_has(runtime, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.one_backend
 @pytest.mark.parametrize(("kind", "chosen"), [("cpu", "tensorflow"), ("tpu", "jax")])
 def test_a_notebook_runs_with_colabs_versions(tmp_path, kind, chosen):
     """Its first cell, then a run of one epoch. It downloads a gigabyte.

@@ -11,9 +11,7 @@ sys.path.append(str(Path(__file__).parents[1] / "book"))
 import collect_runs
 
 from r3d_rs.experiments import record
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 RECORD = made_up(top1=0.5) | {
     "wall_seconds": {"total": 90.0, "training": 60.0, "evaluation": 20.0},

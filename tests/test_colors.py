@@ -7,8 +7,6 @@ from scipy import ndimage, stats
 
 from r3d_rs.contrastive import colors
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 NEVER = {
     "jitter_strength": 1.0,
     "jitter_probability": 0.0,

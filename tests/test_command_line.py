@@ -11,8 +11,6 @@ import pytest
 import r3d_rs
 from r3d_rs import __main__ as command_line
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 ROOT = Path(__file__).parents[1]
 
 

@@ -4,13 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="TensorFlow keeps nothing it compiles"
-)
+from r3d_rs.training import compiled
+
+pytestmark = [
+    pytest.mark.both_backends,
+    pytest.mark.skipif(
+        keras.backend.backend() != "jax", reason="TensorFlow keeps nothing it compiles"
+    ),
+]
 
 #: Draws numbers; prints the folder, how many programs were read from it, and them.
 SCRIPT = """
@@ -28,10 +34,12 @@ print(json.dumps([str(folder), len(hits), numbers.tolist()]))
 """
 
 
-def process(folder, **environment):
+def process(folder):
+    # As a run has them: programs that are optimized take long enough to be kept.
+    own = {"JAX_COMPILATION_CACHE_DIR": "", "XLA_FLAGS": ""}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, folder],
-        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": ""} | environment,
+        env=os.environ | own,
         capture_output=True,
         text=True,
         check=True,
@@ -47,7 +55,7 @@ def test_a_second_process_reads_what_the_first_has_compiled(tmp_path):
     assert files
     assert process(tmp_path) == [folder, len(files), numbers]
 
-    # A damaged or half-written one is compiled anew. On a machine that is busy later
+    # A damaged or half-written one is compiled again. On a machine that is busy later
     # processes keep programs, too, that were compiled too fast at first.
     for path in place.iterdir():
         kept = bytearray(path.read_bytes())
@@ -60,8 +68,14 @@ def test_a_second_process_reads_what_the_first_has_compiled(tmp_path):
 
 
 def test_a_folder_that_jax_was_told_of_is_kept(tmp_path):
-    own = str(tmp_path / "own")
-    assert process(tmp_path, JAX_COMPILATION_CACHE_DIR=own)[0] == own
+    import jax
+
+    worth = jax.config.jax_persistent_cache_min_compile_time_secs
+    try:
+        own = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+        assert compiled.keep(tmp_path) == own
+    finally:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", worth)
     assert not (tmp_path / "compiled").exists()
 
 

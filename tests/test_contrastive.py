@@ -26,7 +26,6 @@ from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, optimizers
 from tests import tiny
-from tests.tiny import write_videos
 
 RECIPE = ContrastiveRecipe(
     width=0.125,
@@ -38,19 +37,6 @@ RECIPE = ContrastiveRecipe(
     learning_rate=0.01,
     precision="float32",
 )
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_videos(folder / "kinetics-400", {"train": 8, "validate": 3})
-    datasets.prepare("kinetics-400", folder, progress=False)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def dataset(data_dir):
-    return datasets.load("kinetics-400", data_dir)
 
 
 # The loss.
@@ -76,6 +62,7 @@ def expected_loss(z, temperature):
     return total
 
 
+@pytest.mark.both_backends
 def test_the_loss_is_the_formula():
     z = projections()
     found = keras.ops.convert_to_numpy(NTXent(0.1).call(None, z.astype("float32")))
@@ -86,6 +73,7 @@ def test_the_loss_is_the_formula():
         NTXent(0.1, "both")
 
 
+@pytest.mark.both_backends
 def test_the_loss_is_least_where_the_views_agree():
     same = np.repeat(np.eye(6)[:, None], 2, 1).astype("float32")
     other = np.stack([np.eye(6), np.roll(np.eye(6), 1, 0)], 1).astype("float32")
@@ -95,6 +83,7 @@ def test_the_loss_is_least_where_the_views_agree():
     assert np.mean(keras.ops.convert_to_numpy(accuracy(labels, other))) == 0
 
 
+@pytest.mark.both_backends
 def test_the_gradient_is_that_of_finite_differences():
     z = projections(batch=3, size=4, seed=1)
 
@@ -134,7 +123,6 @@ def starts(length, count=4000):
     return drawn(tf.stack([tf.range(count), tf.zeros(count, tf.int32)], 1)).numpy()
 
 
-@pytest.mark.one_backend  # the backend does not matter
 def test_intervals_are_less_likely_the_longer_they_are():
     found = starts(length=9 + 12)
     assert found.min() == 0 and found.max() == 11
@@ -150,7 +138,6 @@ def test_intervals_are_less_likely_the_longer_they_are():
     assert stats.binomtest(int(first), int((interval > 0).sum())).pvalue > 1e-4
 
 
-@pytest.mark.one_backend  # the backend does not matter
 def test_clips_of_a_short_video_are_independent():
     found = starts(length=9, count=2000)
     table = np.zeros((9, 9))
@@ -158,7 +145,6 @@ def test_clips_of_a_short_video_are_independent():
     assert stats.chisquare(table.ravel()).pvalue > 1e-4
 
 
-@pytest.mark.one_backend
 def test_views_differ_and_are_the_same_again(dataset):
     plain = dataclasses.replace(RECIPE, jitter_probability=1.0)
     batches = [
@@ -180,7 +166,6 @@ def test_views_differ_and_are_the_same_again(dataset):
     assert (later[0] == batches[0][2][0]).all()
 
 
-@pytest.mark.one_backend
 def test_a_view_has_one_color_for_all_frames(dataset):
     recipe = dataclasses.replace(
         RECIPE, jitter_probability=1.0, area_range=(1.0, 1.0), aspect_range=(1.3, 1.4)
@@ -198,15 +183,13 @@ def sample_pairs(dataset, count):
     return this.sample_pairs(dataset, count)
 
 
-@pytest.mark.one_backend
 def test_of_few_videos_all_pairs_are_shown(dataset):
     figure = sample_pairs(dataset, count=20)
     titles = [axes.get_ylabel() for axes in figure.axes]
-    assert len(titles) == 2 * dataset.num_videos("train") == 16
+    assert len(titles) == 2 * dataset.num_videos("train") == 20
     assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
 
 
-@pytest.mark.one_backend
 def test_a_broken_record_is_named_where_pairs_are_shown(data_dir, tmp_path):
     shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
     copy = datasets.load("kinetics-400", tmp_path)
@@ -220,7 +203,6 @@ def test_a_broken_record_is_named_where_pairs_are_shown(data_dir, tmp_path):
 # Recipes.
 
 
-@pytest.mark.one_backend
 def test_the_papers_values():
     recipe, linear = contrastive.at_scale("r3d-rs-101", "kinetics-400")
     assert recipe.optimizer == "lars" and recipe.learning_rate == 0.64
@@ -238,21 +220,20 @@ def test_the_papers_values():
 
 
 @pytest.mark.parametrize("model", ["r3d-50", "r3d-rs-50"])
+@tiny.shallow()
 def test_every_block_of_a_random_backbone_takes_part(model):
     _, linear = contrastive.at_scale(model, "pantomime-20", untrained=True)
     small = dataclasses.replace(linear, width=0.125, size=16)
     backbone = parents.untrained(small, seed=0).weights.values
     scales = [v for path, v in backbone.items() if path.endswith("/gamma")]
-    assert len(scales) > 50 and all(scale.all() for scale in scales)
+    assert len(scales) > 15 and all(scale.all() for scale in scales)
 
 
-@pytest.mark.one_backend
 def test_kinds_of_recipe_do_not_share_a_hash():
     plain = recipes.Recipe()
     assert recipes.recipe_hash(ContrastiveRecipe()) != recipes.recipe_hash(plain)
 
 
-@pytest.mark.one_backend
 def test_the_projection_head_has_the_published_parameters():
     recipe = dataclasses.replace(RECIPE, width=1.0, model="r3d-50", stem="7x7")
     recipe = dataclasses.replace(
@@ -276,6 +257,7 @@ def train(data_dir, folder):
         return pretrain(dataset, RECIPE, seed=1, folder=folder, verbose=0)
 
 
+@pytest.mark.both_backends
 @pytest.mark.slow  # tests/test_resume.py has the same of training with labels
 def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
     folder = tmp_path / "killed"

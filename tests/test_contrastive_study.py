@@ -5,15 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from r3d_rs.data import datasets
 from r3d_rs.experiments import contrastive, record
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.recipes import contrastive as recipes
 from r3d_rs.report import tables
 from r3d_rs.training import checkpoints, transfer
 from tests import tiny
-from tests.test_model_garden import official_values, write_objects
-from tests.tiny import write_videos
+from tests.official import official_values, write_objects
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -21,10 +19,10 @@ SMALL = tiny.SMALL | {"spatial_views": 1, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(data_dir, tmp_path_factory):
+    """A folder of runs beside the shared dataset."""
     folder = tmp_path_factory.mktemp("run")
-    write_videos(folder / "kinetics-400", {"train": 8, "validate": 6})
-    datasets.prepare("kinetics-400", folder, progress=False)
+    (folder / "tfds").symlink_to(data_dir / "tfds")
     return folder
 
 
@@ -73,6 +71,7 @@ def finished(folder):
     return this, *finish(this)
 
 
+@pytest.mark.both_backends
 def test_the_record_has_both_recipes_and_histories(finished):
     this, history, path, found = finished
     assert path.parts[-4:] == ("kinetics-400", "contrastive", "RS-50", "seed-0.json")
@@ -82,13 +81,14 @@ def test_the_record_has_both_recipes_and_histories(finished):
     assert parent["recipe"]["temperature"] == 0.1
     assert parent["history"]["loss"] == history["loss"].to_list()
     assert parent["new"] == ["head/kernel", "head/bias"]
-    assert found["metrics"]["num_videos"] == 6
+    assert found["metrics"]["num_videos"] == 3
     # The states of both go with the record; the networks stay.
     for kept in (this.folder, this.linear.folder):
         names = sorted(file.name for file in kept.iterdir())
         assert names == [".lock", "log.csv", "model.keras", "run.json"]
 
 
+@pytest.mark.both_backends
 def test_linear_evaluation_changes_no_variable_of_the_backbone(finished):
     this = finished[0]
     model, backbone = this.linear._model, this.linear.parent.weights.values
@@ -100,7 +100,7 @@ def test_linear_evaluation_changes_no_variable_of_the_backbone(finished):
     assert (own["head/bias"] != 0).any()
     videos = this._middle_clips(this.linear.load_data())
     labels, features = this._features(videos)
-    assert features.shape[0] == len(labels) == 6
+    assert features.shape[0] == len(labels) == 3
     np.testing.assert_allclose(np.linalg.norm(features, axis=-1), 1, rtol=1e-5)
 
 

@@ -4,9 +4,7 @@ import pytest
 
 from r3d_rs.experiments import record, registry
 from r3d_rs.operations import cost, exact
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 RESULTS = record.SCHEMA.parents[2] / "results"
 

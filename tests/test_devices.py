@@ -11,35 +11,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, fit
 from r3d_rs.training.devices import Devices
-from tests.tiny import SMALL, write_videos
+from tests import parallel
+from tests.tiny import SMALL
 
 JAX = keras.backend.backend() == "jax"
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    # Neither the batch nor the number of devices divides them.
-    write_videos(folder / "kinetics-400", {"train": 10, "validate": 3})
-    datasets.prepare("kinetics-400", folder, progress=False)
-    return folder
-
-
-def start(data_dir, output, batch_size=8, virtual=1, **variables):
-    arguments = (data_dir, output, str(batch_size), str(virtual))
-    return run("tests.parallel", *arguments, virtual=virtual, **variables)
-
-
-def run(module, *arguments, virtual, **variables):
-    flags = f"--xla_force_host_platform_device_count={virtual}"
+def start(module, *arguments, virtual=1, **variables):
+    """Start a process that computes on virtual devices."""
+    flag = f" --xla_force_host_platform_device_count={virtual}"
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=Path(__file__).parents[1],
-        env=os.environ | {"XLA_FLAGS": flags} | variables,
+        env=os.environ | {"XLA_FLAGS": os.environ["XLA_FLAGS"] + flag} | variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -53,17 +40,22 @@ def finish(*processes):
 
 @pytest.fixture(scope="module")
 def single(data_dir):
-    output = data_dir / "single.npz"
-    finish(start(data_dir, output))
+    """What one device gives, which this process has."""
+    return parallel.of_network(data_dir) | {"devices": str(devices.find())}
+
+
+@pytest.fixture(scope="module")
+def four(data_dir, tmp_path_factory):
+    """What four devices of one process give."""
+    output = tmp_path_factory.mktemp("four") / "four.npz"
+    finish(start("tests.parallel", data_dir, output, "4", virtual=4))
     return np.load(output)
 
 
-def test_four_devices_give_what_one_gives(data_dir, single):
-    output = data_dir / "four.npz"
-    finish(start(data_dir, output, virtual=4))
-    four = np.load(output)
+@pytest.mark.both_backends
+def test_four_devices_give_what_one_gives(single, four):
     backend = keras.backend.backend()
-    assert str(single["devices"]) == f"1 cpu device, on {backend}"
+    assert single["devices"] == f"1 cpu device, on {backend}"
     assert str(four["devices"]) == f"4 cpu devices, on {backend}"
     assert four["replicas"] == (0 if JAX else 4)  # TensorFlow's
     assert four["ids"].tolist() == single["ids"].tolist()
@@ -78,15 +70,18 @@ def test_four_devices_give_what_one_gives(data_dir, single):
         )
 
 
+@pytest.mark.slow
+@pytest.mark.both_backends
 @pytest.mark.skipif(not JAX, reason="several processes train on JAX alone")
-def test_two_processes_train_one_network(data_dir, single):
+def test_two_processes_train_one_network(data_dir, single, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    outputs = [data_dir / f"process-{number}.npz" for number in (0, 1)]
+    outputs = [tmp_path / f"process-{number}.npz" for number in (0, 1)]
     finish(
         *(
             start(
+                "tests.parallel",
                 data_dir,
                 output,
                 KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
@@ -108,21 +103,14 @@ def test_two_processes_train_one_network(data_dir, single):
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
 
 
-def test_negatives_and_statistics_are_those_of_all_devices(tmp_path):
-    outputs = {count: tmp_path / f"{count}.npz" for count in (1, 4)}
-    finish(
-        *(
-            run("tests.parallel_pairs", output, str(count), virtual=count)
-            for count, output in outputs.items()
-        )
-    )
-    one, four = (np.load(output) for output in outputs.values())
-    assert (int(one["devices"]), int(four["devices"])) == (1, 4)
-    np.testing.assert_allclose(four["loss"], one["loss"], rtol=1e-4)
-    np.testing.assert_allclose(four["accuracy"], one["accuracy"], rtol=1e-6)
+@pytest.mark.both_backends
+def test_negatives_and_statistics_are_those_of_all_devices(four):
+    one = parallel.of_pairs()
+    np.testing.assert_allclose(four["pairs_loss"], one["pairs_loss"], rtol=1e-4)
+    np.testing.assert_allclose(four["pairs_accuracy"], one["pairs_accuracy"], rtol=1e-6)
     # So are their gradients.
-    np.testing.assert_allclose(four["kernel"], one["kernel"], atol=1e-5)
-    assert one["loss"][2] < one["loss"][0]
+    np.testing.assert_allclose(four["pairs_kernel"], one["pairs_kernel"], atol=1e-5)
+    assert one["pairs_loss"][2] < one["pairs_loss"][0]
     # Normalization has the statistics of all devices, and so has what is averaged.
     for found in (one, four):
         np.testing.assert_allclose(found["moving_mean"], found["of_batch"], atol=1e-6)
@@ -131,13 +119,12 @@ def test_negatives_and_statistics_are_those_of_all_devices(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.one_backend
 def test_backends_take_the_same_steps(tmp_path):
     """Runs on either are seeds of the same point: they differ in what is drawn."""
     outputs = {name: tmp_path / f"{name}.npz" for name in ("tensorflow", "jax")}
     finish(
         *(
-            run("tests.parallel_steps", output, virtual=1, KERAS_BACKEND=name)
+            start("tests.parallel_steps", output, KERAS_BACKEND=name)
             for name, output in outputs.items()
         )
     )
@@ -175,6 +162,7 @@ def as_by_default():
     tf.config.experimental.enable_tensor_float_32_execution(True)
 
 
+@pytest.mark.both_backends
 @pytest.mark.usefixtures("as_by_default")
 @pytest.mark.parametrize(
     ("precision", "accelerators", "in_float32"),

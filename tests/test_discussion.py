@@ -8,9 +8,7 @@ import pytest
 from r3d_rs.evaluation.paired import Difference
 from r3d_rs.experiments import registry
 from r3d_rs.report import claims, discussion
-from tests.test_claims import write
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import write
 
 COMMITTED = Path(__file__).parents[1] / "results"
 DEPTH = "Depth helps, from 50 to 200 layers"

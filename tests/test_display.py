@@ -1,10 +1,6 @@
 """Tables are shown as they are written, with readable integers."""
 
-import pytest
-
 from r3d_rs.report import display
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def test_printed_digits_stay_and_large_integers_are_grouped(tmp_path):

@@ -15,8 +15,6 @@ from packaging.requirements import Requirement
 
 import r3d_rs
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"

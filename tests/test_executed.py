@@ -10,8 +10,6 @@ from PIL import Image
 
 from r3d_rs.experiments import executed
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 def notebook(path, **metadata):
     cell = nbformat.v4.new_code_cell(

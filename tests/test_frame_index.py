@@ -11,8 +11,6 @@ from r3d_rs.data import clip, frame_index, records
 from r3d_rs.data.datasets import Split
 from tests.tiny import clock, sequence_example, write_records
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):

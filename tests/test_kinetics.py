@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from r3d_rs import cores, progress
 from r3d_rs.data import clip, datasets, kinetics, layout, pipeline, shards, verify
+from tests import decoder
 from tests.tiny import CLASSES, HEADER, clock, write_csv, write_video, write_videos
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 @pytest.fixture(scope="module")
@@ -255,24 +254,17 @@ def test_a_video_that_is_replaced_is_read_again(mixed, tmp_path):
     assert prepare(copy, tmp_path).num_videos("train") == 40
 
 
-def crash_or_hang(path, short_side):
-    """Do to some videos what a decoder may do to its process."""
-    if "train-1_" in path.name:
-        os.abort()
-    if "train-2_" in path.name:
-        time.sleep(600)
-    return clip.encoded(path, short_side)
-
-
 def test_a_video_that_crashes_or_hangs_its_process_is_set_aside(videos, monkeypatch):
-    monkeypatch.setattr(shards, "TIMEOUT_SECONDS", 15)
+    monkeypatch.setattr(shards, "TIMEOUT_SECONDS", 5)
     paths = [
         videos / "train" / CLASSES[i % 3] / f"train-{i}_000003_000013.mp4"
         for i in range(6)
     ]
-    results = list(shards.isolated_map(crash_or_hang, ((p, 48) for p in paths), 2))
+    results = list(
+        shards.isolated_map(decoder.crash_or_hang, ((p, 48) for p in paths), 2)
+    )
     assert "crashed its process" in results[1]
-    assert results[2] == "decoding took longer than 15 seconds"
+    assert results[2] == "decoding took longer than 5 seconds"
     good = [result for i, result in enumerate(results) if i not in (1, 2)]
     assert all(len(jpegs) == 20 for jpegs, _ in good)
 

@@ -8,8 +8,6 @@ from bs4 import BeautifulSoup
 
 from r3d_rs.report import links
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 RESULTS = Path(__file__).parents[1] / "results"
 
 

@@ -8,8 +8,6 @@ from r3d_rs.data import listing
 from r3d_rs.data.listing import Video
 from tests.tiny import HEADER
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 @pytest.mark.parametrize(
     ("text", "message"),

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import zlib
 from pathlib import Path
 
 # Reading a checkpoint needs TensorFlow on every backend; its start-up log does not.
@@ -13,32 +12,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.models import build
+from r3d_rs.models import build, layers
 from r3d_rs.models.model_garden import (
     CheckpointMismatch,
     CheckpointReport,
     load_model_garden_checkpoint,
 )
+from tests.official import (
+    HEAD,
+    SUFFIX,
+    baseline,
+    official_values,
+    value,
+    write_keys,
+    write_objects,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 AVERAGE = "/.OPTIMIZER_SLOT/optimizer/average"
-HEAD = "model/layer_with_weights-1"
-
-
-def value(key, shape):
-    """Draw a weight from its own name (see fixtures/README.md)."""
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
-    match key.rpartition("/")[2]:
-        case "kernel":
-            drawn = rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
-        case "gamma":
-            drawn = rng.uniform(0.8, 1.4, shape) * (0.3 if "_norm3" in key else 1)
-        case "moving_variance":
-            drawn = rng.uniform(0.5, 1.5, shape)
-        case _:
-            drawn = rng.normal(0, 0.1, shape)
-    return drawn.astype("float32")
 
 
 def clips(frames, size):
@@ -48,79 +39,6 @@ def clips(frames, size):
     for axis, repeats in ((1, 4), (2, 8), (3, 8)):
         blocks = np.repeat(blocks, repeats, axis)
     return blocks[:, :frames, :size, :size].astype("float32")
-
-
-def official_shapes(depths, *, stem=(5, 7, 7), classes=None):
-    """Name the variables of an official R3D without gates, 1/8 as wide."""
-
-    def norm(root, channels):
-        names = ("gamma", "beta", "moving_mean", "moving_variance")
-        return {f"{root}/{name}": (channels,) for name in names}
-
-    shapes = {"backbone/layer_with_weights-0/kernel": (*stem, 3, 8)}
-    shapes |= norm("backbone/layer_with_weights-1", 8)
-    number, channels = 2, 8
-    for blocks, filters, taps in zip(
-        depths, (8, 16, 32, 64), (1, 1, 3, 3), strict=True
-    ):
-        for block in range(blocks):
-            root = f"backbone/layer_with_weights-{number}"
-            number += 1
-            convolutions = {
-                "temporal": ((taps, 1, 1), channels, filters),
-                "spatial": ((1, 3, 3), filters, filters),
-                "expand": ((1, 1, 1), filters, 4 * filters),
-            }
-            if block == 0:
-                shapes |= norm(f"{root}/_norm0", 4 * filters)
-                convolutions["shortcut"] = ((1, 1, 1), channels, 4 * filters)
-            for name, (size, inputs, outputs) in convolutions.items():
-                shapes[f"{root}/_{name}_conv/kernel"] = (*size, inputs, outputs)
-            for i, width in ((1, filters), (2, filters), (3, 4 * filters)):
-                shapes |= norm(f"{root}/_norm{i}", width)
-            channels = 4 * filters
-    if classes:
-        shapes |= {f"{HEAD}/kernel": (256, classes), f"{HEAD}/bias": (classes,)}
-    return shapes
-
-
-def official_values(depths=(3, 4, 6, 3), **options):
-    shapes = official_shapes(depths, **options)
-    return {key: value(key, shape) for key, shape in shapes.items()}
-
-
-def write_objects(path, values):
-    """Save nested objects whose paths are the keys."""
-
-    def objects(items):
-        children = {}
-        for path, leaf in items:
-            children.setdefault(path[0], []).append((path[1:], leaf))
-        return {
-            name: tf.Variable(below[0][1])
-            if below[0][0] == ()
-            else tf.train.Checkpoint(**objects(below))
-            for name, below in children.items()
-        }
-
-    tree = objects([(tuple(key.split("/")), leaf) for key, leaf in values.items()])
-    return tf.train.Checkpoint(**tree).save(str(path))
-
-
-def write_keys(path, values):
-    """Save the same file format key by key."""
-    tf.raw_ops.SaveV2(
-        prefix=str(path),
-        tensor_names=[key + SUFFIX for key in values],
-        shape_and_slices=[""] * len(values),
-        tensors=list(values.values()),
-    )
-    return str(path)
-
-
-def baseline(frames=4, size=32, num_classes=10, **options):
-    options = {"width": 0.125, "self_gating": "none"} | options
-    return build("r3d-50", frames, size, num_classes, **options)
 
 
 def weights(model):
@@ -143,9 +61,13 @@ def mismatch(model, path, values, **options):
 
 @pytest.fixture(scope="module")
 def rs50():
-    return build("r3d-rs-50", 16, 64)
+    """A full-width network, whose weights the tests load: none are drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "CONV_INITIALIZER", "zeros")
+        return build("r3d-rs-50", 16, 64)
 
 
+@pytest.mark.both_backends
 def test_official_rs_50_gives_the_official_logits(rs50, tmp_path):
     shapes = json.loads((FIXTURES / "model_garden_rs50.keys.json").read_text())
     values = {key: value(key, tuple(shape)) for key, shape in shapes.items()}
@@ -173,6 +95,7 @@ def test_kinetics_600_file_in_a_400_way_network(rs50, tmp_path):
     ]
 
 
+@pytest.mark.both_backends
 def test_cvrl_backbone_alone(tmp_path):
     values = official_values()
     assert len(values) == 265
@@ -195,7 +118,6 @@ def test_cvrl_backbone_alone(tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.one_backend
 def test_backbone_file_asked_for_a_whole_model(tmp_path):
     lines = mismatch(baseline(), tmp_path / "cvrl", official_values())
     assert lines[1:] == [
@@ -206,14 +128,12 @@ def test_backbone_file_asked_for_a_whole_model(tmp_path):
     ]
 
 
-@pytest.mark.one_backend
 def test_head_is_ignored_when_the_backbone_is_asked_for(tmp_path):
     prefix = write_keys(tmp_path / "k600", official_values(classes=600))
     report = load_model_garden_checkpoint(baseline(), prefix, part="backbone")
     assert report.loaded == 265
 
 
-@pytest.mark.one_backend
 def test_file_saved_with_the_model_alone(tmp_path):
     values = official_values(classes=10)
     nested = {
@@ -231,7 +151,6 @@ def test_file_saved_with_the_model_alone(tmp_path):
     assert lines[1] == "1 not in the model:"
 
 
-@pytest.mark.one_backend
 def test_averages_are_preferred_where_there_are_any(tmp_path):
     values = official_values(classes=10)
     averages = {
@@ -255,7 +174,6 @@ def test_averages_are_preferred_where_there_are_any(tmp_path):
     )
 
 
-@pytest.mark.one_backend
 def test_slots_have_the_names_that_tensorflow_gives_them(tmp_path):
     class Averages(tf.compat.v1.train.Optimizer):
         def _create_slots(self, variables):
@@ -274,7 +192,6 @@ def test_slots_have_the_names_that_tensorflow_gives_them(tmp_path):
     assert f"backbone/gamma{AVERAGE}{SUFFIX}" in keys
 
 
-@pytest.mark.one_backend
 def test_every_mismatch_is_listed_and_nothing_is_loaded(tmp_path):
     values = official_values(classes=10)
     root = "backbone/layer_with_weights"
@@ -312,21 +229,18 @@ def test_a_damaged_file_changes_nothing(tmp_path, ending):
     assert_untouched(model, before)
 
 
-@pytest.mark.one_backend
 def test_a_file_of_something_else(tmp_path):
     [line] = mismatch(baseline(), tmp_path / "other", {"encoder/kernel": np.zeros(3)})
     assert "no variables below 'backbone/layer_with_weights-…'" in line
     assert "encoder/kernel" in line
 
 
-@pytest.mark.one_backend
 def test_no_file(tmp_path):
     prefix = str(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=prefix):
         load_model_garden_checkpoint(baseline(), prefix)
 
 
-@pytest.mark.one_backend
 def test_unknown_part():
     with pytest.raises(
         ValueError, match=r"part is 'head'; allowed are model, backbone"

@@ -1,11 +1,8 @@
 """Accuracies from the probabilities of views."""
 
 import numpy as np
-import pytest
 
 from r3d_rs.evaluation.multiview import Evaluation
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 
 def evaluation(labels, probabilities):

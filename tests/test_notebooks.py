@@ -100,7 +100,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.one_backend  # the backend does not matter
 @pytest.mark.parametrize(("notebook", "name", "value", "received", "allowed"), WRONG)
 def test_a_wrong_parameter_ends_the_notebook(notebook, name, value, received, allowed):
     with pytest.raises(ValueError) as error:
@@ -109,7 +108,6 @@ def test_a_wrong_parameter_ends_the_notebook(notebook, name, value, received, al
     assert all(text in message for text in [name, received, *allowed]), message
 
 
-@pytest.mark.one_backend  # the backend does not matter
 def test_papermill_says_last_what_is_wrong(tmp_path):
     notebook = ROOT / "notebooks" / "scaling.ipynb"
     command = [sys.executable, "-m", "papermill", notebook, tmp_path / "out.ipynb"]
@@ -121,7 +119,6 @@ def test_papermill_says_last_what_is_wrong(tmp_path):
     assert message.startswith("ValueError: ") and "epcohs = 3" in message
 
 
-@pytest.mark.one_backend  # the backend does not matter
 def test_a_dataset_that_is_not_prepared_ends_the_notebook(tmp_path):
     notebook = first_cells(
         "data", more=2, dataset="kinetics-400", data_dir=str(tmp_path)

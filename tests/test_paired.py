@@ -6,8 +6,6 @@ from scipy import stats
 
 from r3d_rs.evaluation import paired
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 def outcomes(accuracies, videos=400, seed=0):
     """Draw outcomes `(seed, video)`, one accuracy a seed."""

@@ -31,8 +31,6 @@ from r3d_rs.pantomime.actions import ACTIONS, STANDING
 from r3d_rs.pantomime.exact import Draws
 from r3d_rs.pantomime.video import SPLITS, _phase
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 make_module = sys.modules[make_function.__module__]
 
 #: SHA-256 of the frames of video 0 of every class of seed 0, one after the other.

@@ -7,8 +7,6 @@ import pytest
 from r3d_rs import paper
 from r3d_rs.recipes import points
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 TABLES = [paper.table(number) for number in paper.TABLES]
 FIGURES = [paper.figure(number) for number in paper.FIGURES]
 

@@ -6,8 +6,6 @@ import pytest
 
 from r3d_rs.experiments import parameters
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 
 def function(dataset, *, point, seed, **options):
     """Stand for a function whose parameters a notebook has."""

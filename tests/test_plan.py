@@ -11,9 +11,7 @@ import pytest
 from r3d_rs.experiments import record, registry
 from r3d_rs.operations import plan
 from r3d_rs.recipes import table2
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 ROOT = Path(__file__).parents[1]
 

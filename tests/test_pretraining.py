@@ -23,11 +23,13 @@ SMALL = tiny.SMALL | {"spatial_views": 1}
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
+def both_dir(tmp_path_factory):
+    """A data directory with videos to pre-train on and to fine-tune on."""
     folder = tmp_path_factory.mktemp("data")
     for name, videos in (("web-video-text", 9), ("kinetics-400", 6)):
         write_videos(folder / name, {"train": videos, "validate": 3})
-        datasets.prepare(name, folder, progress=False)
+        options = {"short_side": 48, "workers": 1, "progress": False}
+        datasets.prepare(name, folder, **options)
     return folder
 
 
@@ -115,6 +117,7 @@ def network(**changes):
     return build_model(recipes.Recipe(**SMALL | changes), 3, size=16)
 
 
+@pytest.mark.both_backends
 def test_all_but_the_head_is_transferred():
     source, target = network(), network(size=20)
     head = [w.numpy() for w in target.get_layer("head").weights]
@@ -147,11 +150,11 @@ def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
 # Runs.
 
 
-def test_a_fine_tuned_run_names_its_parent(data_dir, small):
-    parent = start(data_dir, "pre-train", "web-video-text", epochs=1)
+def test_a_fine_tuned_run_names_its_parent(both_dir, small):
+    parent = start(both_dir, "pre-train", "web-video-text", epochs=1)
     web = finish(parent)
     assert web["experiment"]["study"] == "pre-training" and "parent" not in web
-    child = start(data_dir, "fine-tune", "kinetics-400", str(parent.folder), epochs=1)
+    child = start(both_dir, "fine-tune", "kinetics-400", str(parent.folder), epochs=1)
     table = child.transfer_table()
     name = "web-video-text/pre-training/RS-50/seed-0"
     assert f"from {name}" in table.index
@@ -163,7 +166,7 @@ def test_a_fine_tuned_run_names_its_parent(data_dir, small):
     assert about["new"] == ["head/kernel", "head/bias"]
     with pytest.raises(ValueError, match="recipes differ: parent is"):
         record.summarize([tuned, {**tuned, "parent": {"name": "untrained"}}])
-    scratch = start(data_dir, "scratch", "kinetics-400")
+    scratch = start(both_dir, "scratch", "kinetics-400")
     assert scratch.study == "from-scratch" and scratch.parent is None
 
 

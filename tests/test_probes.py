@@ -1,11 +1,8 @@
 """What the probes of motion do to clips, and what ridge regression sees of them."""
 
 import numpy as np
-import pytest
 
 from r3d_rs.report import probes
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 VIEWS = np.random.default_rng(0).random((2, 5, 16, 16, 3), "float32")
 

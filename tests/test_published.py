@@ -8,7 +8,7 @@ import pytest
 
 from r3d_rs.experiments import published, record, registry
 from r3d_rs.recipes import recipe as recipes
-from tests.test_study import made_up
+from tests.made_up import made_up
 
 RESULTS = Path(__file__).parents[1] / record.PUBLISHED
 

@@ -10,8 +10,6 @@ from PIL import Image, ImageEnhance, ImageOps
 from r3d_rs.data import randaugment
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 MAGNITUDES = (0, 2, 5, 9.5, 10, 17, 30)
 #: (time, height, width): landscape, portrait, a single frame, and tiny ones.
 SHAPES = ((4, 20, 31), (3, 31, 20), (1, 24, 24), (1, 1, 1), (2, 2, 3), (5, 1, 4))

@@ -6,7 +6,6 @@ import shlex
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 import r3d_rs
@@ -14,8 +13,6 @@ from r3d_rs import __main__ as command_line
 from r3d_rs import paper
 from r3d_rs.operations import exact
 from r3d_rs.report import claims
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

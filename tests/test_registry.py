@@ -19,9 +19,7 @@ from r3d_rs.experiments import (
     run,
 )
 from r3d_rs.operations import engine, plan, status
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up
 
 FUNCTIONS = {
     "scaling": run.scaling,
@@ -192,20 +190,17 @@ def test_the_list_loads_no_framework():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path):
-    command = [sys.executable, "-m", "r3d_rs", "run", "scaling/RS-50"]
-    options = ["--dataset", "kinetics-400", "-p", f"data_dir={tmp_path}"]
-    done = subprocess.run(
-        [*command, *options], cwd=tmp_path, capture_output=True, text=True
+def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = (
+        "^scaling/RS-50 on kinetics-400, seed 0, failed: FileNotFoundError: dataset"
+        " kinetics-400 is not prepared"
     )
-    assert done.returncode != 0
-    *_, message, last = done.stderr.strip().splitlines()
+    data_dir = {"data_dir": str(tmp_path)}
+    with pytest.raises(ChildProcessError, match=said) as error:
+        engine.run("scaling/RS-50", "kinetics-400", 0, parameters=data_dir)
     notebook = "build/runs/runs/kinetics-400/scaling/RS-50/seed-0.ipynb"
-    assert message.startswith(
-        "python -m r3d_rs: error: scaling/RS-50 on kinetics-400, seed 0, failed:"
-        " FileNotFoundError: dataset kinetics-400 is not prepared"
-    )
-    assert last == f"notebook: {notebook}"
+    assert str(error.value).endswith(f"\nnotebook: {notebook}")
     assert "is not prepared" in (tmp_path / notebook).read_text()
     assert not list((tmp_path / "runs").iterdir())
 

@@ -16,9 +16,7 @@ import release
 
 import r3d_rs
 from r3d_rs.experiments import record
-from tests.test_study import made_up, made_up_scores
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import made_up, made_up_scores
 
 ROOT = Path(__file__).parents[1]
 OWN = r3d_rs.__version__

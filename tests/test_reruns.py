@@ -15,11 +15,8 @@ from r3d_rs.files import whole_file
 from r3d_rs.operations import plan
 from r3d_rs.operations import rerun as reruns
 from tests.faults import test_killed, tiny_run
-from tests.test_study import made_up, made_up_scores
-from tests.test_views_curve import is_locked
+from tests.made_up import is_locked, made_up, made_up_scores
 from tests.tiny import write_videos
-
-pytestmark = pytest.mark.one_backend  # tables alone
 
 
 def written(results, scores=None, name="scaling/RS-50", seed=0, **changes):
@@ -237,7 +234,6 @@ def test_a_parameter_without_a_value_is_named(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.one_backend
 def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_path):
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
     study = test_killed.Engine(tmp_path / "study", tmp_path)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 LIBRARY = Path(__file__).parents[1] / "r3d_rs"
 
 #: From the top: a room may import all before it. The last one is the command line.

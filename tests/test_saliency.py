@@ -20,7 +20,6 @@ def model(weights):
     return network
 
 
-@pytest.mark.one_backend
 def test_a_pixels_share_is_that_of_its_weight_for_the_clips_own_class():
     clips = np.ones((2, 2, 1, 2, 1), "float32")
     network = model([[1, 0, -3, 0], [0, 2, 0, 2]])

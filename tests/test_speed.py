@@ -5,8 +5,6 @@ import pytest
 
 from r3d_rs.report import goals, growth, repetitions, speed
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 MACHINE = {"processor": "a processor", "cores": 2, "date": "2026-11-25"}
 
 

@@ -10,8 +10,6 @@ from r3d_rs import __main__ as command_line
 from r3d_rs.recipes.recipe import Recipe, from_dict, recipe_hash
 from r3d_rs.report import stale
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 RESULTS = Path(__file__).parents[1] / "results"
 
 

@@ -23,55 +23,7 @@ from r3d_rs.files import checksum_of
 from r3d_rs.operations import exact
 from r3d_rs.recipes import points
 from r3d_rs.report import figures, interactive, tables
-
-pytestmark = pytest.mark.one_backend  # files, tables and figures
-
-
-def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
-    """Return a record of a run that never was."""
-    recipe = {"model": "r3d-rs-50", "epochs": 2} | recipe
-    return {
-        "schema": record.VERSION,
-        "experiment": {
-            "dataset": "pantomime-20",
-            "study": "scaling",
-            "point": point,
-            "seed": seed,
-        },
-        "recipe": recipe,
-        "recipe_hash": hashlib.sha256(json.dumps(recipe).encode()).hexdigest(),
-        "parameters": 1000,
-        "gmacs": 0.25,
-        "metrics": {
-            "video_top1": top1,
-            "video_top5": 0.9,
-            "clip_top1": 0.4,
-            "num_videos": 40,
-            "video_top1_interval": [0.3, 0.7],
-        },
-        "history": {
-            "epoch": [1, 2],
-            "loss": [2.5, 1.5],
-            "accuracy": [0.2, 0.4],
-            "learning_rate": [0.1, 0.0],
-        },
-        "wall_seconds": {"total": 3.0, "training": 2.0, "evaluation": 1.0},
-        "device": "a processor, 2 cores",
-        "backend": "tensorflow",
-        "versions": {"python": "3.11.7"},
-        "commit": "unknown",
-        "evaluated_ids_sha256": "0" * 64,
-        "started": "2021-09-03T12:00:00+00:00",
-    }
-
-
-def made_up_scores(videos=40):
-    random = np.random.default_rng(0)
-    return {
-        "ids": [f"video-{i}" for i in range(videos)],
-        "labels": np.arange(videos) % 5,
-        "probabilities": random.dirichlet(np.ones(5), videos),
-    }
+from tests.made_up import made_up, made_up_scores
 
 
 def files(folder):

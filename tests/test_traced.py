@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.one_backend  # the backend does not matter
-
 RESULTS = Path(__file__).parents[1] / "results"
 
 #: Quantiles of Student's t for 95 %, by degrees of freedom (printed tables).

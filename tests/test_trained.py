@@ -20,8 +20,8 @@ from r3d_rs.report import saliency, views_curve
 from r3d_rs.training import checkpoints
 from r3d_rs.training.fit import build_model, fit
 from tests import tiny
-from tests.test_model_garden import official_values, write_objects
-from tests.tiny import CLASSES, clock, write_video, write_videos
+from tests.official import official_values, write_objects
+from tests.tiny import CLASSES, clock, write_video
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -29,11 +29,9 @@ SMALL = tiny.SMALL | {"learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(data_dir, tmp_path_factory):
     """An ablation run on tiny videos, its evaluation and its record's path."""
     folder = tmp_path_factory.mktemp("run")
-    write_videos(folder / "kinetics-400", {"train": 8, "validate": 3})
-    datasets.prepare("kinetics-400", folder, progress=False)
     this = run.ablation(
         row="SE",
         dataset="kinetics-400",
@@ -41,7 +39,7 @@ def finished(tmp_path_factory):
         epochs=1,
         results=str(folder / "results"),
         checkpoints=str(folder / "checkpoints"),
-        data_dir=str(folder),
+        data_dir=str(data_dir),
         tensorboard=str(folder / "logs"),
     )
     this.recipe = dataclasses.replace(this.recipe, **SMALL)
@@ -51,6 +49,7 @@ def finished(tmp_path_factory):
     return this, data, evaluation, this.write_record(evaluation)
 
 
+@pytest.mark.both_backends
 def test_the_record_is_of_the_row(finished):
     this, _, _, path = finished
     found = record.read(path)
@@ -81,6 +80,7 @@ def test_what_could_not_be_reported_is_not_trained(finished, monkeypatch):
         this.load_data()
 
 
+@pytest.mark.both_backends
 def test_the_network_that_is_kept_gives_the_evaluation_again(finished):
     this, data, evaluation, _ = finished
     kept = trained.load(this.folder)
@@ -152,7 +152,7 @@ def test_an_evaluation_notebooks_steps(finished, tmp_path):
     train = scoring.checked(
         checkpoint=str(this.folder), data_dir=this.data_dir, split="train"
     )
-    assert train.describe()["videos"] == "8"
+    assert train.describe()["videos"] == "10"
 
 
 def test_wrong_parameters_of_an_evaluation_are_named(finished, tmp_path):
@@ -160,7 +160,6 @@ def test_wrong_parameters_of_an_evaluation_are_named(finished, tmp_path):
     options = {"checkpoint": str(this.folder), "data_dir": this.data_dir}
     for wrong, error, message in (
         ({"split": "val"}, ValueError, "split: received 'val', allowed are train"),
-        ({"split": "test"}, ValueError, "no videos in its split 'test'"),
         ({"point": "RS-9"}, ValueError, "point: received 'RS-9', allowed are"),
         ({"dataset": "ucf"}, ValueError, "dataset: received 'ucf', allowed are"),
         ({"official": "x"}, ValueError, "an official checkpoint needs one"),
@@ -201,13 +200,14 @@ def test_an_official_checkpoint_is_evaluated(finished, tmp_path, monkeypatch):
 
 def test_tensorboard_has_the_curves_on_request(finished, monkeypatch):
     this, data, _, _ = finished
-    logs = Path(this.data_dir) / "logs"
+    logs = Path(this.tensorboard)
     assert list(logs.glob("train/events.out.tfevents.*"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
         fit(data, this.recipe, seed=0, verbose=0, tensorboard=logs)
 
 
+@pytest.mark.both_backends
 def test_a_video_file_is_predicted_as_it_is_evaluated(
     finished, tmp_path, monkeypatch, capsys
 ):
@@ -248,7 +248,6 @@ def test_what_cannot_be_predicted_is_named(finished, tmp_path):
         trained.load(damaged)
 
 
-@pytest.mark.one_backend
 def test_where_a_network_looks_is_kept_with_its_runs_recipe_and_seed(
     finished, tmp_path
 ):
@@ -264,7 +263,6 @@ def test_where_a_network_looks_is_kept_with_its_runs_recipe_and_seed(
         assert str(found["recipe"]) == record.read(written)["recipe_hash"]
 
 
-@pytest.mark.one_backend
 def test_classes_that_cannot_be_shown_are_named(finished, tmp_path, monkeypatch):
     this, data, _, _ = finished
     options = {"data_dir": this.data_dir}
@@ -283,7 +281,6 @@ def test_classes_that_cannot_be_shown_are_named(finished, tmp_path, monkeypatch)
         saliency.write(this.folder, tmp_path, shown=CLASSES, **options)
 
 
-@pytest.mark.one_backend
 def test_a_network_meets_no_dataset_of_other_classes(finished, tmp_path, monkeypatch):
     this, data, _, _ = finished
     others = dataclasses.replace(data, classes=data.classes[::-1])

@@ -1,8 +1,6 @@
 """The accuracy over the number of views, as it is kept and shown."""
 
-import fcntl
 import itertools
-import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +14,7 @@ from r3d_rs.experiments import record
 from r3d_rs.files import whole_file
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
 from r3d_rs.report import curves, views_curve
-from tests.test_study import made_up
-
-pytestmark = pytest.mark.one_backend  # the backend does not matter
+from tests.made_up import is_locked, made_up
 
 RESULTS = Path(__file__).parents[1] / "results"
 DATASET = "pantomime-20"
@@ -60,18 +56,6 @@ def curve(results, top1):
 
 def write(results, *points):
     return views_curve.write("checkpoints", results, DATASET, points, [0])
-
-
-def is_locked(folder):
-    """Say whether a process keeps others out of a folder."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(opened)
-    return False
 
 
 def test_a_curve_ends_where_its_record_is(tmp_path):

@@ -10,14 +10,13 @@ from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation import multiview
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import fit, loop
-from tests.tiny import CLASSES, SMALL, write_videos
+from tests.tiny import CLASSES, SMALL
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
 RECIPE = Recipe(**SMALL)
 
 
-@pytest.mark.one_backend
 def test_accuracies_are_of_the_splits_that_the_book_names():
     """The paper's are of validation videos; our 20 and 30 actions have test videos."""
     test = {"pantomime-20", "pantomime-30", "ucf101"}
@@ -26,13 +25,7 @@ def test_accuracies_are_of_the_splits_that_the_book_names():
     }
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_videos(folder / "kinetics-400", {"train": 8, "validate": 2})
-    return datasets.prepare("kinetics-400", folder, progress=False)
-
-
+@pytest.mark.both_backends
 def test_a_model_is_compiled_as_the_recipe_says():
     recipe = dataclasses.replace(
         RECIPE,
@@ -66,7 +59,6 @@ def clips_and_views(dataset, **changes):
     )
 
 
-@pytest.mark.one_backend
 def test_clips_are_cut_and_changed_as_the_recipe_says(dataset):
     plain, _ = clips_and_views(dataset)
     changed, _ = clips_and_views(dataset, randaugment_layers=2)
@@ -80,6 +72,7 @@ def test_clips_are_cut_and_changed_as_the_recipe_says(dataset):
     assert (ramp[:, -1] - ramp[:, 0] > 0.65).all()
 
 
+@pytest.mark.both_backends
 def test_another_seed_has_other_initial_weights(dataset, monkeypatch):
     monkeypatch.setattr(loop, "train", lambda *args, **options: {})
 

@@ -141,7 +141,7 @@ def _csv() -> bytes:
 
 def _record() -> tuple[bytes, bytes]:
     from r3d_rs.experiments import record
-    from tests.test_study import made_up, made_up_scores
+    from tests.made_up import made_up, made_up_scores
 
     with tempfile.TemporaryDirectory() as folder:
         path = record.write(made_up(), Path(folder), made_up_scores())

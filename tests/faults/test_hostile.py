@@ -33,7 +33,7 @@ from r3d_rs.report import interactive, links
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import fuzz, kill, tiny_run
 from tests.faults.tally import random, tallied, times
-from tests.test_study import made_up
+from tests.made_up import made_up
 from tests.tiny import clock, write_csv, write_video, write_videos
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,7 @@ from r3d_rs.report import figures, tables
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import kill, tiny_run
 from tests.faults.tally import random, tallied, times
-from tests.test_study import made_up, made_up_scores
+from tests.made_up import made_up, made_up_scores
 from tests.tiny import write_videos
 
 pytestmark = pytest.mark.slow

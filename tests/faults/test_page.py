@@ -1,17 +1,12 @@
 """The page of the book that shows what the suite has found."""
 
-import re
-
 import pandas as pd
-import pytest
 
 from r3d_rs.report import faults
 from tests.faults import licences, versions
 from tests.faults.kill import ROOT
 
 HERE = ROOT / "tests" / "faults"
-
-pytestmark = pytest.mark.one_backend  # tables alone
 
 
 def test_what_has_not_been_run_is_said(tmp_path):
@@ -39,14 +34,6 @@ def test_a_slope_is_that_of_the_line():
     )
     slope, error = faults.slope(measured)
     assert abs(slope - 10) < 1e-9 and abs(error) < 1e-6
-
-
-def test_the_page_names_tests_that_there_are():
-    text = (ROOT / "book" / "faults.md").read_text()
-    named = set(re.findall(r"`(\w+\.py)`", text))
-    assert named == {path.name for path in HERE.glob("test_*.py")} - {
-        "test_page.py"
-    } | {"fuzz.py"}
 
 
 def test_every_line_of_the_results_is_of_a_test_that_there_is():

@@ -22,7 +22,7 @@ from r3d_rs.experiments import record
 from tests.faults import kill, tiny_run
 from tests.faults.tally import LONG, random, tallied, times
 from tests.faults.test_killed import outcome, tree
-from tests.test_study import made_up, made_up_scores
+from tests.made_up import made_up, made_up_scores
 from tests.tiny import write_videos
 
 pytestmark = pytest.mark.slow

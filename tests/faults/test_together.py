@@ -14,7 +14,7 @@ from r3d_rs.training.checkpoints import RunningError
 from tests.faults import kill, test_killed, tiny_run
 from tests.faults.tally import LONG, random, tallied, times
 from tests.faults.test_killed import outcome, tree
-from tests.test_study import made_up, made_up_scores
+from tests.made_up import made_up, made_up_scores
 from tests.tiny import write_videos
 
 pytestmark = pytest.mark.slow
@@ -134,7 +134,7 @@ def test_two_engines(tmp_path, monkeypatch):
     videos = tmp_path / "videos"
     write_videos(videos / tiny_run.NAME, {"train": 8, "validate": 4})
     monkeypatch.setattr(
-        test_killed.scale, "of_point", lambda point, dataset: tiny_run.RECIPE
+        test_killed.scales, "of_point", lambda point, dataset: tiny_run.RECIPE
     )
     engine = test_killed.Engine(tmp_path / "engine", videos)
     monkeypatch.chdir(engine.folder)

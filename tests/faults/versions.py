@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 FILE = tally.RESULTS / "faults" / "versions.csv"
 
 #: The tests of each backend, as in `make test`.
-MARKED = {"tensorflow": "not slow", "jax": "not slow and not one_backend"}
+MARKED = {"tensorflow": "not slow", "jax": "both_backends and not slow"}
 
 #: What the table names the versions of.
 NAMED = (
