@@ -294,7 +294,10 @@ def _own_entry(record: dict, page: Path | None) -> str:
     if found.paper:
         numbers += escaped("; the paper: {} on {}, {}".format(*found.paper))
     name = f"[{name}]({page.name})" if page else name
-    return f'- <span id="{ident}"></span>{name}: {numbers}. {escaped(found.sentence)}\n'
+    text = f"{found.sentence} Yours ran on {record['device']}"
+    if len(found.published):
+        text += f", the published on {'; '.join(found.published['device'].unique())}"
+    return f'- <span id="{ident}"></span>{name}: {numbers}. {escaped(f"{text}.")}\n'
 
 
 if __name__ == "__main__":
