@@ -10,6 +10,8 @@ import pytest
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
+from r3d_rs.experiments import record
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -82,6 +84,16 @@ def test_a_notebook_accepts_its_own_parameters(name):
     assert names.get("linear", names["this"]).seed == 3
     notebook.cells = notebook.cells[-1:]
     execute(notebook, names)  # by hand, once more
+
+
+@pytest.mark.parametrize("name", ["ablation", "contrastive", "pretraining", "scaling"])
+def test_a_run_ends_with_its_comparison_and_lands_in_your_folder(name):
+    notebook = read(ROOT / "notebooks" / f"{name}.ipynb")
+    names = {}
+    exec(notebook.cells[tagged_cell(notebook)].source, names)
+    assert names["results"] == record.OWN
+    assert "write_record" in notebook.cells[-3].source
+    assert notebook.cells[-1].source.endswith("published.shown(path)")
 
 
 WRONG = [
