@@ -115,7 +115,7 @@ def test_an_experiment_has_the_published_runs_of_its_twin():
         [run_of("scaling/R3D-50", seed=1), run_of("ablation/baseline", seed=2)]
     )
     for name in ("scaling/R3D-50", "ablation/baseline"):
-        assert published.of(name, "pantomime-20", table)["seed"].tolist() == [1, 2]
+        assert published.runs(name, "pantomime-20", table)["seed"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])

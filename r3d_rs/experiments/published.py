@@ -21,7 +21,6 @@ from r3d_rs.recipes import recipe as recipes
 
 FILE = Path(__file__).with_name("published.csv")
 
-#: Texts, so that a seed's spread is computed from the digits that its record has.
 COLUMNS = (
     *("dataset", "study", "point", "seed", "video_top1", "num_videos"),
     *("recipe_hash", "parent_hash", "evaluated_ids_sha256", "scores_sha256"),
@@ -58,7 +57,9 @@ def read(file: Path = FILE) -> pd.DataFrame:
     return pd.read_csv(file, keep_default_na=False)
 
 
-def of(name: str, dataset: str, published: pd.DataFrame | None = None) -> pd.DataFrame:
+def runs(
+    name: str, dataset: str, published: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the published runs of an experiment, one a seed.
 
     Args:
@@ -74,11 +75,11 @@ def of(name: str, dataset: str, published: pd.DataFrame | None = None) -> pd.Dat
     return own.drop_duplicates("seed").sort_values("seed")
 
 
-def described(runs: pd.DataFrame) -> str:
+def described(own: pd.DataFrame) -> str:
     """Describe the mean top-1 of published runs in per cent, "" for none."""
-    if runs.empty:
+    if own.empty:
         return ""
-    found = record.summary(runs["video_top1"].tolist(), int(runs["num_videos"].iloc[0]))
+    found = record.summary(own["video_top1"].tolist(), int(own["num_videos"].iloc[0]))
     mean, low, high = (100 * x for x in (found.mean, found.low, found.high))
     return interval.described(mean, low, high, found.seeds)
 
@@ -181,7 +182,7 @@ def compare(run: dict, published: pd.DataFrame | None = None) -> Comparison:
     published = read() if published is None else published
     place = run["experiment"]
     name, dataset = record.name(place), place["dataset"]
-    own = of(name, dataset, published)
+    own = runs(name, dataset, published)
     known = registry.everything().get(name)
     sentence = _sentence(run, own, published, known)
     return Comparison(run, own, known and _paper(known, dataset), sentence)

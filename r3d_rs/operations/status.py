@@ -208,7 +208,7 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
     for experiment in registry.everything().values():
         for dataset in experiment.datasets:
             name = experiment.name
-            others = published.of(name, dataset, table)
+            others = published.runs(name, dataset, table)
             own = registry.records(results, dataset, name)
             status = [f"{len(others)} published"] if len(others) else []
             status += [f"{len(own)} yours"] if own else []
