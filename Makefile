@@ -68,7 +68,7 @@ $(READY): requirements.lock pyproject.toml
 	  "Set-up stopped: pip cannot reach its package index. A network is needed once."; \
 	  exit 1; }
 	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes \
-	  -r requirements.lock > .venv/installed.txt || \
+	  -r requirements.lock || \
 	  $(BIN)/pip install --require-hashes -r requirements.lock || { echo \
 	  "Set-up stopped: a package cannot be installed, see above. Run make again: what" \
 	  "was downloaded is kept."; exit 1; }

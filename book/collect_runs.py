@@ -192,19 +192,36 @@ def _order(path: Path) -> tuple:
     return study, dataset, point, int(seed.rpartition("-")[2])
 
 
-def _page(path: Path, record: dict, folder: Path) -> Path:
-    """Copy an executed notebook with what belongs to it."""
-    dataset, study, point, seed = path.with_suffix("").parts[-4:]
+def _page(
+    path: Path, record: dict, copy: Path, index: Path, title: str, first: str = ""
+) -> Path:
+    """Copy an executed notebook with what belongs to it.
+
+    Args:
+        path: of the notebook.
+        record: beside it.
+        copy: to write.
+        index: the page that lists it.
+        title: of the copy.
+        first: what stands below the title, before the record.
+    """
     notebook = executed.read(path)
     check_finished(notebook, path)
+    about = note(record, notebook["metadata"]["papermill"], path, copy, index)
+    about["source"] = first + about["source"]
+    page = json.dumps(titled(notebook, title, about))
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_text(page, encoding="utf-8")
+    return copy
+
+
+def _published_page(path: Path, record: dict, folder: Path) -> Path:
+    """Copy the notebook beside a published record."""
+    dataset, study, point, seed = path.with_suffix("").parts[-4:]
     kind = "" if study == "scaling" else f", {study.replace('-', ' ')}"
     title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
     copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
-    copy.parent.mkdir(exist_ok=True)
-    papermill = notebook["metadata"]["papermill"]
-    about = note(record, papermill, path, copy, folder / "index.md")
-    copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
-    return copy
+    return _page(path.with_suffix(".ipynb"), record, copy, folder / "index.md", title)
 
 
 def collect(results: Path, book: Path) -> list[Path]:
@@ -222,7 +239,7 @@ def collect(results: Path, book: Path) -> list[Path]:
             raise ValueError(f"{path}: its experiment is {record['experiment']}")
         point = path.parent.name
         if path.with_suffix(".ipynb").exists():
-            copies.append(_page(path.with_suffix(".ipynb"), record, folder))
+            copies.append(_published_page(path, record, folder))
             link = f"[{point}]({copies[-1].relative_to(folder).as_posix()})"
         else:
             to = Path(os.path.relpath(path, folder)).as_posix()
@@ -243,16 +260,16 @@ def collect_own(runs: Path, book: Path) -> list[Path]:
     """
     folder = book / "yours"
     shutil.rmtree(folder, ignore_errors=True)
-    pages, lines, faults = [], [], []
+    pages, lines, faults, table = [], [], [], published.read()
     for path in sorted(runs.rglob("seed-*.json")):
         try:
-            record = records.read(path)
-            page = _own_page(path, record, runs, folder)
+            found = published.compare(records.read(path), table)
+            page = _own_page(path, found, runs, folder)
         except (OSError, ValueError, KeyError, UnfinishedRun) as error:
             where = path.relative_to(runs)
             faults.append(f"- {escaped(str(where))}: {escaped(str(error))}\n")
         else:
-            lines.append(_own_entry(record, page))
+            lines.append(_own_entry(found, page))
             pages += [page] if page else []
     if not lines and not faults:
         return []
@@ -264,29 +281,24 @@ def collect_own(runs: Path, book: Path) -> list[Path]:
     return [folder / "index.md", *pages]
 
 
-def _own_page(path: Path, record: dict, runs: Path, folder: Path) -> Path | None:
+def _own_page(
+    path: Path, found: published.Comparison, runs: Path, folder: Path
+) -> Path | None:
     """Copy the executed notebook of an own run, where it was kept and has finished."""
     source = path.with_suffix(".ipynb")
     if not source.exists():
         return None
-    notebook = executed.read(source)
-    check_finished(notebook, source)
     name = "-".join(path.relative_to(runs).with_suffix("").parts)
     copy = folder / f"run-{re.sub(r'[^A-Za-z0-9@+._-]+', '-', name)}.ipynb"
-    folder.mkdir(exist_ok=True)
-    papermill = notebook["metadata"]["papermill"]
-    about = note(record, papermill, path, copy, folder / "index.md")
-    sentence = escaped(published.compare(record).sentence)
-    about["source"] = f"{sentence}\n\n{about['source']}"
-    place = record["experiment"]
-    title = "Yours: {point}, {study}, on {dataset}, seed {seed}".format(**place)
-    copy.write_text(json.dumps(titled(notebook, title, about)), encoding="utf-8")
-    return copy
+    title = "Yours: {point}, {study}, on {dataset}, seed {seed}"
+    title = title.format(**found.run["experiment"])
+    first = f"{escaped(found.sentence)}\n\n"
+    return _page(source, found.run, copy, folder / "index.md", title, first)
 
 
-def _own_entry(record: dict, page: Path | None) -> str:
+def _own_entry(found: published.Comparison, page: Path | None) -> str:
     """Return an own run's entry, with the id that its page leads to."""
-    place, found = record["experiment"], published.compare(record)
+    record, place = found.run, found.run["experiment"]
     ident = anchor(place["dataset"], place["study"], place["point"])
     name = escaped("{study}/{point} on {dataset}, seed {seed}".format(**place))
     others = published.described(found.published) or records.NOT_RUN

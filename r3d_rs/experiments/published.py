@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from r3d_rs.evaluation import interval
 from r3d_rs.experiments import record, registry
 from r3d_rs.files import whole_file
 from r3d_rs.recipes import recipe as recipes
@@ -77,11 +76,7 @@ def runs(
 
 def described(own: pd.DataFrame) -> str:
     """Describe the mean top-1 of published runs in per cent, "" for none."""
-    if own.empty:
-        return ""
-    found = record.summary(own["video_top1"].tolist(), int(own["num_videos"].iloc[0]))
-    mean, low, high = (100 * x for x in (found.mean, found.low, found.high))
-    return interval.described(mean, low, high, found.seeds)
+    return "" if own.empty else _summary(own).described()
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,10 +114,7 @@ class Comparison:
             }
         ]
         if len(self.published):
-            found = record.summary(
-                self.published["video_top1"].tolist(),
-                int(self.published["num_videos"].iloc[0]),
-            )
+            found = _summary(self.published)
             kind = "videos" if found.seeds == 1 else "seeds"
             low, high = 100 * found.low, 100 * found.high
             devices = self.published["device"] + " (" + self.published["backend"] + ")"
@@ -191,6 +183,11 @@ def compare(run: dict, published: pd.DataFrame | None = None) -> Comparison:
 def shown(path: Path) -> Comparison | None:
     """Compare a record's file; None where another process of the run writes it."""
     return compare(record.read(path)) if Path(path).exists() else None
+
+
+def _summary(own: pd.DataFrame) -> record.Summary:
+    """Average the published runs of an experiment, of which there is one or more."""
+    return record.summary(own["video_top1"].tolist(), int(own["num_videos"].iloc[0]))
 
 
 def _row(run: dict) -> tuple:

@@ -75,6 +75,11 @@ class Summary:
     seeds: int
     interval: str
 
+    def described(self) -> str:
+        """Describe it in per cent, with the interval and the number of seeds."""
+        mean, low, high = (100 * x for x in (self.mean, self.low, self.high))
+        return interval.described(mean, low, high, self.seeds)
+
 
 def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path:
     """Return a run's place in a folder, that of the records or of the checkpoints."""
@@ -298,10 +303,7 @@ def described(records: Sequence[dict]) -> str:
         ValueError: as `summarize` does.
     """
     summary = summarize(records)
-    if summary is None:
-        return ""
-    mean, low, high = (100 * x for x in (summary.mean, summary.low, summary.high))
-    return interval.described(mean, low, high, summary.seeds)
+    return summary.described() if summary else ""
 
 
 def recipe_hashes(record: dict) -> tuple[str, str]:
