@@ -30,7 +30,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 @pytest.fixture(scope="module")
 def shallow():
     """Networks of 50 layers have few blocks in this module."""
-    from tests import tiny
+    from tests.shared import tiny
 
     with tiny.shallow():
         yield
@@ -42,7 +42,7 @@ def data_dir(tmp_path_factory, worker_id):
 
     Workers share it: no test writes to it.
     """
-    from tests import tiny
+    from tests.shared import tiny
 
     folder = tmp_path_factory.getbasetemp()
     if worker_id != "master":

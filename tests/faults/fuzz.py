@@ -134,14 +134,14 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = 
 
 
 def _csv() -> bytes:
-    from tests.tiny import HEADER
+    from tests.shared.tiny import HEADER
 
     return (HEADER + 'sit down,a,3,13,train\n"turn, left",b,0,10,train\n').encode()
 
 
 def _record() -> tuple[bytes, bytes]:
     from r3d_rs.experiments import record
-    from tests.made_up import made_up, made_up_scores
+    from tests.shared.made_up import made_up, made_up_scores
 
     with tempfile.TemporaryDirectory() as folder:
         path = record.write(made_up(), Path(folder), made_up_scores())
@@ -257,7 +257,7 @@ def guide(target: str, seconds: float) -> tuple[int, str | None]:
 
 def guide_all(targets: list[str], seconds: float) -> int:
     """Guide the mutations of targets, write what came of it, and count the findings."""
-    from tests.faults.tally import Tally, write
+    from tests.shared.tally import Tally, write
 
     lost = 0
     for target in targets:

@@ -12,7 +12,7 @@ import pandas as pd
 from packaging.requirements import Requirement
 
 from r3d_rs.files import whole_file
-from tests.faults import tally
+from tests.shared import tally
 
 ROOT = Path(__file__).parents[2]
 FILE = tally.RESULTS / "faults" / "licences.csv"

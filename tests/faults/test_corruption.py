@@ -29,10 +29,10 @@ from r3d_rs.experiments import executed, record
 from r3d_rs.files import read_json
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.training.checkpoints import Checkpoints, State
-from tests.faults import tiny_run
-from tests.faults.tally import random, tallied, times
-from tests.made_up import made_up, made_up_scores
-from tests.tiny import FRAMES, write_csv
+from tests.shared import tiny_run
+from tests.shared.made_up import made_up, made_up_scores
+from tests.shared.tally import random, tallied, times
+from tests.shared.tiny import FRAMES, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -380,7 +380,7 @@ def test_a_video_file(data_dir):
 
 @pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001"])
 def test_an_official_checkpoint(tmp_path, ending):
-    from tests.official import baseline, official_values, write_keys
+    from tests.shared.official import baseline, official_values, write_keys
 
     prefix = write_keys(tmp_path / "ckpt", official_values(classes=10))
     model = baseline()

@@ -31,10 +31,11 @@ from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record, run
 from r3d_rs.report import interactive, links
 from r3d_rs.training.checkpoints import Checkpoints
-from tests.faults import fuzz, kill, tiny_run
-from tests.faults.tally import random, tallied, times
-from tests.made_up import made_up
-from tests.tiny import clock, write_csv, write_video, write_videos
+from tests.faults import fuzz
+from tests.shared import kill, tiny_run
+from tests.shared.made_up import made_up
+from tests.shared.tally import random, tallied, times
+from tests.shared.tiny import clock, write_csv, write_video, write_videos
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +139,7 @@ def dangers(page: BeautifulSoup) -> list[str]:
 
 def test_pages_of_runs(tmp_path):
     """The list of all runs and the page of one, built as the book is."""
-    from tests.test_book_sources import BOOK, build
+    from tests.book.test_book_sources import BOOK, build
 
     sys.path.append(str(BOOK))
     import collect_runs

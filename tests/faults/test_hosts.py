@@ -22,7 +22,7 @@ import pytest
 from r3d_rs.data import datasets
 from r3d_rs.experiments import record
 from r3d_rs.operations import tpu
-from tests.faults.tally import LONG, RESULTS, tallied
+from tests.shared.tally import LONG, RESULTS, tallied
 
 pytestmark = [
     pytest.mark.slow,

@@ -22,10 +22,10 @@ from r3d_rs.operations import exact, plan
 from r3d_rs.recipes import scales
 from r3d_rs.report import figures, tables
 from r3d_rs.training.checkpoints import Checkpoints
-from tests.faults import kill, tiny_run
-from tests.faults.tally import random, tallied, times
-from tests.made_up import made_up, made_up_scores
-from tests.tiny import write_videos
+from tests.shared import kill, tiny_run
+from tests.shared.made_up import made_up, made_up_scores
+from tests.shared.tally import random, tallied, times
+from tests.shared.tiny import write_videos
 
 pytestmark = pytest.mark.slow
 

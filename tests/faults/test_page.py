@@ -4,7 +4,7 @@ import pandas as pd
 
 from r3d_rs.report import faults
 from tests.faults import licences, versions
-from tests.faults.kill import ROOT
+from tests.shared.kill import ROOT
 
 HERE = ROOT / "tests" / "faults"
 

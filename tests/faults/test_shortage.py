@@ -19,11 +19,11 @@ import pytest
 
 from r3d_rs.data import clip, datasets, shards
 from r3d_rs.experiments import record
-from tests.faults import kill, tiny_run
-from tests.faults.tally import LONG, random, tallied, times
 from tests.faults.test_killed import outcome, tree
-from tests.made_up import made_up, made_up_scores
-from tests.tiny import write_videos
+from tests.shared import kill, tiny_run
+from tests.shared.made_up import made_up, made_up_scores
+from tests.shared.tally import LONG, random, tallied, times
+from tests.shared.tiny import write_videos
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ import pytest
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.report import faults
 from r3d_rs.training.checkpoints import Checkpoints
-from tests.faults import kill, tiny_run
-from tests.faults.tally import LONG, RESULTS, replace
+from tests.shared import kill, tiny_run
+from tests.shared.tally import LONG, RESULTS, replace
 
 pytestmark = [
     pytest.mark.slow,

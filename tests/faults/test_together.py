@@ -11,11 +11,12 @@ import pytest
 from r3d_rs.experiments import record
 from r3d_rs.report import figures, tables
 from r3d_rs.training.checkpoints import RunningError
-from tests.faults import kill, test_killed, tiny_run
-from tests.faults.tally import LONG, random, tallied, times
+from tests.faults import test_killed
 from tests.faults.test_killed import outcome, tree
-from tests.made_up import made_up, made_up_scores
-from tests.tiny import write_videos
+from tests.shared import kill, tiny_run
+from tests.shared.made_up import made_up, made_up_scores
+from tests.shared.tally import LONG, random, tallied, times
+from tests.shared.tiny import write_videos
 
 pytestmark = pytest.mark.slow
 

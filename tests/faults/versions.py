@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from tests.faults import tally
+from tests.shared import tally
 
 ROOT = Path(__file__).parents[2]
 FILE = tally.RESULTS / "faults" / "versions.csv"

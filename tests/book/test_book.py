@@ -1,0 +1,248 @@
+"""The built book (`make book`): what its pages have, and that they need no network."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from r3d_rs import paper
+from r3d_rs.data.randaugment import OPERATIONS
+from r3d_rs.pantomime import CLASSES_30
+from r3d_rs.recipes.table2 import TABLE_2
+
+sys.path.append(str(Path(__file__).parents[2] / "book"))
+import check_links
+
+BOOK = Path(__file__).parents[2] / "book"
+HTML = BOOK / "_build" / "html"
+AXE = Path(__file__).parents[2] / "build/axe/node_modules/axe-core/axe.min.js"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.slow
+
+
+def page(name):
+    path = HTML / f"{name}.html"
+    assert path.exists(), f"{path} is missing: run `make book` first"
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def pages():
+    found = [
+        path.relative_to(HTML).with_suffix("").as_posix()
+        for path in HTML.rglob("*.html")
+        if "_static" not in path.parts
+    ]
+    assert "index" in found, "the book is missing: run `make book` first"
+    return found
+
+
+def test_no_page_loads_anything_from_the_network():
+    loaded = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
+    for name in pages():
+        html = page(name)
+        addresses = [
+            tag[attribute]
+            for element, attribute in loaded.items()
+            for tag in html.find_all(element, {attribute: True})
+        ]
+        addresses += [
+            tag["href"]
+            for tag in html.find_all("link", href=True)
+            if tag["rel"] != ["canonical"]
+        ]
+        assert addresses
+        external = [a for a in addresses if a.startswith(("http:", "https:", "//"))]
+        assert not external, f"{name}: {external}"
+
+
+def test_every_picture_says_what_it_shows():
+    for name in pages():
+        for picture in page(name).find_all("img"):
+            alt = picture.get("alt", "")
+            assert alt and not alt.endswith((".png", ".svg")), (
+                f"{name}: {picture['src']}"
+            )
+
+
+def text_of(html, heading):
+    """Return the text of each table of a page below a heading."""
+    section = html.find(id=heading)
+    assert section, f"no section {heading}"
+    return " ".join(table.get_text(" ") for table in section.find_all("table"))
+
+
+def test_the_front_page_has_every_verdict_the_status_and_how_to_cite():
+    html = page("index")
+    verdicts, status = (t.get_text(" ") for t in html.find_all("table"))
+    for claims_of in paper.claims().values():
+        assert all(claim["text"] in verdicts for claim in claims_of)
+    assert "supported" in verdicts and "contradicted by its own numbers" in verdicts
+    for part in ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5", "Table 6"):
+        assert part in status
+    assert "not run" in status
+    assert "@software" in html.get_text() and "arXiv:2109.01696" in html.get_text()
+
+
+def test_three_clicks_lead_from_the_front_page_to_a_step_and_its_rerun_command():
+    claim = "Squeeze-excitation helps."
+    row = page("index").find("th", string=claim).find_parent("tr")
+    first = row.find("a", href=lambda href: href.startswith("ablation"))
+    steps = page(first["href"].removesuffix(".html")).find(id="step-by-step")
+    step = steps.find("th", string=claim).find_parent("tr")
+    assert "+0.5" in step.get_text()
+    second = step.find("a")["href"]
+    path, _, place = second.partition("#")
+    target = page(path.removesuffix(".html")).find(id=place)
+    third = target.find_parent("tr").find("a") if target.name == "span" else None
+    if third:
+        run = page((Path(path).parent / third["href"]).as_posix().removesuffix(".html"))
+        assert "r3d-rs run ablation/SE" in run.get_text()
+    else:
+        assert "not run" in step.get_text()
+        assert "r3d-rs run ablation/SE" in target.get_text()
+
+
+def test_every_accuracy_of_ours_leads_to_its_runs():
+    for name in ("ablation", "from-scratch", "contrastive"):
+        for caption in page(name).find_all("caption"):
+            table = caption.find_parent("table")
+            titles = [cell.get_text() for cell in table.find("tr").find_all("th")]
+            for row in table.find("tbody").find_all("tr"):
+                for title, cell in zip(titles, row.find_all("td"), strict=True):
+                    if title.endswith("top-1, % (ours)") and cell.get_text() != "-":
+                        assert cell.find("a"), (name, row.get_text(" "))
+
+
+def test_the_model_page_has_table_1_the_parameters_and_what_is_counted():
+    html = page("model")
+    assert len(html.find_all("table")) == 4
+    text = html.get_text()
+    assert "48,183,088" in text
+    assert "8×56²" in text
+    assert html.find(class_="formula")
+    assert "contradicted" in text_of(html, "what-can-be-counted")
+
+
+def test_the_data_page_has_every_class_moving_and_its_tables():
+    html = page("data")
+    clips = [clip["alt"] for clip in html.select(".clips img")]
+    shown = {alt.removeprefix("Animated clip: ").partition(" (")[0] for alt in clips}
+    assert all(alt.startswith("Animated clip: ") for alt in clips)
+    assert set(CLASSES_30) <= shown
+    assert {name for name in OPERATIONS if name != "Identity"} <= shown
+    captions = " ".join(table.get_text() for table in html.find_all("table"))
+    for text in ("pantomime-web", "area_range", "ridge regression"):
+        assert text in captions
+    # A phone has to load it.
+    assert (HTML / "data.html").stat().st_size < 4e6
+
+
+def test_the_speed_page_has_the_benchmarks_and_says_what_is_not_run():
+    html = page("speed")
+    assert "clips/s" in text_of(html, "clips-a-second")
+    assert "seconds" in text_of(html, "a-video-s-evaluation")
+    assert "not run" in text_of(html, "what-has-not-been-measured")
+
+
+def test_the_recipe_page_has_the_fields_and_the_schedule():
+    html = page("recipe")
+    assert html.find("article").find("img")
+    fields, trials, discarded = (t.get_text() for t in html.find_all("table"))
+    assert "ema_decay" in fields
+    assert "adamw" in trials and "adamw" in discarded
+
+
+def test_the_ablation_page_has_every_row_of_table_2():
+    html = page("ablation")
+    table2, changes = (text_of(html, x) for x in ("table-2", "what-the-rows-change"))
+    for row in ["baseline", *TABLE_2]:
+        assert row in table2
+        assert row == "baseline" or row in changes
+
+
+def test_the_page_of_training_from_scratch_has_tables_3_and_4_and_confusions():
+    html = page("from-scratch")
+    table3, table4 = (text_of(html, f"table-{number}") for number in (3, 4))
+    assert "83.8" in table4 and "Kinetics-600" in table4
+    assert "R3D-RS-200" in table3
+    assert "121,552,688" in table3 or "121.6" in table3
+    assert "turn left" in text_of(html, "what-is-confused-with-what")
+
+
+def test_the_scaling_page_has_figure_2_and_the_steps():
+    html = page("scaling")
+    assert "RS-200@f48: 80.7" in html.find("svg").decode()
+    assert html.select_one("svg a.dot")["href"].startswith("runs/scaling/")
+    steps = text_of(html, "step-by-step")
+    assert "50 to 200 layers" in steps and "undecided" in steps
+
+
+def test_the_protocol_page_has_the_curve_of_the_views():
+    html = page("protocol")
+    text = text_of(html, "accuracy-by-the-number-of-views")
+    assert "4 × 3" in text or "not run" in text
+
+
+def test_the_pages_of_tables_5_and_6_have_the_papers_numbers_beside_ours():
+    html = page("pretraining")
+    assert "83.5" in text_of(html, "table-5") and "not run" in text_of(html, "table-5")
+    own = text_of(html, "on-pantomime")
+    assert "from scratch, as long" in own and "0.0015" in own
+    html = page("contrastive")
+    table6 = text_of(html, "table-6")
+    assert "67.5" in table6 and "not run" in table6 and "lars" in table6
+    assert "projection_width" in text_of(html, "the-method")
+    assert html.find("article").find("img")
+
+
+def test_the_references_have_what_the_chapters_cite():
+    text = page("references").get_text().lower()
+    for title in ("slowfast networks", "randaugment", "squeeze-and-excitation"):
+        assert title in text
+
+
+def test_pages_with_a_notebook_open_it_in_colab_and_download_it():
+    for name, notebook in {"scaling": "scaling", "protocol": "evaluation"}.items():
+        addresses = [a["href"] for a in page(name).select("p.badges a[href]")]
+        [colab] = [a for a in addresses if "colab.research" in a]
+        assert colab.endswith(f"/blob/main/notebooks/{notebook}.ipynb")
+        assert f"notebooks/{notebook}.ipynb" in addresses
+        assert (HTML / "notebooks" / f"{notebook}.ipynb").exists()
+
+
+def test_every_run_leads_to_its_record_and_shows_its_command():
+    copies = sorted((HTML.parents[1] / "runs").glob("*/*.ipynb"))
+    for copy in copies:
+        html = page(f"runs/{copy.parent.name}/{copy.stem}")
+        [record] = [a["href"] for a in html.select("a.download") if "Record" in a.text]
+        assert (HTML / f"runs/{copy.parent.name}" / record).resolve().exists()
+        assert f"r3d-rs run {copy.parent.name}/" in html.get_text()
+
+
+def test_every_link_within_the_book_leads_somewhere():
+    assert check_links.broken(HTML) == []
+
+
+def test_every_copied_run_is_a_page_with_its_pictures():
+    runs = [
+        name for name in pages() if name.startswith("runs/") and name != "runs/index"
+    ]
+    copies = (HTML.parents[1] / "runs").glob("*/*.ipynb")
+    assert sorted(Path(name).name for name in runs) == sorted(c.stem for c in copies)
+    for name in runs:
+        assert page(name).find("article").find("img"), name
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
+def test_pages_of_every_kind_open_in_a_browser_without_a_complaint():
+    check = [sys.executable, HTML.parents[1] / "check_pages.py", "--chromium", CHROMIUM]
+    check += ["--few"]  # `make check-pages` opens all of them
+    if AXE.exists():  # `make check-pages` fetches it
+        check += ["--axe", AXE]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing wrong" in done.stdout

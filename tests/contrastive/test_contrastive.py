@@ -1,0 +1,308 @@
+"""Contrastive pre-training and linear evaluation against their formulas."""
+
+import dataclasses
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from r3d_rs.contrastive import views
+from r3d_rs.contrastive.loss import NTXent, accuracy
+from r3d_rs.contrastive.pretrain import build, pretrain
+from r3d_rs.data import datasets
+from r3d_rs.experiments import parents
+from r3d_rs.experiments.contrastive import Contrastive
+from r3d_rs.recipes import contrastive
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.training import devices, optimizers
+from tests.shared import tiny
+
+RECIPE = ContrastiveRecipe(
+    width=0.125,
+    span=4,
+    size=20,
+    batch_size=4,
+    epochs=3,
+    warmup_epochs=1,
+    learning_rate=0.01,
+    precision="float32",
+)
+
+
+# The loss.
+
+
+def projections(batch=5, size=7, seed=0):
+    return np.random.default_rng(seed).normal(size=(batch, 2, size))
+
+
+def expected_loss(z, temperature):
+    """NT-Xent, pair by pair: minus the log of the softmax at the other view."""
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    everyone = [(pair, view) for pair in range(len(z)) for view in (0, 1)]
+    total = np.zeros(len(z))
+    for pair, view in everyone:
+        similar = {
+            other: z[pair, view] @ z[other] / temperature
+            for other in everyone
+            if other != (pair, view)
+        }
+        logits = np.array(list(similar.values()))
+        total[pair] += np.log(np.exp(logits).sum()) - similar[pair, 1 - view]
+    return total
+
+
+@pytest.mark.both_backends
+def test_the_loss_is_the_formula():
+    z = projections()
+    found = keras.ops.convert_to_numpy(NTXent(0.1).call(None, z.astype("float32")))
+    np.testing.assert_allclose(found, expected_loss(z, 0.1), rtol=1e-4)
+    mean = NTXent(0.1, "mean").call(None, z.astype("float32"))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(mean), found / 2, rtol=1e-6)
+    with pytest.raises(ValueError, match="'both'; allowed are sum, mean"):
+        NTXent(0.1, "both")
+
+
+@pytest.mark.both_backends
+def test_the_loss_is_least_where_the_views_agree():
+    same = np.repeat(np.eye(6)[:, None], 2, 1).astype("float32")
+    other = np.stack([np.eye(6), np.roll(np.eye(6), 1, 0)], 1).astype("float32")
+    loss, labels = NTXent(0.1), np.zeros(6)
+    assert float(loss(labels, same)) < 0.01 < 10 < float(loss(labels, other))
+    assert np.mean(keras.ops.convert_to_numpy(accuracy(labels, same))) == 1
+    assert np.mean(keras.ops.convert_to_numpy(accuracy(labels, other))) == 0
+
+
+@pytest.mark.both_backends
+def test_the_gradient_is_that_of_finite_differences():
+    z = projections(batch=3, size=4, seed=1)
+
+    def loss(values):
+        return keras.ops.mean(NTXent(0.5).call(None, values))
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        gradient = np.asarray(jax.grad(loss)(z.astype("float32")))
+    else:
+        variable = tf.Variable(z.astype("float32"))
+        with tf.GradientTape() as tape:
+            value = loss(variable)
+        gradient = tape.gradient(value, variable).numpy()
+    step = 1e-5
+    for place in np.ndindex(z.shape):
+        up, down = z.copy(), z.copy()
+        up[place] += step
+        down[place] -= step
+        slope = expected_loss(up, 0.5).mean() - expected_loss(down, 0.5).mean()
+        assert gradient[place] == pytest.approx(slope / (2 * step), abs=1e-5)
+
+
+# The views.
+
+
+def starts(length, count=4000):
+    @tf.function
+    def drawn(seeds):
+        return tf.map_fn(
+            lambda seed: views.pair_starts(length, 4, 3, seed),
+            seeds,
+            fn_output_signature=tf.int32,
+        )
+
+    return drawn(tf.stack([tf.range(count), tf.zeros(count, tf.int32)], 1)).numpy()
+
+
+def test_intervals_are_less_likely_the_longer_they_are():
+    found = starts(length=9 + 12)
+    assert found.min() == 0 and found.max() == 11
+    interval = np.abs(found[:, 0] - found[:, 1])
+    number = 12 - np.arange(12)
+    expected = len(found) * number / number.sum()
+    counted = np.bincount(interval, minlength=12)
+    assert stats.chisquare(counted, expected).pvalue > 1e-4
+    # Given the interval the earlier start is uniform, and either view may be first.
+    early = found.min(1)[interval == 3]
+    assert stats.chisquare(np.bincount(early, minlength=9)).pvalue > 1e-4
+    first = (found[:, 0] < found[:, 1]).sum()
+    assert stats.binomtest(int(first), int((interval > 0).sum())).pvalue > 1e-4
+
+
+def test_clips_of_a_short_video_are_independent():
+    found = starts(length=9, count=2000)
+    table = np.zeros((9, 9))
+    np.add.at(table, tuple(found.T), 1)
+    assert stats.chisquare(table.ravel()).pvalue > 1e-4
+
+
+def test_views_differ_and_are_the_same_again(dataset):
+    plain = dataclasses.replace(RECIPE, jitter_probability=1.0)
+    batches = [
+        list(
+            views.training_pairs(dataset, plain, seed=seed).take(4).as_numpy_iterator()
+        )
+        for seed in (1, 1, 2)
+    ]
+    pairs = batches[0][0][0]
+    assert pairs.shape == (4, 2, 2, 20, 20, 3) and pairs.dtype == np.float32
+    assert pairs.min() >= 0 and pairs.max() <= 1
+    assert (np.abs(pairs[:, 0] - pairs[:, 1]).mean((1, 2, 3, 4)) > 0.01).all()
+    for one, other in zip(batches[0], batches[1], strict=True):
+        assert (one[0] == other[0]).all()
+    assert (batches[0][0][0] != batches[2][0][0]).any()
+    # Epoch 1 alone is what follows epoch 0.
+    later = views.training_pairs(dataset, plain, seed=1, first_epoch=1)
+    later = next(iter(later.take(1).as_numpy_iterator()))
+    assert (later[0] == batches[0][2][0]).all()
+
+
+def test_a_view_has_one_color_for_all_frames(dataset):
+    recipe = dataclasses.replace(
+        RECIPE, jitter_probability=1.0, area_range=(1.0, 1.0), aspect_range=(1.3, 1.4)
+    )
+    pairs, _ = next(views.training_pairs(dataset, recipe, seed=0).as_numpy_iterator())
+    # Green and blue of these videos do not change over time, red does.
+    green = dataclasses.replace(recipe, jitter_probability=0.0, gray_probability=0.0)
+    calm, _ = next(views.training_pairs(dataset, green, seed=0).as_numpy_iterator())
+    assert np.abs(np.diff(calm[..., 1], axis=2)).max() < 0.03
+    assert pairs.shape == calm.shape and (pairs != calm).any()
+
+
+def sample_pairs(dataset, count):
+    this = Contrastive(SimpleNamespace(seed=0), RECIPE, RECIPE, None)
+    return this.sample_pairs(dataset, count)
+
+
+def test_of_few_videos_all_pairs_are_shown(dataset):
+    figure = sample_pairs(dataset, count=20)
+    titles = [axes.get_ylabel() for axes in figure.axes]
+    assert len(titles) == 2 * dataset.num_videos("train") == 20
+    assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
+
+
+def test_a_broken_record_is_named_where_pairs_are_shown(data_dir, tmp_path):
+    shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
+    copy = datasets.load("kinetics-400", tmp_path)
+    [path] = map(Path, copy.splits["train"].files)
+    path.write_bytes(bytes(path.stat().st_size))
+    message = f"split train: not the whole JPEG that was .* a frame of train-.* {path}$"
+    with pytest.raises(ValueError, match=message):
+        sample_pairs(copy, count=4)
+
+
+# Recipes.
+
+
+def test_the_papers_values():
+    recipe, linear = contrastive.at_scale("r3d-rs-101", "kinetics-400")
+    assert recipe.optimizer == "lars" and recipe.learning_rate == 0.64
+    assert (recipe.batch_size, recipe.epochs) == (2048, 800)
+    assert (linear.learning_rate, linear.batch_size, linear.epochs) == (64, 1024, 100)
+    assert linear.frozen and linear.temporal_views * linear.spatial_views == 30
+    assert recipe.frames == 16 and linear.frames == 32
+    same = [(r.model, r.stem, r.squeeze_excitation) for r in (recipe, linear)]
+    assert same[0] == same[1] == ("r3d-rs-101", "resnet-d", 0.25)
+    plain, _ = contrastive.at_scale("r3d-50", "kinetics-400")
+    assert (plain.stem, plain.self_gating) == ("7x7", "none")
+    small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime-20")
+    assert small.frames == small_linear.frames and small.size == small_linear.size
+    assert recipes.recipe_hash(small) != recipes.recipe_hash(recipe)
+
+
+@pytest.mark.parametrize("model", ["r3d-50", "r3d-rs-50"])
+@tiny.shallow()
+def test_every_block_of_a_random_backbone_takes_part(model):
+    _, linear = contrastive.at_scale(model, "pantomime-20", untrained=True)
+    small = dataclasses.replace(linear, width=0.125, size=16)
+    backbone = parents.untrained(small, seed=0).weights.values
+    scales = [v for path, v in backbone.items() if path.endswith("/gamma")]
+    assert len(scales) > 15 and all(scale.all() for scale in scales)
+
+
+def test_kinds_of_recipe_do_not_share_a_hash():
+    plain = recipes.Recipe()
+    assert recipes.recipe_hash(ContrastiveRecipe()) != recipes.recipe_hash(plain)
+
+
+def test_the_projection_head_has_the_published_parameters():
+    recipe = dataclasses.replace(RECIPE, width=1.0, model="r3d-50", stem="7x7")
+    recipe = dataclasses.replace(
+        recipe, squeeze_excitation=0.0, self_gating="none", size=16
+    )
+    with keras.StatelessScope(initialize_variables=False):
+        model = build(recipe)
+    backbone = model.get_layer("backbone")
+    assert backbone.count_params() == 31_725_248  # the released CVRL backbones'
+    hidden = 3 * (2048 * 2048 + 2048 + 4 * 2048)
+    assert model.count_params() - backbone.count_params() == hidden + 2048 * 128 + 128
+    assert model.output_shape == (None, 2, 128)
+
+
+# Runs.
+
+
+def train(data_dir, folder):
+    dataset = datasets.load("kinetics-400", data_dir)
+    with tiny.shallow():  # in another process, too
+        return pretrain(dataset, RECIPE, seed=1, folder=folder, verbose=0)
+
+
+@pytest.mark.both_backends
+@pytest.mark.slow  # tests/training/test_resume.py has the same of training with labels
+def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
+    folder = tmp_path / "killed"
+    child = multiprocessing.get_context("spawn").Process(
+        target=train, args=(data_dir, folder)
+    )
+    child.start()
+    while not (folder / "epoch-0001.npz").exists() and child.is_alive():
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert not (folder / "epoch-0003.npz").exists(), "it was not killed in time"
+    backbone, history = train(data_dir, folder)
+    expected, expected_history = train(data_dir, tmp_path / "whole")
+    assert history == expected_history and history["epoch"] == [1, 2, 3]
+    for one, other in zip(backbone.weights, expected.weights, strict=True):
+        assert (one.numpy() == other.numpy()).all(), one.path
+
+
+class Stopped(Exception):
+    """Training would begin."""
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "divided", "expected"),
+    [("lars", False, 1.0), ("lars", True, 0.25), ("adamw", False, 0.25)],
+)
+def test_the_decay_is_summed_over_devices_as_the_loss_is(
+    dataset, optimizer, divided, expected, monkeypatch
+):
+    four = dataclasses.replace(devices.find(), count=4)
+    received = []
+
+    def making(recipe, *_):
+        received.append(recipe.weight_decay)
+        raise Stopped
+
+    monkeypatch.setattr(devices, "find", lambda: four)
+    monkeypatch.setattr(optimizers, "optimizer", making)
+    recipe = dataclasses.replace(
+        RECIPE,
+        optimizer=optimizer,
+        weight_decay=0.25,
+        divided_by_replicas=divided,
+    )
+    with tiny.shallow(), pytest.raises(Stopped):
+        pretrain(dataset, recipe, seed=0)
+    assert received == [expected]

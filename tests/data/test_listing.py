@@ -1,0 +1,128 @@
+"""Kinetics' CSV files, and the layouts in which people keep its videos."""
+
+import os
+
+import pytest
+
+from r3d_rs.data import listing
+from r3d_rs.data.listing import Video
+from tests.shared.tiny import HEADER
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label,id\n", r"train\.csv, line 1: the header is 'label,id', expected the"),
+        ("", r"train\.csv, line 1: the header is ''"),
+        (HEADER + "wave,a,0,1\n", r"train\.csv, line 2: found 4 fields, expected 5"),
+        (HEADER + "wave,a,0,x,train\n", r"line 2: time_start and time_end are '0'"),
+        (HEADER + "wave,,0,1,train\n", r"line 2: youtube_id is empty"),
+        (HEADER + "wave,../a,0,1,train\n", r"line 2: youtube_id is '\.\./a'"),
+        (HEADER + "\nrun,a,0,1,train\n", r"line 3: unknown label 'run'.*'wave'"),
+        (
+            HEADER + "wave,a,0,1,train\nwave,a,0,1,train\n",
+            r"line 3: video a_000000_000001 is already in line 2",
+        ),
+    ],
+)
+def test_a_malformed_csv_names_file_and_line(tmp_path, text, message):
+    (tmp_path / "train.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        listing.read(tmp_path / "train.csv", ("wave",))
+
+
+def test_a_csv_that_is_not_utf8_is_named(tmp_path):
+    (tmp_path / "train.csv").write_bytes(HEADER.encode() + b"\xff\xfe,a,0,1,train\n")
+    with pytest.raises(ValueError, match=r"train\.csv, line \d: not CSV in UTF-8"):
+        listing.read(tmp_path / "train.csv")
+    with pytest.raises(FileNotFoundError, match=r"test\.csv"):
+        listing.read(tmp_path / "test.csv")
+
+
+def test_columns_are_found_by_name(tmp_path):
+    """Kinetics-400's files have a column `is_cc` in some distributions."""
+    path = tmp_path / "val.csv"
+    path.write_text(
+        "youtube_id,time_start,time_end,split,is_cc,label\n"
+        '-0b_c1,3,13,validate,0,"petting animal (not cat)"\n'
+    )
+    [video] = listing.read(path)
+    assert video == Video("-0b_c1_000003_000013", "petting animal (not cat)")
+    assert listing.find_csv(tmp_path, "validation") == path
+    assert listing.find_csv(tmp_path, "train") is None
+
+
+WAVE = Video("-0b_c1_000003_000013", "petting animal (not cat)")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "val/petting animal (not cat)/-0b_c1_000003_000013.mp4",
+        "validate/petting_animal_(not_cat)/-0b_c1_000003_000013.mkv",
+        "kinetics400/videos_val/petting_animal_not_cat/-0b_c1_000003_000013.webm",
+        "validation/-0b_c1_000003_000013.MP4",
+        "-0b_c1_000003_000013.mp4",
+        "val_256/petting animal (not cat)/-0b_c1_3_13.mp4",
+        "val/petting animal (not cat)/-0b_c1.mp4",
+    ],
+)
+def test_a_video_is_found_in_the_layouts_that_people_have(tmp_path, place):
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.with_suffix(".txt").touch()
+    path.with_name("._" + path.name).touch()  # what some systems leave behind
+    [found] = listing.locate([WAVE], tmp_path, "validation")
+    assert found.path == path
+    assert found.id == WAVE.id
+
+
+def test_of_several_files_the_one_of_split_and_class_is_taken(tmp_path):
+    name = f"{WAVE.id}.mp4"
+    places = [
+        "a",
+        "train/petting_animal_not_cat",
+        "val/other",
+        "val/petting animal not cat",
+    ]
+    for place in places:
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / name).touch()
+        [found] = listing.locate([WAVE], tmp_path, "validation")
+        assert found.path == tmp_path / place / name  # each fits better than the last
+
+
+def test_the_replacement_of_a_corrupt_file_is_taken(tmp_path):
+    replaced = tmp_path / "replacement" / "replacement_for_corrupted_k400"
+    for folder in (tmp_path / "train" / "wave", replaced):
+        folder.mkdir(parents=True)
+        (folder / "abc_000001_000011.mp4").touch()
+    [video] = listing.locate([Video("abc_000001_000011", "wave")], tmp_path, "train")
+    assert video.path.parent == replaced
+
+
+def test_lists_may_end_in_txt(tmp_path):
+    for name in ("train.txt", "val.txt", "val.csv"):
+        (tmp_path / name).touch()
+    found = {split: path.name for split, path in listing.find_csvs(tmp_path).items()}
+    assert found == {"train": "train.txt", "validation": "val.csv"}
+
+
+def test_a_file_named_after_its_source_alone_must_be_the_only_stretch_of_it(tmp_path):
+    (tmp_path / "-0b_c1.mp4").touch()
+    other = Video("-0b_c1_000020_000030", "wave")
+    found = listing.locate([WAVE, other], tmp_path, "train")
+    assert [video.path for video in found] == [None, None]
+
+
+def test_links_to_folders_are_followed_and_circles_are_not(tmp_path):
+    real = tmp_path / "disk" / "val"
+    real.mkdir(parents=True)
+    (real / f"{WAVE.id}.mp4").touch()
+    root = tmp_path / "kinetics"
+    root.mkdir()
+    os.symlink(real, root / "val")
+    os.symlink(tmp_path, real / "up")
+    [found] = listing.locate([WAVE], root, "validation")
+    assert found.path == root / "val" / f"{WAVE.id}.mp4"

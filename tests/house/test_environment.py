@@ -1,0 +1,108 @@
+"""What pyproject.toml asks for: conda's environment, the lock, and what resolves."""
+
+import itertools
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import r3d_rs
+from tests.shared.resolve import compiled
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+#: What the study needs, from the data to the book and its tests.
+ASKED = PROJECT["dependencies"] + [
+    name for extra in ("data", "study", "book", "test") for name in EXTRAS[extra]
+]
+
+#: uv's names of platforms, and their TensorFlow. JAX for TPUs needs glibc 2.31.
+PLATFORMS = {
+    "x86_64-manylinux_2_31": "tensorflow-cpu",
+    "aarch64-unknown-linux-gnu": "tensorflow",
+    "aarch64-apple-darwin": "tensorflow",
+}
+
+
+def test_conda_environment_has_the_pins_of_pyproject():
+    [pip] = [item["pip"] for item in CONDA["dependencies"] if isinstance(item, dict)]
+    assert sorted(pip) == sorted(ASKED)
+
+
+def test_conda_environment_has_the_python_versions_of_pyproject():
+    assert f"python{PROJECT['requires-python']}" in CONDA["dependencies"]
+
+
+def test_the_lock_has_every_pinned_package_with_hashes():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, flags=re.MULTILINE))
+    assert {Requirement(name).name for name in ASKED} <= locked
+    assert lock.count("--hash=sha256:") >= len(locked)
+
+
+def test_the_lock_names_no_package_index():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|--index-url|--find-links", lock)
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [
+        ("linux", "x86_64", "tensorflow-cpu"),
+        ("linux", "aarch64", "tensorflow"),
+        ("darwin", "arm64", "tensorflow"),
+        ("darwin", "x86_64", "tensorflow"),
+        ("win32", "AMD64", "tensorflow-cpu"),
+    ],
+)
+def test_all_extras_together_have_one_tensorflow(system, machine, name):
+    """The packages share a folder, where the second one damages the first."""
+    asked = PROJECT["dependencies"] + list(itertools.chain(*EXTRAS.values()))
+    place = {"sys_platform": system, "platform_machine": machine}
+    found = {
+        wanted.name
+        for wanted in map(Requirement, asked)
+        if wanted.name in ("tensorflow", "tensorflow-cpu")
+        and (wanted.marker is None or wanted.marker.evaluate(place))
+    }
+    assert found == {name}
+
+
+def test_the_urls_are_those_of_the_repository():
+    urls = PROJECT["urls"]
+    assert urls["Repository"] == r3d_rs.REPOSITORY
+    assert all(
+        url.startswith(f"{r3d_rs.REPOSITORY}/")
+        for name, url in urls.items()
+        if name not in ("Repository", "Paper")
+    )
+
+
+def test_the_console_script_is_the_module():
+    [script] = metadata.distribution("r3d-rs").entry_points.select(name="r3d-rs")
+    assert script.value == "r3d_rs.__main__:main"
+
+
+def test_type_checkers_read_the_packages_hints():
+    assert (ROOT / "r3d_rs" / "py.typed").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize(("platform", "name"), PLATFORMS.items())
+def test_all_extras_resolve_together(platform, name, python):
+    """So that each of them does, and any combination."""
+    where = ["--python-platform", platform, "--python-version", python]
+    found = compiled("pyproject.toml", "--all-extras", *where)
+    assert set(found) & {"tensorflow", "tensorflow-cpu"} == {name}
+    assert ("jax-cuda13-plugin" in found) == ("darwin" not in platform)
+    assert ("libtpu" in found) == platform.startswith("x86_64")

@@ -1,0 +1,111 @@
+"""What the README and the citation say is what the study has."""
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import yaml
+
+import r3d_rs
+from r3d_rs import __main__ as command_line
+from r3d_rs import paper
+from r3d_rs.operations import exact
+from r3d_rs.report import claims
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLAIN = " ".join(README.split())
+COMMANDS = re.findall(r"^    (\S.*?)(?:  +#.*)?$", README, re.MULTILINE)
+
+
+def named(program):
+    found = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(program)]
+    assert found
+    return found
+
+
+def test_the_study_has_one_address():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["url"] == cited["repository-code"] == r3d_rs.REPOSITORY
+    colab = r3d_rs.REPOSITORY.replace("//", "//colab.research.google.com/").replace(
+        "google.com/github.com", "google.com/github"
+    )
+    assert re.findall(r"https://colab[\w./]+/github/[\w./-]+", README) == [
+        f"{colab}/blob/main/notebooks/ablation.ipynb"
+    ]
+
+
+def test_exact_numbers_are_those_that_are_counted():
+    counted = exact.read(ROOT / "results")["params"]
+    rs50 = counted[("r3d-rs-50", 16, 256, 400)]
+    assert f"R3D-RS-50 has {rs50:,} parameters" in PLAIN
+    table3 = paper.table(3).set_index("point")["params_m"]["RS-50"]
+    assert f"Table 3 prints {table3} million" in PLAIN
+    everywhere = counted[(exact.GATING_EVERYWHERE, 16, 256, 400)]
+    assert f"gives {everywhere / 1e6:.1f} million parameters" in PLAIN
+
+
+def test_measured_numbers_are_those_of_the_records():
+    steps = {step.after: step for step in claims.steps(ROOT / "results", "scaling")}
+    recipe = steps["scaling/RS-50"]
+    assert recipe.before == "scaling/R3D-50"
+    mean, low, high = (
+        100 * value
+        for value in (recipe.found.mean, recipe.found.low, recipe.found.high)
+    )
+    assert f"R3D-RS-50 is {mean:.1f} points above R3D-50" in PLAIN
+    assert f"a 95 % interval of {low:+.1f} to {high:+.1f}" in PLAIN
+    assert f"The paper has {recipe.paper} points on Kinetics-400" in PLAIN
+
+
+def test_what_is_called_undecided_is_undecided():
+    assert "longer training; the other seven changes of Table 2 are undecided" in PLAIN
+    steps = claims.steps(ROOT / "results", "ablation")
+    decided = {s.after for s in steps if s.found.low > 0 or s.found.high < 0}
+    assert (len(steps), decided) == (8, {"ablation/350-EP"})
+
+
+def test_what_is_called_not_run_is_not_run():
+    assert "Nothing has been run on Kinetics yet" in PLAIN
+    assert not list((ROOT / "results").glob("kinetics-*/*/*/*.json"))
+
+
+def test_files_that_are_linked_exist():
+    links = re.findall(r"\]\(([^)\s]+)\)", README)
+    local = [link for link in links if not link.startswith("https://")]
+    assert len(local) > 8
+    for link in local:
+        assert (ROOT / link).is_file(), link
+
+
+def test_commands_are_those_of_the_command_line():
+    for words in named("r3d-rs "):
+        assert callable(command_line.parser().parse_args(words).command)
+
+
+def test_notebooks_take_the_parameters_that_are_shown():
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
+    shown = {name: set(re.findall(r"`(\w+)`", text)) for name, text in rows}
+    assert set(shown) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for path, _, *options in named("papermill "):
+        shown[Path(path).stem] |= set(options[1::3])
+    for name, wanted in shown.items():
+        notebook = json.loads((ROOT / f"notebooks/{name}.ipynb").read_text())
+        [cell] = [
+            "".join(cell["source"])
+            for cell in notebook["cells"]
+            if "parameters" in cell["metadata"].get("tags", [])
+        ]
+        assert wanted <= set(re.findall(r"^(\w+)\b.* = ", cell, re.MULTILINE)), name
+
+
+def test_python_versions_and_extras_are_those_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert "Python 3.11, 3.12 or 3.13" in PLAIN
+    install = README.split("## Install")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", install, re.MULTILINE)
+    extras = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert extras == set(project["optional-dependencies"])

@@ -1,0 +1,74 @@
+"""The rooms of the library: a room imports only from rooms above its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[2] / "r3d_rs"
+
+#: From the top: a room may import all before it. The last one is the command line.
+ROOMS = [
+    *("files", "cores", "progress", "paper", "recipes", "pantomime", "data", "models"),
+    *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
+    *("report", "__main__"),
+]
+
+#: Rooms that may import less than all before them.
+LESS = {
+    "files": set(),
+    "cores": set(),
+    "progress": set(),
+    "paper": set(),
+    "recipes": {"files", "paper"},
+    "pantomime": {"files", "cores", "progress"},
+    "models": set(),
+    "colab": set(),
+}
+
+MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY)
+MODULES += [path for path in LIBRARY.glob("*.py") if path.stem != "__init__"]
+
+
+def room(path: Path) -> str:
+    return path.relative_to(LIBRARY).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> dict[str, int]:
+    """Return the rooms that a module imports, in functions too, each with a line."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: a relative import"
+            names = [f"{node.module}.{name.name}" for name in node.names]
+        elif isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        else:
+            continue
+        for name in names:
+            if name.startswith("r3d_rs."):
+                found.setdefault(name.split(".")[1], node.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", MODULES, ids=lambda path: path.relative_to(LIBRARY).as_posix()
+)
+def test_a_room_imports_only_from_rooms_above_it(path):
+    own = room(path)
+    above = LESS[own] if own in LESS else set(ROOMS[: ROOMS.index(own)])
+    wrong = {
+        name: line
+        for name, line in imported(path).items()
+        if name not in {*above, own} and not name.isupper()  # of the package itself
+    }
+    assert not wrong, f"{path}: imports from below its room, by line: {wrong}"
+
+
+def test_every_room_says_what_it_holds_and_what_it_may_import():
+    found = {path.parent.name: path for path in LIBRARY.glob("*/__init__.py")}
+    assert set(found) < set(ROOMS)
+    for path in found.values():
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert text.partition("\n")[0].endswith("."), path
+        assert "\nIt may import " in text, path

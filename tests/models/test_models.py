@@ -1,0 +1,259 @@
+"""The networks: their layers in each form, round trips, gradients, precision."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from r3d_rs.models import NAMES, build, layers
+from tests.shared.tiny import shallow
+
+CLIP = np.random.default_rng(0).uniform(0, 1, (2, 4, 32, 32, 3)).astype("float32")
+
+
+def tiny(name="r3d-rs-50", **overrides):
+    return build(name, 4, 32, 5, width=0.125, **overrides)
+
+
+@pytest.mark.both_backends
+@pytest.mark.parametrize(
+    ("kernel", "strides", "shape"),
+    [
+        ((5, 3, 3), (2, 2, 2), (2, 9, 15, 15, 3)),
+        ((5, 7, 7), (2, 2, 2), (1, 8, 16, 16, 3)),
+        ((1, 3, 3), (1, 1, 1), (2, 3, 8, 8, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 8, 9, 4)),
+        ((3, 1, 1), (1, 1, 1), (2, 5, 4, 4, 8)),
+        ((1, 1, 1), (1, 1, 1), (2, 3, 7, 8, 4)),
+        ((1, 1, 1), (1, 2, 2), (2, 3, 7, 8, 4)),
+        ((1, 3, 3), (1, 1, 1), (2, 3, 2, 2, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 2, 2, 4)),
+        ((1, 3, 3), (1, 1, 1), (2, 3, 1, 2, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 2, 1, 4)),
+        ((1, 3, 3), (1, 2, 2), (2, 3, 1, 1, 4)),
+        ((5, 3, 3), (2, 2, 2), (2, 1, 6, 6, 3)),
+    ],
+)
+def test_a_convolution_in_each_form_equals_the_3d_one(kernel, strides, shape):
+    rng = np.random.default_rng(1)
+    x = ops.convert_to_tensor(rng.normal(size=shape).astype("float32"))
+    weights = rng.normal(size=(*kernel, shape[-1], 6)).astype("float32")
+    weights = ops.convert_to_tensor(weights)
+    expected = ops.conv(x, weights, strides, "same", "channels_last")
+    got = layers.conv3d(x, weights, strides)
+    assert got.shape == expected.shape
+    error = ops.max(ops.abs(got - expected)) / ops.max(ops.abs(expected))
+    assert float(error) < 1e-5
+    declared = layers.Conv3D(6, kernel, strides).compute_output_shape(shape)
+    assert tuple(expected.shape) == declared
+
+
+def gradient(function, x):
+    """Return the gradient of a sum of what a function returns."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda x: function(x).sum())(x))
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = ops.sum(function(x))
+    return tape.gradient(value, x).numpy()
+
+
+@pytest.mark.both_backends
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8, 5), (2, 3, 7, 9, 5), (1, 1, 1, 2, 3)])
+def test_max_pooling_is_keras_own_and_its_gradient_goes_to_the_first_of_equals(shape):
+    rng = np.random.default_rng(4)
+    x = rng.integers(-3, 3, size=shape).astype("float32")  # many are equal
+    pool = layers.MaxPool()
+    images = layers.fold_frames(x)
+    expected = ops.max_pool(images, 3, 2, "same", "channels_last")
+    got = pool(x)
+    assert got.shape == pool.compute_output_shape(shape)
+    assert np.array_equal(layers.fold_frames(got), expected)
+    weights = rng.normal(size=got.shape).astype("float32")
+    found = gradient(lambda x: pool(x) * weights, x)
+    own = gradient(
+        lambda x: ops.max_pool(x, 3, 2, "same", "channels_last")
+        * layers.fold_frames(weights),
+        images,
+    )
+    np.testing.assert_allclose(layers.fold_frames(found), own, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.both_backends
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="TensorFlow's own pooling hides a NaN"
+)
+def test_max_pooling_hides_no_nan():
+    x = np.zeros((1, 1, 4, 4, 1), "float32")
+    x[0, 0, 2, 2] = np.nan
+    assert np.isnan(np.asarray(layers.MaxPool()(x))).any()
+
+
+@pytest.mark.both_backends
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_normalization_is_keras_own_in_its_numbers(training):
+    x = np.random.default_rng(2).normal(3, 2, (2, 3, 4, 4, 5)).astype("float32")
+    ours = layers.BatchNorm(momentum=0.9, epsilon=1e-5)
+    keras_own = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    for _ in range(3):
+        got, expected = ours(x, training=training), keras_own(x, training=training)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+    for name in ("moving_mean", "moving_variance"):
+        np.testing.assert_allclose(
+            getattr(ours, name).numpy(), getattr(keras_own, name).numpy(), rtol=1e-4
+        )
+
+
+@pytest.mark.both_backends
+def test_stochastic_depth_drops_whole_clips_and_keeps_the_mean():
+    keras.utils.set_random_seed(0)
+    layer = layers.StochasticDepth(0.25)
+    y = ops.convert_to_numpy(
+        layer(np.ones((4000, 1, 2, 2, 1), "float32"), training=True)
+    )
+    per_clip = y.reshape(4000, -1)
+    assert set(np.unique(per_clip).round(5)) == {0.0, np.float32(1 / 0.75).round(5)}
+    assert (per_clip == per_clip[:, :1]).all()
+    assert abs(y.mean() - 1) < 0.04  # four standard errors
+
+
+def test_stochastic_depth_grows_by_stage():
+    model = tiny(stochastic_depth=0.2)
+    rates = [
+        model.get_layer(f"stage{stage}").blocks[0].stochastic_depth.rate
+        for stage in (2, 3, 4, 5)
+    ]
+    assert rates == pytest.approx([0.08, 0.12, 0.16, 0.20])
+
+
+@pytest.mark.parametrize(
+    ("self_gating", "gated"),
+    [("last", 4), ("all", 16), ("none", 0)],
+)
+def test_self_gating_sits_where_it_is_asked_for(self_gating, gated):
+    model = tiny(self_gating=self_gating)
+    stages = [model.get_layer(f"stage{stage}") for stage in (2, 3, 4, 5)]
+    blocks = [block for stage in stages for block in stage.blocks]
+    assert len(blocks) == 16
+    assert sum(block.self_gating is not None for block in blocks) == gated
+    if self_gating == "last":
+        assert all(stage.blocks[-1].self_gating is not None for stage in stages)
+
+
+@pytest.mark.both_backends
+@shallow()
+def test_a_model_saves_and_loads(tmp_path):
+    model = tiny(stochastic_depth=0.2)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(CLIP, verbose=0), loaded.predict(CLIP, verbose=0)
+    )
+
+
+@shallow()
+def test_a_config_survives_json():
+    model = tiny("r3d-50", squeeze_excitation=0.25, self_gating="all")
+    config = json.loads(json.dumps(model.get_config()))
+    again = keras.Model.from_config(config)
+    shapes = [tuple(v.shape) for v in model.weights]
+    assert [tuple(v.shape) for v in again.weights] == shapes
+
+
+@shallow()
+def test_weights_fit_another_clip_size():
+    small, large = tiny(), build("r3d-rs-50", 6, 40, 5, width=0.125)
+    large.set_weights(small.get_weights())
+    clip = np.zeros((1, 6, 40, 40, 3), "float32")
+    assert large.predict(clip, verbose=0).shape == (1, 5)
+
+
+@pytest.mark.both_backends
+@shallow()
+def test_mixed_precision_ends_in_float32_logits():
+    policy = keras.config.dtype_policy()
+    expected = None
+    try:
+        for name in ("float32", "mixed_bfloat16"):
+            keras.config.set_dtype_policy(name)
+            keras.utils.set_random_seed(0)
+            model = tiny()
+            logits = model.predict_on_batch(CLIP)
+            assert logits.dtype == "float32"
+            if expected is None:
+                expected = logits
+            else:
+                block = model.get_layer("stage4").blocks[0]
+                assert block.spatial_conv.compute_dtype == "bfloat16"
+                assert block.norm1.moving_mean.dtype == "float32"
+                spread = np.abs(expected).max()
+                assert np.abs(logits - expected).max() < 0.1 * spread
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+@pytest.mark.parametrize(
+    "name", ["r3d-50", pytest.param("r3d-rs-50", marks=pytest.mark.both_backends)]
+)
+@shallow()
+def test_every_parameter_learns(name):
+    keras.utils.set_random_seed(0)
+    model = tiny(name, dropout=0.0)
+    before = [v.numpy().copy() for v in model.trainable_variables]
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    history = model.fit(CLIP, np.array([1, 2]), epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+    still = [
+        v.path
+        for v, old in zip(model.trainable_variables, before, strict=True)
+        if (v.numpy() == old).all()
+    ]
+    assert not still
+
+
+@pytest.mark.slow
+def test_the_deepest_model_builds_saves_and_loads(tmp_path):
+    model = build("r3d-rs-350", 4, 32, 5, width=0.125)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(CLIP), loaded(CLIP))
+
+
+@shallow()
+def test_a_wrong_argument_is_named_with_what_is_allowed():
+    with pytest.raises(ValueError, match=r"'r3d-rs-999'.*r3d-rs-50"):
+        build("r3d-rs-999")
+    for argument, value in {
+        "frames": 0,
+        "size": 2.5,
+        "num_classes": -1,
+        "width": 0,
+        "stem": "9x9",
+        "squeeze_excitation": 2,
+        "self_gating": "first",
+        "stochastic_depth": 1.0,
+        "dropout": -0.1,
+        "bn_momentum": 1.5,
+    }.items():
+        for wrong in (value, None if argument == "dropout" else "0.5", float("inf")):
+            with pytest.raises(ValueError, match=rf"{argument} is .*; allowed"):
+                build("r3d-rs-50", **{argument: wrong})
+    with pytest.raises(ValueError, match="zero_init_last is 'no'; allowed are True, F"):
+        build("r3d-rs-50", zero_init_last="no")
+    assert build("r3d-rs-50", np.int64(2), np.int64(32), 5, width=0.125)
+
+
+def test_there_are_eight_named_models():
+    assert list(NAMES) == ["r3d-50"] + [
+        f"r3d-rs-{depth}" for depth in (50, 101, 152, 200, 270, 300, 350)
+    ]

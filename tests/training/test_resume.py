@@ -1,0 +1,247 @@
+"""A run that is stopped goes on where it was; checkpoints that are not its own."""
+
+import dataclasses
+import errno
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from r3d_rs import files
+from r3d_rs.data import datasets
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training import devices, loop
+from r3d_rs.training.checkpoints import (
+    Checkpoints,
+    RunningError,
+    State,
+    is_running,
+    seconds,
+)
+from r3d_rs.training.fit import fit
+from tests.shared import tiny
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+RECIPE = Recipe(
+    width=0.125,
+    span=4,
+    size=16,
+    batch_size=4,
+    epochs=4,
+    warmup_epochs=1,
+    learning_rate=0.01,
+    ema_decay=0.9,
+    precision="float32",
+)
+
+
+def train(data_dir, folder):
+    dataset = datasets.load("kinetics-400", data_dir)
+    with tiny.shallow():  # in another process, too
+        return fit(dataset, RECIPE, seed=1, folder=folder, verbose=0)
+
+
+@pytest.mark.both_backends
+def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
+    folder = tmp_path / "killed"
+    child = multiprocessing.get_context("spawn").Process(
+        target=train, args=(data_dir, folder)
+    )
+    child.start()
+    while not (folder / "epoch-0002.npz").exists() and child.is_alive():
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert not (folder / "epoch-0004.npz").exists(), "it was not killed in time"
+    before = seconds(folder)
+
+    model, history = train(data_dir, folder)
+    expected, expected_history = train(data_dir, tmp_path / "whole")
+    assert history == expected_history
+    assert history["epoch"] == [1, 2, 3, 4]
+    for one, other in zip(model.weights, expected.weights, strict=True):
+        assert (one.numpy() == other.numpy()).all(), one.path
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [".lock", "epoch-0003.npz", "epoch-0004.npz", "log.csv", "run.json"]
+    log = pd.read_csv(folder / "log.csv", float_precision="round_trip")
+    assert log.to_dict("list") == history
+    assert seconds(folder) > before > 0  # of all epochs
+
+    # A run that is complete is read, not trained again.
+    again, _ = train(data_dir, folder)
+    assert (again.weights[0].numpy() == model.weights[0].numpy()).all()
+
+
+# The folder.
+
+RUN = {"seed": 0, "recipe": {"epochs": 4}}
+
+
+def state(epoch):
+    values = [np.arange(6.0).reshape(2, 3) * epoch, np.array(epoch)]
+    return State(epoch, {"epoch": list(range(1, epoch + 1))}, values)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        assert checkpoints.last() is None
+        for epoch in (1, 2, 3):
+            checkpoints.save(state(epoch))
+        assert checkpoints.last().epoch == 3
+        path = tmp_path / "epoch-0003.npz"
+        content = bytearray(path.read_bytes())
+        content[content.index(b"NUMPY") + 140] ^= 1
+        damaged = {"cut": content[:-30], "flip": content, "empty": b""}[damage]
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match=r"3\.npz: damaged, so epoch-0002\.npz is"):
+            found = checkpoints.last()
+        assert found.epoch == 2
+        assert (found.arrays[0] == state(2).arrays[0]).all()
+
+
+def test_states_that_cannot_be_read_do_not_outlive_new_ones(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        for epoch in (33, 34):
+            checkpoints.save(state(epoch))
+        for path in tmp_path.glob("epoch-*.npz"):
+            path.write_bytes(b"")
+        with pytest.warns(UserWarning, match="damaged, so") as said:
+            assert checkpoints.last() is None
+        names = ["epoch-0034.npz: damaged, so epoch-0033.npz is used"]
+        names.append("epoch-0033.npz: damaged, so the run starts anew")
+        for name, warning in zip(names, said, strict=True):
+            assert name in str(warning.message)
+        checkpoints.save(state(1))
+        assert checkpoints.last().epoch == 1
+    assert [path.name for path in tmp_path.glob("epoch-*.npz")] == ["epoch-0001.npz"]
+
+
+def test_a_log_that_was_not_written_in_time_is_written_later(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd")
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        values = [v.numpy() for v in loop._variables(model)]
+        checkpoints.save(State(1, {"epoch": [1], "loss": [0.5]}, values))
+        log = tmp_path / "log.csv"
+        written = log.read_bytes()
+        log.unlink()
+        assert loop._Epochs(checkpoints).restore(model, devices.find()) == 1
+        assert log.read_bytes() == written
+
+
+def test_what_changes_no_number_does_not_make_another_run(data_dir):
+    dataset = datasets.load("kinetics-400", data_dir)
+    again = dataclasses.replace(RECIPE, rematerialize=True)
+    assert loop.about(dataset, again, 1) == loop.about(dataset, RECIPE, 1)
+    # A loss that is summed over devices is another one on more of them.
+    summed = [loop.about(dataset, RECIPE, 1, scale=count) for count in (1, 2, 4)]
+    assert summed[0] != summed[1] != summed[2]
+
+
+def test_checkpoints_of_another_recipe_are_refused(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+    other = {"seed": 0, "recipe": {"epochs": 5}}
+    with (
+        pytest.raises(ValueError, match=r"another run: recipe\.epochs was 4 and is 5;"),
+        Checkpoints(tmp_path, other),
+    ):
+        pass
+    with Checkpoints(tmp_path, RUN) as checkpoints:  # the lock was given back
+        assert checkpoints.last().epoch == 1
+
+
+def test_checkpoints_of_an_unknown_run_are_refused(tmp_path):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+    (tmp_path / "run.json").unlink()
+    with (
+        pytest.raises(
+            ValueError, match=r"holds checkpoints, but no run\.json that says"
+        ),
+        Checkpoints(tmp_path, RUN),
+    ):
+        pass
+
+
+def test_a_network_is_never_beside_another_runs_description(tmp_path):
+    network = tmp_path / "model.keras"
+    with Checkpoints(tmp_path, RUN):
+        network.touch()
+    with Checkpoints(tmp_path, RUN):  # the same run again
+        assert network.exists()
+    with Checkpoints(tmp_path, RUN | {"seed": 1}):
+        assert not network.exists()
+
+
+@pytest.mark.both_backends
+def test_checkpoints_of_other_devices_are_refused(data_dir, tmp_path):
+    """On several devices TensorFlow's optimizer has other variables than on one."""
+    dataset = datasets.load("kinetics-400", data_dir)
+    with Checkpoints(tmp_path, loop.about(dataset, RECIPE, 1)) as checkpoints:
+        checkpoints.save(state(1))
+    with pytest.raises(
+        ValueError, match=r"have 2 variables, which are not the .* on 1 "
+    ):
+        train(data_dir, tmp_path)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files.fcntl, "flock", unsupported)
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+        assert not is_running(tmp_path)
+
+
+def test_a_look_at_a_folder_keeps_no_run_out(tmp_path):
+    with Checkpoints(tmp_path, RUN):
+        assert is_running(tmp_path)
+    look = (tmp_path / ".lock").open()
+    assert files.try_lock(look, shared=True)
+    assert not is_running(tmp_path)  # nor is another look a run
+    threading.Timer(0.05, look.close).start()
+    with Checkpoints(tmp_path, RUN):
+        pass
+
+
+def test_two_runs_do_not_have_one_folder(tmp_path):
+    with (
+        Checkpoints(tmp_path, RUN),
+        pytest.raises(RunningError, match="another process is training this run"),
+        Checkpoints(tmp_path, RUN),
+    ):
+        pass
+
+
+def test_a_full_disk_leaves_the_states_that_there_are(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+
+        def full(*arguments, **values):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            checkpoints.save(state(2))
+        assert checkpoints.last().epoch == 1
+        assert not list(tmp_path.glob(".epoch*"))
+
+
+def test_the_folder_says_what_the_run_was(data_dir, tmp_path):
+    dataset = datasets.load("kinetics-400", data_dir)
+    recipe = dataclasses.replace(RECIPE, batch_size=11)
+    with pytest.raises(ValueError, match="batch_size is 11, but the training split"):
+        fit(dataset, recipe, seed=1, folder=tmp_path)
+    assert keras.config.dtype_policy().name == "float32"
+    assert not list(tmp_path.iterdir())
