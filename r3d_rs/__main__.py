@@ -141,16 +141,14 @@ def run(arguments) -> None:
     """Run one experiment by papermill, and compare it with the published runs."""
     from r3d_rs.operations import engine
 
-    received = {
-        "results": arguments.results,
-        "checkpoints": arguments.checkpoints,
-        "parameters": pairs(arguments.parameter),
-    }
-    experiment = (arguments.experiment, arguments.dataset, arguments.seed)
+    request = engine.Request(
+        *(arguments.experiment, arguments.dataset, arguments.seed),
+        *(arguments.results, arguments.checkpoints, pairs(arguments.parameter)),
+    )
     if arguments.dry_run:
-        print(shlex.join(engine.command(*experiment, **received)))
+        print(shlex.join(engine.command(request)))
         return
-    path = engine.run(*experiment, **received)
+    path = engine.run(request)
     from r3d_rs.experiments import published
 
     print(f"\nrecord: {path}\nnotebook: {path.with_suffix('.ipynb')}\n")
@@ -245,11 +243,11 @@ def saliency(arguments) -> None:
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
-    from r3d_rs.recipes import points, scales
+    from r3d_rs.experiments import registry
     from r3d_rs.report import probes as study_probes
 
     dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
-    recipe = scales.of_point(points.point("RS-50"), dataset.name)
+    recipe = registry.get("scaling/RS-50").recipe(dataset.name)
     print(study_probes.write(dataset, recipe, Path(arguments.results)))
 
 

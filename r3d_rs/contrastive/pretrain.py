@@ -11,7 +11,7 @@ from r3d_rs.contrastive.views import training_pairs
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, loop, optimizers
-from r3d_rs.training.fit import build_model, features
+from r3d_rs.training.fit import build_model, features, keep_network
 
 
 def build(recipe: ContrastiveRecipe) -> keras.Model:
@@ -60,7 +60,7 @@ def pretrain(
     folder: str | Path | None = None,
     verbose: int | None = None,
     tensorboard: str | Path | None = None,
-) -> tuple[keras.Model, dict[str, list[float]]]:
+) -> tuple[keras.Model, loop.History]:
     """Train the recipe's network on pairs of views, on all devices there are.
 
     Args:
@@ -72,9 +72,10 @@ def pretrain(
         tensorboard: of `loop.train`.
 
     Returns:
-        The trained backbone, from clips to pooled features, and its history: loss (with
-        the L2 term), accuracy (of finding the other view among those of a batch) and
-        learning rate at the end of each epoch.
+        The trained backbone, from clips to pooled features, and loss (with the L2
+        term), accuracy (of finding the other view among those of a batch) and learning
+        rate at the end of each epoch. The backbone is kept as `model.keras` in the
+        folder.
 
     Raises:
         ValueError, NotFiniteError, RunningError: as `loop.train` does.
@@ -112,6 +113,9 @@ def pretrain(
         scale=scale,
         folder=folder,
         verbose=verbose,
-        tensorboard=tensorboard,
+        tensorboard=tensorboard or None,
     )
-    return model.get_layer("backbone"), history
+    backbone = model.get_layer("backbone")
+    if folder:
+        keep_network(backbone, Path(folder))
+    return backbone, history

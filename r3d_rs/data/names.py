@@ -14,6 +14,7 @@ class Kind:
         evaluated: the split whose accuracy is reported.
         short_side: of the stored frames, pixels; None for the videos' own.
         source: "rendered" here, "videos" that the user has, or "download" by TFDS.
+        scale: of its recipes, a name in `recipes.scales.SCALES`.
         any_classes: videos of any number of classes may be prepared under this name.
     """
 
@@ -21,6 +22,7 @@ class Kind:
     evaluated: str
     short_side: int | None
     source: str = "videos"
+    scale: str = "paper"
     any_classes: bool = False
 
 
@@ -29,9 +31,9 @@ class Kind:
 #: any such videos, listed as Kinetics' are.
 DATASETS: Mapping[str, Kind] = MappingProxyType(
     {
-        "pantomime-20": Kind(20, "test", 48, "rendered"),
-        "pantomime-30": Kind(30, "test", 48, "rendered"),
-        "pantomime-web": Kind(30, "validation", 48, "rendered"),
+        "pantomime-20": Kind(20, "test", 48, "rendered", "pantomime"),
+        "pantomime-30": Kind(30, "test", 48, "rendered", "pantomime"),
+        "pantomime-web": Kind(30, "validation", 48, "rendered", "pantomime"),
         "kinetics-400": Kind(400, "validation", 256),
         "kinetics-600": Kind(600, "validation", 256),
         "kinetics-700": Kind(700, "validation", 256),

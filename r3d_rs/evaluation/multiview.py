@@ -15,6 +15,7 @@ from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import memory
+from r3d_rs.training.averaging import network_of
 from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
 from r3d_rs.training.loop import duration, jit_compile
@@ -33,12 +34,14 @@ class Evaluation:
         labels: `(video,)` their classes as integers.
         probabilities: `(video, class)` softmax averaged over the views.
         clip_top1: share of all single views whose best class is right.
+        seconds: that the predictions took.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
     clip_top1: float
+    seconds: float = 0.0
 
     def correct(self, k: int = 1) -> np.ndarray:
         """Say for each video whether its class is among the `k` most probable.
@@ -68,6 +71,7 @@ class Evaluation:
 
 def for_evaluation(model: keras.Model, recipe: Recipe) -> keras.Model:
     """Return a trained network for clips of the recipe's evaluation size."""
+    model = network_of(model)
     classes = model.output_shape[-1]
     network = build_model(recipe, classes, size=recipe.eval_size)
     network.set_weights(model.get_weights())
@@ -154,12 +158,13 @@ def evaluate(
         MemoryError: when a batch takes more memory than there is.
     """
     split = split or dataset.evaluated
+    started = time.perf_counter()
     network = for_evaluation(model, recipe)
     views = recipe.temporal_views * recipe.spatial_views
     videos = max(1, batch_clips // views)
     ids, labels, probabilities = [], [], []
     stream = pipeline.evaluation_views(dataset, recipe, split=split)
-    total, started = dataset.num_videos(split), time.perf_counter()
+    total = dataset.num_videos(split)
     what, remedy = f"predicting {videos * views} views at once", "lower batch_clips"
     with (
         memory.naming_shortage(what, remedy),
@@ -182,7 +187,8 @@ def evaluate(
     clip_top1 = float((probabilities.argmax(-1) == labels[:, None]).mean())
     if not math.isfinite(probabilities.sum()):
         raise ValueError("the model's predictions are not all finite")
-    return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1)
+    seconds = time.perf_counter() - started
+    return Evaluation(np.array(ids), labels, probabilities.mean(1), clip_top1, seconds)
 
 
 def _print_progress(done: int, total: int, started: float) -> None:

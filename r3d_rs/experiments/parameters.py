@@ -5,8 +5,7 @@ about a name that cell does not have, and goes on. A misspelt parameter would tr
 minutes with the default in its place, so the notebook's next cell checks the names.
 """
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 #: Names that IPython itself puts into a notebook's namespace.
 IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
@@ -15,18 +14,7 @@ IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 LITERALS = (str, bytes, bool, int, float, complex, list, tuple, dict, set, type(None))
 
 
-def of(*functions: Callable) -> tuple[str, ...]:
-    """Return the names of functions' keyword parameters, which are a notebook's too."""
-    names = [
-        name
-        for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind == parameter.KEYWORD_ONLY
-    ]
-    return tuple(dict.fromkeys(names))
-
-
-def reject_unknown(namespace: dict, allowed: Iterable[str]) -> None:
+def reject_unknown(namespace: Mapping, allowed: Iterable[str]) -> None:
     """Raise if a notebook's namespace holds a parameter that it does not have.
 
     Args:
@@ -51,21 +39,6 @@ def reject_unknown(namespace: dict, allowed: Iterable[str]) -> None:
             f"unknown parameter: received {received}; "
             f"this notebook's parameters are {', '.join(allowed)}"
         )
-
-
-def received(namespace: dict, *functions: Callable) -> dict:
-    """Return the parameters of a notebook that are those of functions.
-
-    Args:
-        namespace: the notebook's `globals()`, before it has set anything of its own.
-        functions: whose keyword parameters the notebook's are.
-
-    Raises:
-        ValueError: as `reject_unknown` does.
-    """
-    names = of(*functions)
-    reject_unknown(namespace, names)
-    return {name: namespace[name] for name in names}
 
 
 def check(

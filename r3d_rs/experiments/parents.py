@@ -1,9 +1,11 @@
 """The networks that runs start from: another run's, an official one, a random one."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.recipes.points import UNTRAINED
+from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
 from r3d_rs.training import transfer
 
 
@@ -14,10 +16,12 @@ class Parent:
     Args:
         weights: of the network.
         about: what the record says of it; see `parent` in `record.schema.json`.
+        seconds_before: of its training in this run, in processes before this one.
     """
 
     weights: transfer.Weights
     about: dict
+    seconds_before: float = 0.0
 
 
 def of_run(folder: str | Path, recipe: Recipe) -> Parent:
@@ -37,6 +41,46 @@ def of_run(folder: str | Path, recipe: Recipe) -> Parent:
     name = "/".join(Path(folder).resolve().parts[-4:])
     about = {"dataset": run["dataset"], "recipe_hash": run["recipe_hash"]}
     return of_model(model, name, recipe, about)
+
+
+def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
+    """Return the network that `contrastive.ipynb` was given to evaluate.
+
+    Args:
+        backbone: "untrained", the folder of a finished run, or the prefix of an
+            official checkpoint.
+        recipe: of the linear evaluation.
+        seed: of random weights.
+
+    Raises:
+        FileNotFoundError, OSError, ValueError: as `of_run` and `of_checkpoint` do.
+    """
+    if backbone == UNTRAINED:
+        return untrained(recipe, seed)
+    if Path(backbone).is_dir():
+        return of_run(backbone, recipe)
+    return of_checkpoint(backbone, recipe)
+
+
+def of_pretraining(backbone, history, dataset, run) -> Parent:
+    """Return the backbone that a run of Table 6 has pre-trained.
+
+    Args:
+        backbone: of `pretrain`.
+        history: of `pretrain`.
+        dataset: that it was trained on.
+        run: a `run.Run` with a recipe of pre-training.
+    """
+    about = {
+        "dataset": dataset.name,
+        "recipe": as_dict(run.pretraining),
+        "recipe_hash": recipe_hash(run.pretraining),
+        "history": history.metrics,
+        "seconds": history.seconds,
+    }
+    name = "/".join(run.pretraining_folder.resolve().parts[-4:])
+    parent = of_model(backbone, name, run.recipe, about)
+    return dataclasses.replace(parent, seconds_before=history.seconds_before)
 
 
 def of_checkpoint(prefix: str | Path, recipe: Recipe) -> Parent:

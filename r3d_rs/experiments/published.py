@@ -30,6 +30,9 @@ COLUMNS = (
 #: points of its dataset, as two seeds tell little of how a third one falls.
 OWN_SPREAD = 3
 
+#: Most fields of a recipe that are named where two recipes differ.
+SHOWN = 6
+
 
 def rows(results: Path) -> pd.DataFrame:
     """Return one row a record, in the order of their files."""
@@ -277,7 +280,8 @@ def _changed(run: dict, known) -> str:
     place = run["experiment"]
     if known is None or place["dataset"] not in known.datasets:
         return "it is not one of the study's"
-    own, parent = registry.recipes_of(known, place["dataset"])
+    own = known.recipe(place["dataset"])
+    parent = known.parent_recipe(place["dataset"])
     expected, found = recipes.as_dict(own), run["recipe"]
     fields = [
         f"{name} is {found[name]}, not {expected[name]}"
@@ -287,6 +291,8 @@ def _changed(run: dict, known) -> str:
     hashes = recipes.recipe_hash(own), recipes.recipe_hash(parent) if parent else ""
     if not fields and record.recipe_hashes(run) != hashes:
         fields = ["what it starts from was trained by another"]
+    if len(fields) > SHOWN:
+        fields = [*fields[:SHOWN], f"and {len(fields) - SHOWN} more"]
     return "; ".join(fields) or "they are of an older version"
 
 

@@ -1,14 +1,18 @@
 """Every experiment of the paper by name, what runs it, and its records."""
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from r3d_rs import paper
-from r3d_rs.experiments import record
+from r3d_rs.data.names import DATASETS
+from r3d_rs.experiments import parameters, record
 from r3d_rs.recipes import contrastive, points, scales, table2
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.recipes.recipe import Recipe
 
 #: The paper's datasets and ours that play their parts.
 FIRST, SECOND = ("pantomime-20", "kinetics-400"), ("pantomime-30", "kinetics-600")
@@ -50,6 +54,47 @@ class Experiment:
         """Study and point, such as "scaling/RS-50"."""
         return f"{self.study}/{self.point}"
 
+    def recipe(self, dataset: str, scale: str = "") -> Recipe:
+        """Return the recipe of a run on a dataset.
+
+        It is the one mapping from an experiment to what is trained: runs, plans, costs
+        and tables all ask here.
+
+        Args:
+            dataset: a name in `names.DATASETS`.
+            scale: a name in `scales.SCALES`; "" for the dataset's own.
+        """
+        scale = scale or DATASETS[dataset].scale
+        received = self.parameters
+        match self.notebook:
+            case "scaling":
+                return scales.of_point(points.point(received["point"]), scale)
+            case "ablation":
+                row = table2.chosen(received["row"], received.get("toggles", ""))
+                return scales.at_scale(row, scale)
+            case "pretraining":
+                return scales.of_stage(received["stage"], received["point"], scale)
+            case _:
+                return self._contrastive(scale)[1]
+
+    def parent_recipe(self, dataset: str, scale: str = "") -> Recipe | None:
+        """Return the recipe of the pre-training that it starts from, or None.
+
+        Arguments are those of `recipe`.
+        """
+        if self.notebook == "contrastive" and not self.parameters.get("backbone"):
+            return self._contrastive(scale or DATASETS[dataset].scale)[0]
+        if self.parents:
+            return get(f"pre-training/{self.point}").recipe(
+                self.parents[dataset], scale
+            )
+        return None
+
+    def _contrastive(self, scale: str) -> tuple[ContrastiveRecipe, Recipe]:
+        model = points.point(self.parameters["point"]).model
+        untrained = self.parameters.get("backbone") == points.UNTRAINED
+        return contrastive.at_scale(model, scale, untrained)
+
     def before(self, dataset: str) -> "tuple[Experiment, str] | None":
         """Return the pre-training that it starts from, and the dataset of that."""
         if not self.parents:
@@ -74,7 +119,7 @@ class Experiment:
 def _scaling() -> list[Experiment]:
     fourth = paper.table(4).dropna(subset="point").set_index("point")
     found = []
-    for point in points.SCALING.values():
+    for point in points.scaling().values():
         numbers, sources, datasets = {}, [], FIRST
         if point.paper_top1 is not None:
             numbers["kinetics-400"] = point.paper_top1
@@ -137,7 +182,7 @@ def _pretraining() -> list[Experiment]:
                     datasets,
                     numbers if told else {},
                     "; ".join(rows["source"]) if told else "",
-                    {d: WEB[d.startswith("kinetics")] for d in tuned}
+                    {d: WEB[d not in (FIRST[0], SECOND[0])] for d in tuned}
                     if study == "fine-tuning"
                     else {},
                 )
@@ -194,26 +239,59 @@ def get(name: str) -> Experiment:
     return found[name]
 
 
-def recipes_of(experiment: Experiment, dataset: str):
-    """Return the recipe of an experiment and that of its parent, or None."""
-    received = experiment.parameters
-    match experiment.notebook:
+def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
+    """Return the experiment that a notebook's parameters ask for.
+
+    It is one of `everything`, or another of the same kind: other toggles of Table 2,
+    another point to pre-train, or a backbone that is given.
+
+    Args:
+        notebook: without its ending.
+        received: the parameters in `OWN` of this notebook.
+
+    Raises:
+        ValueError: naming the parameter, the value received and the values allowed.
+    """
+    given = {name: value for name, value in received.items() if value}
+    point = received.get("point", "")
+    match notebook:
         case "scaling":
-            point = points.point(received["point"])
-            return scales.of_point(point, dataset), None
+            study, name = "scaling", points.point(point).name
         case "ablation":
-            return scales.at_scale(table2.row(received["row"]), dataset), None
+            row, toggles = received["row"], received["toggles"]
+            table2.chosen(row, toggles)  # raises
+            study, name = "ablation", table2.title(row, toggles)
         case "pretraining":
-            stage, point = received["stage"], received["point"]
-            own = scales.of_stage(stage, point, dataset)
-            web = experiment.parents.get(dataset)
-            before = web and scales.of_stage("pre-train", point, web)
-            return own, before
+            parameters.check("stage", received["stage"], str, allowed=scales.STAGES)
+            study = scales.STAGES[received["stage"]].study
+            name = points.point(point).name
         case "contrastive":
-            model = points.point(received["point"]).model
-            untrained = received.get("backbone") == points.UNTRAINED
-            before, own = contrastive.at_scale(model, dataset, untrained)
-            return own, None if untrained else before
+            parameters.check("point", point, str, allowed=points.TABLE_6)
+            backbone = received["backbone"]
+            study = "linear-evaluation" if backbone else "contrastive"
+            name = f"{point}+{_short(backbone)}" if backbone else point
+    known = everything().get(f"{study}/{name}")
+    return known or Experiment(study, name, notebook, given, ())
+
+
+#: Parameters of each notebook that say which experiment it is.
+OWN = {
+    "scaling": ("point",),
+    "ablation": ("row", "toggles"),
+    "pretraining": ("stage", "point"),
+    "contrastive": ("point", "backbone"),
+}
+
+
+def _short(backbone: str) -> str:
+    """Return the name of a backbone: that of its file, or all that tells a run.
+
+    A record's name has no other characters.
+    """
+    path = Path(backbone)
+    if (path / "run.json").exists():
+        path = Path("-".join(path.resolve().parts[-4:]))
+    return re.sub(r"[^A-Za-z0-9@+._-]+", "-", path.name).strip("-")
 
 
 def of_point(point: str) -> str:

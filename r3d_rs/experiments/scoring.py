@@ -1,126 +1,85 @@
-"""Evaluating a checkpoint, step by step, for `notebooks/evaluation.ipynb`."""
+"""What `evaluation.ipynb` asks for: a trained network, a dataset, a split."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
-from r3d_rs.data import datasets
+from r3d_rs.data import names
 from r3d_rs.data.listing import SPLITS
-from r3d_rs.experiments import executed, parameters, record
+from r3d_rs.experiments import executed, parameters
 from r3d_rs.recipes import points, scales
 
 
-def checked(
-    *,
-    checkpoint: str,
-    official: str = "",
-    point: str = "RS-50",
-    dataset: str = "",
-    split: str = "",
-    data_dir: str = "",
-    scores: str = "build/scores.npz",
-) -> "Scoring":
-    """Check the parameters, and load the network and the dataset.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A network to evaluate, and on what.
 
     Args:
         checkpoint: folder of a finished run.
         official: prefix of an official checkpoint, used instead.
         point: of Fig. 2, the network of `official`.
-        dataset: a name in `datasets.DATASETS`; "" for the network's own, which an
-            official checkpoint does not tell.
+        dataset: a name in `names.DATASETS`; "" for the network's own, which an official
+            checkpoint does not tell.
         split: "" for the one whose accuracy is reported.
-        data_dir: folder of the datasets; "" for the default.
         scores: file to write.
-
-    Raises:
-        ValueError: naming the parameter, the value received and the values allowed, or
-            a checkpoint that is damaged or does not fit.
-        FileNotFoundError: naming a checkpoint or a dataset that is not there.
+        data_dir: folder of the datasets; "" for the default.
     """
-    executed.quiet()
-    received = {
-        "checkpoint": checkpoint,
-        "official": official,
-        "dataset": dataset,
-        "data_dir": data_dir,
-        "scores": scores,
-    }
-    for name, value in received.items():
-        parameters.check(name, value, str)
-    chosen = points.point(point)
-    if split:
-        parameters.check("split", split, str, allowed=SPLITS)
 
-    from r3d_rs.evaluation import trained
+    checkpoint: str
+    official: str = ""
+    point: str = "RS-50"
+    dataset: str = ""
+    split: str = ""
+    scores: str = "build/scores.npz"
+    data_dir: str = ""
 
-    if not official:
-        network = trained.load(checkpoint)
-        data = network.load_data(data_dir or None, dataset)
-    else:
-        if not dataset:
+    def __post_init__(self):
+        """Raise a ValueError that names a wrong value and those allowed."""
+        for name, value in dataclasses.asdict(self).items():
+            parameters.check(name, value, str)
+        points.point(self.point)
+        if self.dataset:
+            names.canonical_name(self.dataset)
+        elif self.official:
             raise ValueError(
                 "parameter dataset: received '', but an official checkpoint needs one:"
-                f" allowed are {', '.join(datasets.DATASETS)}"
+                f" allowed are {', '.join(names.DATASETS)}"
             )
-        data = datasets.load(dataset, data_dir or None)
-        recipe = dataclasses.replace(
-            scales.of_point(chosen, "kinetics-400"), precision="float32"
-        )
-        network = trained.load_official(official, recipe, data)
-    data.check_reported(split or data.evaluated)
-    return Scoring(network, data, split or data.evaluated, Path(scores))
+        if self.split:
+            parameters.check("split", self.split, str, allowed=SPLITS)
 
 
-@dataclasses.dataclass
-class Scoring:
-    """An evaluation in progress; each method is one step of the notebook.
+def check(received: Mapping[str, object]) -> Request:
+    """Check the notebook's parameters, given as its `globals()`; nothing else happens.
 
-    Attributes:
-        network: a `trained.Trained`.
-        data: the dataset.
-        split: that is evaluated.
-        scores: file of every video's scores.
+    Raises:
+        ValueError: naming the parameter, the value received and the values allowed.
     """
+    allowed = [field.name for field in dataclasses.fields(Request)]
+    parameters.reject_unknown(received, allowed)
+    return Request(**{name: received[name] for name in allowed if name in received})
 
-    network: object
-    data: datasets.Dataset
-    split: str
-    scores: Path
 
-    def describe(self) -> pd.Series:
-        """Return what is evaluated on what."""
-        recipe = self.network.recipe
-        return pd.Series(
-            {
-                "network": recipe.model,
-                "parameters": f"{self.network.model.count_params():,}",
-                "trained on": self.network.dataset,
-                "evaluated on": f"{self.data.name}, split {self.split}",
-                "videos": f"{self.data.num_videos(self.split):,}",
-                "clips": f"{recipe.temporal_views} of {recipe.frames} frames, stride"
-                f" {recipe.temporal_stride}",
-                "crops": f"{recipe.spatial_views} of {recipe.eval_size} pixels",
-            }
-        )
+def load(request: Request):
+    """Load the network, its dataset and the name of the split.
 
-    def curve(self) -> pd.DataFrame:
-        """Return the accuracies over more and more views, in per cent."""
-        from r3d_rs.evaluation.multiview import evaluate_over_views
+    Raises:
+        FileNotFoundError: naming a checkpoint or a dataset that is not there.
+        ValueError: naming a checkpoint that is damaged or does not fit.
+    """
+    executed.quiet()
+    from r3d_rs.data import datasets
+    from r3d_rs.evaluation import trained
 
-        evaluations = evaluate_over_views(
-            self.network.model, self.data, self.network.recipe, split=self.split
-        )
-        *_, self._all_views = evaluations.values()
-        names = ("video_top1", "video_top5", "clip_top1")
-        rows = {
-            views: {name: round(100 * found.metrics()[name], 2) for name in names}
-            for views, found in evaluations.items()
-        }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips × crops")
-
-    def write_scores(self) -> Path:
-        """Write the scores of every video over all views, once `curve` has them."""
-        found = self._all_views
-        record.save_scores(self.scores, found.ids, found.labels, found.probabilities)
-        return self.scores
+    data_dir = request.data_dir or None
+    if request.official:
+        data = datasets.load(request.dataset, data_dir)
+        recipe = scales.of_point(points.point(request.point), "paper")
+        recipe = dataclasses.replace(recipe, precision="float32")
+        network = trained.load_official(Path(request.official), recipe, data)
+    else:
+        network = trained.load(request.checkpoint)
+        data = network.load_data(data_dir, request.dataset)
+    split = request.split or data.evaluated
+    data.check_reported(split)
+    return network, data, split

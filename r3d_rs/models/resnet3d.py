@@ -23,8 +23,9 @@ from r3d_rs.models.layers import (
 from r3d_rs.models.platform import for_tpu, kept_apart
 from r3d_rs.models.repeat import is_traced, recomputed, repeated
 
-#: Blocks in stages C2 to C5 by depth.
+#: Blocks in stages C2 to C5 by depth. 14 layers are for tests and first tries.
 DEPTHS = {
+    14: (1, 1, 1, 1),
     50: (3, 4, 6, 3),
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
@@ -36,8 +37,11 @@ DEPTHS = {
 
 #: Stem and squeeze-excitation ratio that a name stands for.
 NAMES = {"r3d-50": (50, "7x7", 0.0)} | {
-    f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS
+    f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS if depth != 14
 }
+
+#: The same of networks that the study does not report.
+TINY_NAMES = {"r3d-14": (14, "7x7", 0.0), "r3d-rs-14": (14, "resnet-d", 0.25)}
 
 #: What numbers may be allowed to be, and what says whether one is.
 NUMBERS = {
@@ -337,9 +341,10 @@ def build(
     Raises:
         ValueError: naming the argument, its value and the values allowed.
     """
-    if name not in NAMES:
-        raise ValueError(f"name is {name!r}; allowed are {', '.join(NAMES)}")
-    depth, named_stem, named_ratio = NAMES[name]
+    names = NAMES | TINY_NAMES
+    if name not in names:
+        raise ValueError(f"name is {name!r}; allowed are {', '.join(names)}")
+    depth, named_stem, named_ratio = names[name]
     stem = named_stem if stem is None else stem
     ratio = named_ratio if squeeze_excitation is None else squeeze_excitation
     for argument, value, allowed in (

@@ -75,7 +75,7 @@ def of(
         parent: whether the pre-training that it starts from is part of it, where that
             is a run of its own.
     """
-    own, before = registry.recipes_of(experiment, dataset)
+    own, before = experiment.recipe(dataset), experiment.parent_recipe(dataset)
     videos = _videos(dataset)
     cost = _training(own, videos[0], counts)
     size, frames = own.eval_size, own.frames

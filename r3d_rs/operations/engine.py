@@ -1,5 +1,6 @@
 """Running one experiment: papermill executes its notebook in a process of its own."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -54,28 +55,39 @@ def executing(results: str | Path) -> Path:
     return RUNNING / (name if name.strip(".") else name.replace(".", "%2E"))
 
 
-def run(
-    name: str,
-    dataset: str,
-    seed: int,
-    *,
-    results: str | Path = record.OWN,
-    checkpoints: str | Path = "build/checkpoints",
-    parameters: Mapping[str, str] | None = None,
-) -> Path:
-    """Run an experiment, and keep its executed notebook beside its record.
-
-    Of published runs only seed 0's notebook is kept: another seed's tells nothing more
-    than its record. A run that was stopped after its record was written is not run
-    again for its notebook.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A run that is asked for.
 
     Args:
-        name: of `registry.everything`.
+        experiment: a name of `registry.everything`.
         dataset: to run on.
         seed: seeds weights, order and crops.
         results: folder of the records.
         checkpoints: folder of the runs' states and networks.
         parameters: further ones of the notebook.
+    """
+
+    experiment: str
+    dataset: str
+    seed: int = 0
+    results: str | Path = record.OWN
+    checkpoints: str | Path = "build/checkpoints"
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def target(self) -> Path:
+        """File of the record."""
+        place = (canonical_name(self.dataset), *self.experiment.split("/", 1))
+        return record.path(self.results, *place, self.seed)
+
+
+def run(request: Request) -> Path:
+    """Run an experiment, and keep its executed notebook beside its record.
+
+    Of published runs only seed 0's notebook is kept: another seed's tells nothing more
+    than its record. A run that was stopped after its record was written is not run
+    again for its notebook.
 
     Returns:
         The record.
@@ -84,9 +96,8 @@ def run(
         ChildProcessError: when the run failed, naming its executed notebook.
         FileNotFoundError, ValueError: as `command` does.
     """
-    papermill = command(name, dataset, seed, results, checkpoints, parameters)
-    dataset = canonical_name(dataset)
-    target = _target(name, dataset, seed, results)
+    papermill = command(request)
+    target, results = request.target, request.results
     output = _output(target, results)
     for folder in (output.parent, Path(results)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,19 +106,13 @@ def run(
     if rest := _shown(papermill):
         what = executed.error(output) or rest
         raise ChildProcessError(
-            f"{name} on {dataset}, seed {seed}, failed: {what}\nnotebook: {output}"
+            f"{request.experiment} on {canonical_name(request.dataset)}, seed"
+            f" {request.seed}, failed: {what}\nnotebook: {output}"
         )
     return _keep(output, target, results)
 
 
-def command(
-    name: str,
-    dataset: str,
-    seed: int,
-    results: str | Path = record.OWN,
-    checkpoints: str | Path = "build/checkpoints",
-    parameters: Mapping[str, str] | None = None,
-) -> list[str]:
+def command(request: Request) -> list[str]:
     """Return the command by which `run` has papermill execute an experiment's notebook.
 
     Raises:
@@ -115,17 +120,17 @@ def command(
             parameter that follows from them.
         FileNotFoundError: when there is no checkout with the notebooks.
     """
-    experiment = registry.get(name)
-    dataset = canonical_name(dataset)
+    experiment = registry.get(request.experiment)
+    dataset = canonical_name(request.dataset)
     if dataset not in experiment.datasets:
         raise ValueError(
-            f"parameter dataset: received {dataset!r} for {name}, allowed are"
-            f" {', '.join(experiment.datasets)}"
+            f"parameter dataset: received {dataset!r} for {experiment.name}, allowed"
+            f" are {', '.join(experiment.datasets)}"
         )
-    if wrong := sorted(GIVEN & set(parameters or {})):
+    if wrong := sorted(GIVEN & set(request.parameters)):
         raise ValueError(
-            f"parameter {wrong[0]}: received {parameters[wrong[0]]!r} besides, but it"
-            " follows from the experiment and the options of this command"
+            f"parameter {wrong[0]}: received {request.parameters[wrong[0]]!r} besides,"
+            " but it follows from the experiment and the options of this command"
         )
     notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
     if not notebook.is_file():
@@ -134,9 +139,9 @@ def command(
             f" git clone {REPOSITORY}"
         )
     received = {
-        **experiment.received(dataset, seed, checkpoints),
-        "results": str(results),
-        "checkpoints": str(checkpoints),
+        **experiment.received(dataset, request.seed, request.checkpoints),
+        "results": str(request.results),
+        "checkpoints": str(request.checkpoints),
     }
     # papermill takes `-r` for texts as they are; by `-p`, "2024" would be a number.
     options = [
@@ -144,9 +149,9 @@ def command(
         for key, value in received.items()
         for part in ("-r" if isinstance(value, str) else "-p", key, str(value))
     ]
-    for key, value in (parameters or {}).items():
+    for key, value in request.parameters.items():
         options += ["-p", key, str(value)]
-    output = _output(_target(name, dataset, seed, results), results)
+    output = _output(request.target, request.results)
     papermill = [sys.executable, "-m", "papermill", "--log-output", "--no-progress-bar"]
     return [*papermill, str(notebook), str(output), *options]
 
@@ -182,10 +187,6 @@ def is_left(target: Path, results: str | Path) -> bool:
         results: folder of the records.
     """
     return target.exists() and executed.is_finished(_output(target, results))
-
-
-def _target(name: str, dataset: str, seed: int, results: str | Path) -> Path:
-    return record.path(results, dataset, *name.split("/", 1), seed)
 
 
 def _output(target: Path, results: str | Path) -> Path:

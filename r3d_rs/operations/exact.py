@@ -33,7 +33,7 @@ def networks() -> Iterator[tuple[str, int, int, int]]:
     rows = [(name, 16, 256, 400) for name in [*NAMES, *VARIANTS]]
     rows += [
         (point.model, point.span // 2, point.eval_size, 400)
-        for point in points.SCALING.values()
+        for point in points.scaling().values()
     ]
     rows += [("r3d-rs-200", frames, 256, 600) for frames in (16, 24)]
     rows.append(("r3d-rs-50", 32, 256, 400))

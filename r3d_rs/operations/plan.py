@@ -198,7 +198,7 @@ def hold(results: Path) -> None:
 
 def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:
     """Return a run with the hashes of its recipes as they are now."""
-    own, parent = registry.recipes_of(experiment, dataset)
+    own, parent = experiment.recipe(dataset), experiment.parent_recipe(dataset)
     return Job(
         experiment,
         dataset,

@@ -101,7 +101,9 @@ def again(
             *(experiment.study, experiment.point, own.seed),
         )
         if not _is_fresh(path, own):
-            engine.run(experiment.name, own.dataset, own.seed, **options)
+            engine.run(
+                engine.Request(experiment.name, own.dataset, own.seed, **options)
+            )
     return compared(results, run, options["results"], record.read(path))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs import paper
+from r3d_rs.data.names import DATASETS
 from r3d_rs.experiments import provenance, published, record, registry
 from r3d_rs.experiments.registry import FIRST, SECOND
 from r3d_rs.operations import engine
@@ -75,15 +76,15 @@ def table(results: Path) -> pd.DataFrame:
     rows = {
         item.name: {"exact": item.exact or "-"}
         | {
-            scale: _runs(
+            name: _runs(
                 item,
                 [
                     run
                     for run in runs
-                    if _is_of(run, item) and run["dataset"].startswith(scale)
+                    if _is_of(run, item) and DATASETS[run["dataset"]].scale == scale
                 ],
             )
-            for scale in ("pantomime", "kinetics")
+            for name, scale in (("pantomime", "pantomime"), ("kinetics", "paper"))
         }
         for item in ITEMS
     }
@@ -97,7 +98,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
     if not runs:
         return record.NOT_RUN
     whole = item.study == "scaling" and item.datasets == FIRST
-    of = f" of {len(points.SCALING)}" if whole else ""
+    of = f" of {len(points.scaling())}" if whole else ""
     names = [record.name(run) for run in runs]
     number = len({registry.SAME.get(name, name) for name in names})
     plurals = ["s" * (count > 1) for count in (number, len(runs))]

@@ -37,7 +37,7 @@ class Program:
     """A step for one device of a slice.
 
     Args:
-        point: a name in `points.SCALING`, or of a row of Table 2, "baseline" included.
+        point: of Fig. 2 or a row of Table 2, "baseline" included.
         task: "training" or "evaluation".
         topology: the slice, such as "v5e:2x2".
         clips: that a device sees at once.
@@ -59,12 +59,12 @@ class Program:
             ValueError: naming the point and those allowed.
         """
         rows = ("baseline", *table2.TABLE_2)
-        if self.point in points.SCALING:
-            paper = scales.of_point(points.point(self.point), plan.DATASET)
+        if self.point in points.scaling():
+            paper = scales.of_point(points.point(self.point), "paper")
         elif self.point in rows:
             paper = table2.row(self.point)
         else:
-            allowed = dict.fromkeys([*points.SCALING, *rows])
+            allowed = dict.fromkeys([*points.scaling(), *rows])
             raise ValueError(
                 f"parameter point: received {self.point!r}, allowed are"
                 f" {', '.join(allowed)}"
@@ -255,7 +255,7 @@ def table(results: Path) -> pd.DataFrame:
         has one row that says "not run".
     """
     found, rows = read(results).to_dict("records"), []
-    for point in dict.fromkeys([*points.SCALING, *(r["point"] for r in found)]):
+    for point in dict.fromkeys([*points.scaling(), *(r["point"] for r in found)]):
         own = [row for row in found if row["point"] == point]
         rows += [_described(row) for row in own]
         if not own:

@@ -100,7 +100,7 @@ PANTOMIME_LINEAR = {
 
 
 def at_scale(
-    model: str, dataset: str, untrained: bool = False
+    model: str, scale: str, untrained: bool = False
 ) -> tuple[ContrastiveRecipe, Recipe]:
     """Return the recipes of pre-training and linear evaluation of a network.
 
@@ -108,7 +108,7 @@ def at_scale(
 
     Args:
         model: a name of `models.build`.
-        dataset: whose scale it is.
+        scale: a name in `scales.SCALES`.
         untrained: whether the backbone that is evaluated has random weights. No branch
             starts at zero then: they would all be without effect.
     """
@@ -117,10 +117,10 @@ def at_scale(
         network["self_gating"] = "none"
     pretraining = ContrastiveRecipe(**network)
     linear = Recipe(**network | LINEAR)
-    if dataset.startswith("pantomime"):
-        pretraining = scales.at_pantomime_scale(pretraining)
+    pretraining = scales.at_scale(pretraining, scale)
+    linear = scales.at_scale(linear, scale)
+    if scale == "pantomime":
         pretraining = dataclasses.replace(pretraining, **PANTOMIME)
-        linear = scales.at_pantomime_scale(linear)
         linear = dataclasses.replace(linear, **PANTOMIME_LINEAR)
     if untrained:
         linear = dataclasses.replace(linear, zero_init_last=False)

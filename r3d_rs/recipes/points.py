@@ -1,5 +1,6 @@
 """The networks of the paper's experiments by name: Fig. 2's points, Table 6's."""
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ class Point:
     source: str
 
 
-def _scaling() -> dict[str, Point]:
+@functools.cache
+def scaling() -> Mapping[str, Point]:
+    """Return the baseline and the ten points of Fig. 2, by name."""
     settings = paper.settings()
     baseline = paper.table(3).query("point == 'R3D-50'")
     baseline = baseline.assign(
@@ -40,7 +43,7 @@ def _scaling() -> dict[str, Point]:
         eval_size=settings["inference"]["size"]["value"],
     )
     rows = [*baseline.itertuples(), *paper.figure(2).itertuples()]
-    return {
+    found = {
         row.point: Point(
             name=row.point,
             model=row.model,
@@ -52,10 +55,8 @@ def _scaling() -> dict[str, Point]:
         )
         for row in rows
     }
+    return MappingProxyType(found)
 
-
-#: The baseline and the ten points of Fig. 2, by name.
-SCALING: Mapping[str, Point] = MappingProxyType(_scaling())
 
 #: Networks that are pre-trained: Table 5's, and one of which there is time for seeds.
 TABLE_5 = ("RS-50", "RS-200@f48")
@@ -76,8 +77,8 @@ def point(name: str) -> Point:
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
     """
-    if name not in SCALING:
+    if name not in scaling():
         raise ValueError(
-            f"parameter point: received {name!r}, allowed are {', '.join(SCALING)}"
+            f"parameter point: received {name!r}, allowed are {', '.join(scaling())}"
         )
-    return SCALING[name]
+    return scaling()[name]

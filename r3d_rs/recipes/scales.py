@@ -1,7 +1,13 @@
-"""The recipes of the experiments, at the paper's scale or at Pantomime's."""
+"""The scales at which the paper's recipes are run.
+
+"paper" changes nothing, "pantomime" is for the default dataset on a laptop, and "tiny"
+for tests and first tries: its networks have one block a stage and learn nothing.
+"""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from r3d_rs.recipes import points, table2
 from r3d_rs.recipes.recipe import Recipe
@@ -69,54 +75,104 @@ def at_pantomime_scale(recipe: Recipe) -> Recipe:
     )
 
 
-def at_scale(recipe: Recipe, dataset: str) -> Recipe:
-    """Return the paper's recipe as it is for Kinetics, or at Pantomime's scale."""
-    if dataset.startswith("pantomime"):
-        return at_pantomime_scale(recipe)
-    return recipe
+#: What the tiny scale changes for every point and row alike.
+TINY = {
+    "width": 0.125,
+    "batch_size": 4,
+    "epochs": 2,
+    "warmup_epochs": 0.4,
+    "temporal_views": 2,
+    "spatial_views": 1,
+    "precision": "float32",
+}
 
 
-def of_point(point: points.Point, dataset: str) -> Recipe:
-    """Return the recipe of a point of Fig. 2 at the dataset's scale."""
+def at_tiny_scale(recipe: Recipe) -> Recipe:
+    """Return the recipe for networks of one block a stage, on 2 to 4 small frames."""
+    return dataclasses.replace(
+        recipe,
+        model=recipe.model.rpartition("-")[0] + "-14",
+        span=recipe.span // 8,
+        size=recipe.size // 14,
+        eval_size=recipe.size // 14,
+        learning_rate=recipe.learning_rate * TINY["batch_size"] / recipe.batch_size,
+        **TINY,
+    )
+
+
+#: What each scale makes of the paper's recipe.
+SCALES: Mapping[str, Callable[[Recipe], Recipe]] = MappingProxyType(
+    {
+        "paper": lambda recipe: recipe,
+        "pantomime": at_pantomime_scale,
+        "tiny": at_tiny_scale,
+    }
+)
+
+
+def at_scale(recipe: Recipe, scale: str) -> Recipe:
+    """Return the paper's recipe at a scale.
+
+    Raises:
+        ValueError: naming the scale and those allowed.
+    """
+    if scale not in SCALES:
+        raise ValueError(
+            f"parameter scale: received {scale!r}, allowed are {', '.join(SCALES)}"
+        )
+    return SCALES[scale](recipe)
+
+
+def of_point(point: points.Point, scale: str) -> Recipe:
+    """Return the recipe of a point of Fig. 2 at a scale."""
     recipe = dataclasses.replace(
         table2.of_model(point.model),
         span=point.span,
         size=point.size,
         eval_size=point.eval_size,
     )
-    return at_scale(recipe, dataset)
+    return at_scale(recipe, scale)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A kind of run.
+    """A kind of run of Table 5.
 
     Args:
         study: name in the records.
-        paper: what the paper's recipe has instead.
-        pantomime: what the pantomime scale's has.
+        changes: to the recipe of a run from scratch, by scale.
     """
 
     study: str
-    paper: dict
-    pantomime: dict
+    changes: Mapping[str, dict]
 
 
 #: The third is fine-tuning's budget without pre-training, for comparison.
 STAGES = {
-    "pre-train": Stage("pre-training", PRETRAINING, PANTOMIME_PRETRAINING),
-    "fine-tune": Stage("fine-tuning", FINE_TUNING, PANTOMIME_FINE_TUNING),
+    "pre-train": Stage(
+        "pre-training",
+        {"paper": PRETRAINING, "pantomime": PANTOMIME_PRETRAINING, "tiny": {}},
+    ),
+    "fine-tune": Stage(
+        "fine-tuning",
+        {
+            "paper": FINE_TUNING,
+            "pantomime": PANTOMIME_FINE_TUNING,
+            "tiny": {"epochs": 1},
+        },
+    ),
     "scratch": Stage(
         "from-scratch",
-        {"steps": FINE_TUNING["steps"]},
-        {"epochs": PANTOMIME_FINE_TUNING["epochs"]},
+        {
+            "paper": {"steps": FINE_TUNING["steps"]},
+            "pantomime": {"epochs": PANTOMIME_FINE_TUNING["epochs"]},
+            "tiny": {"epochs": 1},
+        },
     ),
 }
 
 
-def of_stage(stage: str, point: str, dataset: str) -> Recipe:
-    """Return the recipe of a stage for a point of Fig. 2 at the dataset's scale."""
-    small = dataset.startswith("pantomime")
-    changes = STAGES[stage].pantomime if small else STAGES[stage].paper
-    recipe = of_point(points.point(point), dataset)
-    return dataclasses.replace(recipe, **changes)
+def of_stage(stage: str, point: str, scale: str) -> Recipe:
+    """Return the recipe of a stage for a point of Fig. 2 at a scale."""
+    recipe = of_point(points.point(point), scale)
+    return dataclasses.replace(recipe, **STAGES[stage].changes[scale])

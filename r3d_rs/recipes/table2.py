@@ -60,6 +60,26 @@ def toggled(*names: str) -> Recipe:
     return Recipe(**changes)
 
 
+def _listed(toggles: str) -> list[str]:
+    return [name.strip() for name in toggles.split(",") if name.strip()]
+
+
+def chosen(name: str, toggles: str = "") -> Recipe:
+    """Return the recipe of a row or, where there are any, of toggles such as "LS,SE".
+
+    Raises:
+        ValueError: as `row` and `toggled` do.
+    """
+    names = _listed(toggles)
+    return toggled(*names) if names else row(name)
+
+
+def title(name: str, toggles: str = "") -> str:
+    """Return the name of a row, or of toggles such as "baseline+LS+SE"."""
+    names = _listed(toggles)
+    return "+".join(["baseline", *names]) if names else name
+
+
 def of_model(model: str) -> Recipe:
     """Return the paper's recipe of a network: the baseline's or R3D-RS's (§4.1)."""
     if model == BASELINE["model"]:

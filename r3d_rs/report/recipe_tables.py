@@ -90,8 +90,8 @@ def contrastive_fields() -> pd.DataFrame:
 
     A dash is the same value at the pantomime scale.
     """
-    paper, _ = contrastive.at_scale("r3d-rs-50", "kinetics-400")
-    small, _ = contrastive.at_scale("r3d-rs-50", "pantomime-20")
+    paper, _ = contrastive.at_scale("r3d-rs-50", "paper")
+    small, _ = contrastive.at_scale("r3d-rs-50", "pantomime")
     columns = {
         "paper or published code": _texts(paper),
         "pantomime scale": _changes(paper, small),

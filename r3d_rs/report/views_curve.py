@@ -259,7 +259,7 @@ def _by_point(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the rows of each network, in the order of the study."""
     return [
         (point, own)
-        for point in points.SCALING
+        for point in points.scaling()
         if len(own := rows[rows["point"] == point])
     ]
 

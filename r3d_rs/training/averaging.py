@@ -82,3 +82,11 @@ class Averaging(keras.Model):
         """Return the network with the averages as its weights."""
         self.network.set_weights([average.numpy() for average in self.averages])
         return self.network
+
+
+def network_of(model: keras.Model) -> keras.Model:
+    """Return the network to evaluate of a model that was trained.
+
+    Its weights are the averages where there are any.
+    """
+    return model.averaged() if isinstance(model, Averaging) else model

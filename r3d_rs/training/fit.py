@@ -1,16 +1,16 @@
-"""Training one network on one dataset by one recipe."""
+"""Building the recipe's network and training it on a dataset."""
 
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from r3d_rs import models
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.models import build
+from r3d_rs.files import whole_file
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training import devices, loop, optimizers, transfer
-from r3d_rs.training.averaging import Averaging
+from r3d_rs.training import averaging, devices, loop, optimizers, transfer
 
 
 def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
@@ -23,7 +23,7 @@ def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
     default = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        model = build(
+        model = models.build(
             recipe.model,
             recipe.frames,
             size,
@@ -77,7 +77,9 @@ def compiled(
     network = build_model(recipe, num_classes, size=recipe.size)
     if start:
         transfer.transfer(start, network)
-    model = Averaging(network, recipe.ema_decay) if recipe.ema_decay else network
+    model = network
+    if recipe.ema_decay:
+        model = averaging.Averaging(network, recipe.ema_decay)
     model.compile(
         optimizers.optimizer(recipe, steps_per_epoch, network),
         keras.losses.CategoricalCrossentropy(
@@ -89,7 +91,34 @@ def compiled(
     return model
 
 
+def build(
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    seed: int,
+    start: transfer.Weights | None = None,
+) -> keras.Model:
+    """Build and compile the recipe's network, on all devices there are.
+
+    Args:
+        recipe: every choice of the run.
+        dataset: that it will be trained on.
+        seed: seeds the initial weights and every dropped residual.
+        start: weights to start from, but for the head; None for random ones.
+
+    Raises:
+        ValueError: when the split has fewer videos than a batch, when devices do not
+            divide the batch, or when `start` does not fit.
+    """
+    computing = devices.find()
+    steps = loop.steps_per_epoch(dataset, recipe, computing)
+    keras.utils.set_random_seed(seed)
+    with computing.scope():
+        return compiled(recipe, len(dataset.classes), steps, start=start)
+
+
 def fit(
+    model: keras.Model,
     dataset: Dataset,
     recipe: Recipe,
     *,
@@ -99,35 +128,30 @@ def fit(
     verbose: int | None = None,
     tensorboard: str | Path | None = None,
     transform=None,
-) -> tuple[keras.Model, dict[str, list[float]]]:
-    """Train the recipe's network, on all devices there are.
+) -> loop.History:
+    """Train a network of `build` on the "train" split of its dataset.
+
+    A run that was stopped goes on after its last epoch, and the trained network is kept
+    as `model.keras`, without optimizer state, where there is a folder.
 
     Args:
-        dataset: a prepared dataset; its "train" split is used.
+        model: of `build`, by the same recipe, dataset, seed and start.
+        dataset: a prepared dataset.
         recipe: every choice of the run.
-        seed: of the initial weights, the order of the videos, every random crop and
-            every dropped residual.
-        start: weights to start from, but for the head; None for random ones.
+        seed: seeds the order of the videos and every random crop.
+        start: of `build`.
         folder: of this run's checkpoints; see `loop.train`.
         verbose: of `loop.train`.
         tensorboard: of `loop.train`.
         transform: applied to every batch of clips, for probes such as single frames.
 
     Returns:
-        The trained model, with averaged weights if the recipe averages them, and its
-        history: loss (with the L2 term), accuracy (on the augmented training clips) and
-        learning rate at the end of each epoch.
+        Loss (with the L2 term), accuracy (on the augmented training clips) and learning
+        rate at the end of each epoch.
 
     Raises:
-        ValueError: when the split has fewer videos than a batch, when devices do not
-            divide the batch, when `start` does not fit, or as `loop.train` says.
-        NotFiniteError, RunningError: as `loop.train` does.
+        ValueError, NotFiniteError, RunningError: as `loop.train` does.
     """
-    computing = devices.find()
-    steps = loop.steps_per_epoch(dataset, recipe, computing)
-    keras.utils.set_random_seed(seed)
-    with computing.scope():
-        model = compiled(recipe, len(dataset.classes), steps, start=start)
 
     def batches(first_epoch, part):
         return pipeline.training_clips(
@@ -144,11 +168,34 @@ def fit(
         batches,
         dataset,
         recipe,
-        computing,
+        devices.find(),
         seed=seed,
         parent=start.sha256 if start else "",
         folder=folder,
         verbose=verbose,
-        tensorboard=tensorboard,
+        tensorboard=tensorboard or None,
     )
-    return model.averaged() if recipe.ema_decay else model, history
+    if folder:
+        keep_network(averaging.network_of(model), Path(folder))
+    return history
+
+
+def keep_network(network: keras.Model, folder: Path) -> Path:
+    """Write a trained network as `model.keras`, in one piece.
+
+    Of several processes only the first does.
+    """
+    path = folder / "model.keras"
+    if not devices.is_first():
+        return path
+    # Keras makes an optimizer to compare with.
+    with whole_file(path) as part, devices.alone():
+        # Keras wants its own ending: another name of the same file.
+        saved = part.with_name(f"{part.name}.keras")
+        saved.unlink(missing_ok=True)
+        saved.symlink_to(part.name)
+        try:
+            network.save(saved, include_optimizer=False)
+        finally:
+            saved.unlink()
+    return path

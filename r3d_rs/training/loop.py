@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import pandas as pd
 import tensorflow as tf
 
 from r3d_rs.data import pipeline
@@ -22,6 +23,28 @@ from r3d_rs.training.devices import Devices
 
 class NotFiniteError(RuntimeError):
     """The training loss was not a finite number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """What training has measured.
+
+    Attributes:
+        metrics: by name, one value an epoch; "epoch" counts from 1.
+        seconds: that all epochs took, however often the run was stopped.
+        seconds_before: of these, in processes before this one.
+    """
+
+    metrics: dict[str, list[float]]
+    seconds: float
+    seconds_before: float = 0.0
+
+    def table(self) -> pd.DataFrame:
+        """Return the metrics, one row an epoch."""
+        return pd.DataFrame(self.metrics).set_index("epoch")
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -59,6 +82,11 @@ class _Epochs(keras.callbacks.Callback):
             variable.assign(value)
         return state.epoch
 
+    def measured(self) -> History:
+        """Return what has been measured until now."""
+        seconds = self._before + time.perf_counter() - self._start
+        return History(self.history, seconds, self._before)
+
     def _print(self, epoch: int, logs: dict) -> None:
         """Print a line on an epoch (from 0), and about how long the rest takes."""
         shown = [
@@ -89,7 +117,7 @@ class _Epochs(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(float(value))
         if self._checkpoints:
             values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
-            seconds = self._before + time.perf_counter() - self._start
+            seconds = self.measured().seconds
             self._checkpoints.save(State(epoch + 1, self.history, values, seconds))
         if self._lines:
             self._print(epoch, logs)
@@ -177,7 +205,7 @@ def train(
     folder: str | Path | None = None,
     verbose: int | None = None,
     tensorboard: str | Path | None = None,
-) -> dict[str, list[float]]:
+) -> History:
     """Train a compiled model on a dataset's training split for the recipe's epochs.
 
     Args:
@@ -197,8 +225,7 @@ def train(
         tensorboard: folder for TensorBoard's logs; None for none.
 
     Returns:
-        The history: the model's metrics over each epoch, and the learning rate at its
-        end.
+        The model's metrics over each epoch, and the learning rate at its end.
 
     Raises:
         NotFiniteError: when the loss of an epoch is not finite.
@@ -261,4 +288,4 @@ def train(
                     callbacks=callbacks,
                 )
                 done = last
-    return kept.history
+    return kept.measured()

@@ -7,30 +7,10 @@ import pytest
 from r3d_rs.experiments import parameters
 
 
-def function(dataset, *, point, seed, **options):
-    """Stand for a function whose parameters a notebook has."""
-
-
-def test_names_are_those_of_the_function():
-    assert parameters.of(function) == ("point", "seed")
-
-
 def test_names_of_ipython_and_imported_things_are_no_parameters():
     namespace = {"point": "RS-50", "seed": 0, "In": [""], "Out": {}, "_": 1, "_i1": ""}
-    namespace |= {"parameters": parameters, "exit": object(), "function": function}
-    parameters.reject_unknown(namespace, parameters.of(function))
-
-
-def test_what_is_received_is_what_the_functions_take():
-    def other(*, seed, threads):
-        """Stand for what all runs have in common."""
-
-    namespace = {"point": "RS-50", "seed": 3, "threads": 2, "_": 1}
-    assert parameters.received(namespace, function, other) == {
-        "point": "RS-50",
-        "seed": 3,
-        "threads": 2,
-    }
+    namespace |= {"parameters": parameters, "exit": object()}
+    parameters.reject_unknown(namespace, ("point", "seed"))
 
 
 def test_every_unknown_parameter_is_named_with_its_value():
@@ -39,7 +19,7 @@ def test_every_unknown_parameter_is_named_with_its_value():
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         parameters.reject_unknown(
-            {"seed": 0, "sede": 1, "pont": "RS-50"}, parameters.of(function)
+            {"seed": 0, "sede": 1, "pont": "RS-50"}, ("point", "seed")
         )
 
 

@@ -2,24 +2,23 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.experiments import pretraining, record
+from r3d_rs.experiments import record, show
+from r3d_rs.experiments.run import check
 from r3d_rs.recipes import recipe as recipes
-from r3d_rs.recipes import scales, table2
+from r3d_rs.recipes import scales
 from r3d_rs.training import loop, transfer
 from r3d_rs.training.checkpoints import Checkpoints, State
-from r3d_rs.training.fit import build_model, fit
+from r3d_rs.training.fit import build, build_model, fit
 from tests.shared import tiny
+from tests.shared.steps import ask, finish
 from tests.shared.tiny import write_videos
 
-pytestmark = pytest.mark.usefixtures("shallow")
-
-SMALL = tiny.SMALL | {"spatial_views": 1}
+SMALL = tiny.SMALL | {"model": "r3d-rs-14", "spatial_views": 1}
 
 
 @pytest.fixture(scope="module")
@@ -33,55 +32,25 @@ def both_dir(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """Networks, clips and batches that are tiny; rates and steps stay the paper's."""
-    full = table2.of_model
-    monkeypatch.setattr(
-        table2, "of_model", lambda model: dataclasses.replace(full(model), **SMALL)
-    )
-    monkeypatch.setattr(
-        scales,
-        "of_point",
-        lambda point, name: table2.of_model(point.model),
-    )
-
-
-def start(data_dir, stage, dataset, parent="", **options):
-    return pretraining.checked(
-        stage=stage,
-        point="RS-50",
-        dataset=dataset,
-        seed=0,
-        parent=parent,
-        results=str(data_dir / "results"),
-        checkpoints=str(data_dir / "checkpoints"),
-        data_dir=str(data_dir),
-        **options,
-    )
-
-
-def finish(this):
-    this.recipe = dataclasses.replace(this.recipe, learning_rate=0.001)
-    data = this.load_data()
-    this.train(data)
-    return record.read(this.write_record(this.evaluate(data)))
+def start(stage, dataset, parent=""):
+    received = {"stage": stage, "point": "RS-50", "dataset": dataset}
+    return check("pretraining", received | {"parent": parent})
 
 
 # The recipes.
 
 
 def test_the_papers_recipes():
-    web = start(Path("x"), "pre-train", "web-video-text").recipe
+    web = start("pre-train", "web-video-text").recipe
     assert (web.learning_rate, web.epochs, web.steps) == (1.6, 4, 0)
-    paper = start(Path("x"), "scratch", "kinetics-600").recipe
+    paper = start("scratch", "kinetics-600").recipe
     assert (paper.learning_rate, paper.steps) == (0.8, 10_000)
     recipe = dataclasses.replace(recipes.Recipe(), **scales.FINE_TUNING)
     assert (recipe.learning_rate, recipe.steps) == (0.05, 10_000)
 
 
 def test_pantomimes_budgets_are_alike():
-    scratch = start(Path("x"), "scratch", "pantomime").recipe
+    scratch = start("scratch", "pantomime").recipe
     tuned = scales.PANTOMIME_FINE_TUNING
     assert scratch.epochs == tuned["epochs"]
     # As 10,000 steps are to those of 350 epochs of Kinetics-400.
@@ -102,12 +71,7 @@ def test_pantomimes_budgets_are_alike():
 )
 def test_wrong_parameters_are_named(stage, parent, message):
     with pytest.raises(ValueError, match=message):
-        start(Path("x"), stage, "pantomime", parent)
-
-
-def test_a_parent_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"model\.keras is not there"):
-        start(tmp_path, "fine-tune", "pantomime", str(tmp_path))
+        start(stage, "pantomime", parent)
 
 
 # Transfer.
@@ -138,7 +102,7 @@ def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
     with pytest.raises(transfer.TransferError) as error:
         transfer.transfer(transfer.weights_of(source, "the other"), target)
     message = str(error.value)
-    assert message.startswith("the other does not fit r3d_rs_50: missing: stem_conv2, ")
+    assert message.startswith("the other does not fit r3d_rs_14: missing: stem_conv2, ")
     assert "of another shape: " in message
     assert "stem_conv1/kernel is (5, 7, 7, 3, 8) and should be (5, 3, 3, 3, 4)" in (
         message
@@ -150,15 +114,19 @@ def test_weights_that_do_not_fit_are_listed_and_nothing_changes():
 # Runs.
 
 
-def test_a_fine_tuned_run_names_its_parent(both_dir, small):
-    parent = start(both_dir, "pre-train", "web-video-text", epochs=1)
-    web = finish(parent)
+def test_a_fine_tuned_run_names_its_parent(both_dir, tmp_path):
+    def asked(stage, dataset, **received):
+        given = {"stage": stage, "point": "RS-50", "dataset": dataset, "epochs": 1}
+        return ask("pretraining", tmp_path, both_dir, **given | received)
+
+    parent = finish(asked("pre-train", "web-video-text"))
+    web = record.read(parent.path)
     assert web["experiment"]["study"] == "pre-training" and "parent" not in web
-    child = start(both_dir, "fine-tune", "kinetics-400", str(parent.folder), epochs=1)
-    table = child.transfer_table()
+    folder = str(parent.run.folder)
+    child = finish(asked("fine-tune", "kinetics-400", parent=folder))
     name = "web-video-text/pre-training/RS-50/seed-0"
-    assert f"from {name}" in table.index
-    tuned = finish(child)
+    assert f"from {name}" in show.transfer_table(child.parent).index
+    tuned = record.read(child.path)
     assert tuned["experiment"]["study"] == "fine-tuning"
     about = tuned["parent"]
     assert about["name"] == name and about["dataset"] == "web-video-text"
@@ -166,8 +134,7 @@ def test_a_fine_tuned_run_names_its_parent(both_dir, small):
     assert about["new"] == ["head/kernel", "head/bias"]
     with pytest.raises(ValueError, match="recipes differ: parent is"):
         record.summarize([tuned, {**tuned, "parent": {"name": "untrained"}}])
-    scratch = start(both_dir, "scratch", "kinetics-400")
-    assert scratch.study == "from-scratch" and scratch.parent is None
+    assert asked("scratch", "kinetics-400").experiment.study == "from-scratch"
 
 
 def test_a_run_goes_on_only_from_the_same_parent(data_dir, tmp_path):
@@ -181,5 +148,7 @@ def test_a_run_goes_on_only_from_the_same_parent(data_dir, tmp_path):
     about = json.loads(json.dumps(loop.about(data, recipe, 0, start_from.sha256)))
     with Checkpoints(tmp_path, about) as checkpoints:
         checkpoints.save(State(1, {"epoch": [1]}, []))
+    model = build(recipe, data, seed=0, start=changed)
+    options = {"start": changed, "folder": tmp_path, "verbose": 0}
     with pytest.raises(ValueError, match="checkpoints of another run: parent was"):
-        fit(data, recipe, seed=0, start=changed, folder=tmp_path, verbose=0)
+        fit(model, data, recipe, seed=0, **options)

@@ -15,7 +15,8 @@ RESULTS = Path(__file__).parents[2] / record.PUBLISHED
 
 def run_of(name="scaling/RS-50", dataset="pantomime-20", seed=0, top1=0.5, **changes):
     """Return a record by the recipe that an experiment has, or one that is changed."""
-    own, parent = registry.recipes_of(registry.get(name), dataset)
+    known = registry.get(name)
+    own, parent = known.recipe(dataset), known.parent_recipe(dataset)
     recipe = recipes.as_dict(own) | changes
     study, point = name.split("/")
     one = made_up(point, seed, top1)

@@ -10,23 +10,10 @@ import pytest
 import r3d_rs
 from r3d_rs import paper
 from r3d_rs.data.datasets import DATASETS
-from r3d_rs.experiments import (
-    contrastive,
-    parameters,
-    pretraining,
-    record,
-    registry,
-    run,
-)
+from r3d_rs.experiments import record, registry, run
+from r3d_rs.models.resnet3d import TINY_NAMES
 from r3d_rs.operations import engine, plan, status
 from tests.shared.made_up import made_up
-
-FUNCTIONS = {
-    "scaling": run.scaling,
-    "ablation": run.ablation,
-    "pretraining": pretraining.checked,
-    "contrastive": contrastive.checked,
-}
 
 
 def test_every_row_and_point_of_the_paper_is_there():
@@ -45,25 +32,42 @@ def test_every_row_and_point_of_the_paper_is_there():
     assert tuned.paper == {"kinetics-400": 83.5, "kinetics-600": 84.3}
 
 
-def test_an_experiments_notebook_takes_its_parameters():
-    for experiment in registry.everything().values():
-        allowed = parameters.of(FUNCTIONS[experiment.notebook], run.checked)
+def test_a_notebook_with_an_experiments_parameters_runs_that_experiment():
+    for name, experiment in registry.everything().items():
         for dataset in experiment.datasets:
             assert dataset in DATASETS
-            assert set(experiment.received(dataset, 1, "build")) <= set(allowed)
+            received = experiment.received(dataset, 1, "build")
+            asked = run.check(experiment.notebook, received)
+            assert asked.experiment.name == name and asked.seed == 1
+            assert asked.recipe == experiment.recipe(dataset)
+            if experiment.notebook == "contrastive":
+                assert asked.pretraining == experiment.parent_recipe(dataset)
 
 
-def test_a_run_is_of_the_study_and_point_that_the_registry_says(tmp_path):
-    options = {"seed": 0, "dataset": "pantomime-20"}
-    for name in ("scaling/R3D-50", "ablation/SE", "from-scratch/RS-50"):
-        experiment = registry.get(name)
-        function = FUNCTIONS[experiment.notebook]
-        this = function(**{**experiment.parameters, **options})
-        assert (this.study, this.point) == (experiment.study, experiment.point)
-    for name in ("contrastive/R3D-50", "linear-evaluation/R3D-50+untrained"):
-        experiment = registry.get(name)
-        this = contrastive.checked(**{**experiment.parameters, **options}).linear
-        assert (this.study, this.point) == (experiment.study, experiment.point)
+def test_toggles_other_points_and_backbones_are_experiments_of_their_own():
+    toggled = {"row": "baseline", "toggles": "LS, SE", "dataset": "pantomime"}
+    asked = run.check("ablation", toggled)
+    assert asked.experiment.name == "ablation/baseline+LS+SE"
+    assert asked.recipe.label_smoothing == 0.1 and asked.recipe.stochastic_depth == 0
+    other = {"stage": "scratch", "point": "RS-101", "dataset": "pantomime"}
+    asked = run.check("pretraining", other)
+    assert asked.experiment.name == "from-scratch/RS-101"
+    given = {"point": "RS-50", "backbone": "there/ckpt-7", "dataset": "pantomime"}
+    asked = run.check("contrastive", given)
+    assert asked.experiment.name == "linear-evaluation/RS-50+ckpt-7"
+    assert asked.pretraining is None
+
+
+def test_the_tiny_scale_is_for_every_experiment():
+    for experiment in registry.everything().values():
+        recipe = experiment.recipe("kinetics-400", "tiny")
+        assert recipe.model in TINY_NAMES and recipe.batch_size == 4
+    sizes = {
+        recipe.size
+        for name in ("RS-200", "RS-200@i256", "RS-200@i288")
+        for recipe in [registry.get(f"scaling/{name}").recipe("kinetics-400", "tiny")]
+    }
+    assert len(sizes) == 3
 
 
 def test_fine_tuning_starts_from_the_same_seed_of_its_scale():
@@ -169,13 +173,13 @@ def test_contrastive_pre_training_is_running_or_stopped_too(tmp_path, monkeypatc
 
 def test_a_wrong_experiment_is_named(tmp_path):
     with pytest.raises(ValueError, match="received 'scaling/RS-51', allowed are scal"):
-        engine.run("scaling/RS-51", "pantomime", 0)
+        engine.run(engine.Request("scaling/RS-51", "pantomime"))
     with pytest.raises(ValueError, match="'ucf101' for ablation/SE, allowed are pant"):
-        engine.run("ablation/SE", "ucf101", 0)
+        engine.run(engine.Request("ablation/SE", "ucf101"))
     with pytest.raises(
         ValueError, match="parameter seed: received '3' besides, but it"
     ):
-        engine.run("ablation/SE", "pantomime", 0, parameters={"seed": "3"})
+        engine.run(engine.Request("ablation/SE", "pantomime", parameters={"seed": "3"}))
 
 
 def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
@@ -196,9 +200,10 @@ def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path, monkeypatch):
         "^scaling/RS-50 on kinetics-400, seed 0, failed: FileNotFoundError: dataset"
         " kinetics-400 is not prepared"
     )
-    data_dir = {"data_dir": str(tmp_path)}
+    given = {"parameters": {"data_dir": str(tmp_path)}}
+    request = engine.Request("scaling/RS-50", "kinetics-400", **given)
     with pytest.raises(ChildProcessError, match=said) as error:
-        engine.run("scaling/RS-50", "kinetics-400", 0, parameters=data_dir)
+        engine.run(request)
     notebook = "build/runs/runs/kinetics-400/scaling/RS-50/seed-0.ipynb"
     assert str(error.value).endswith(f"\nnotebook: {notebook}")
     assert "is not prepared" in (tmp_path / notebook).read_text()
@@ -207,18 +212,18 @@ def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path, monkeypatch):
 
 def test_a_dry_run_prints_papermills_command_and_checks_the_experiment():
     options = {"parameters": {"epochs": "1"}}
-    command = engine.command("ablation/SE", "pantomime", 3, **options)
+    command = engine.command(engine.Request("ablation/SE", "pantomime", 3, **options))
     assert command[2:4] == ["papermill", "--log-output"]
     assert command[-3:] == ["-p", "epochs", "1"]
     assert command[command.index("results") + 1] == "runs"
     with pytest.raises(ValueError, match="received 'scaling/RS-999', allowed are"):
-        engine.command("scaling/RS-999", "pantomime", 0)
+        engine.command(engine.Request("scaling/RS-999", "pantomime"))
 
 
 def test_without_a_checkout_a_run_says_where_one_is(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "NOTEBOOKS", tmp_path)
     with pytest.raises(FileNotFoundError, match=f"git clone {r3d_rs.REPOSITORY}"):
-        engine.run("scaling/RS-50", "pantomime", 0)
+        engine.run(engine.Request("scaling/RS-50", "pantomime"))
 
 
 def test_hours_are_added_up_by_part_of_the_paper(tmp_path):

@@ -207,10 +207,11 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
     )
     calls = []
 
-    def instead(name, dataset, seed, *, results, checkpoints, parameters):
-        calls.append((name, dataset, seed, parameters))
+    def instead(request):
+        name = request.experiment
+        calls.append((name, request.dataset, request.seed, request.parameters))
         if name == "fine-tuning/RS-50":
-            written(results, name=name, seed=1, parent=parent)
+            written(request.results, name=name, seed=1, parent=parent)
 
     monkeypatch.setattr(reruns.engine, "run", instead)
     row = reruns.again(tmp_path, run, tmp_path / "folder", {"epochs": "1"})

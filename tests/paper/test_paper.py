@@ -174,8 +174,8 @@ def test_an_unknown_table_or_figure_is_named(read, number):
 
 
 def test_the_points_are_those_of_figure_2_and_the_baseline():
-    assert list(points.SCALING) == ["R3D-50", *paper.figure(2)["point"]]
-    assert len(points.SCALING) == 11
+    assert list(points.scaling()) == ["R3D-50", *paper.figure(2)["point"]]
+    assert len(points.scaling()) == 11
     f48 = points.point("RS-200@f48")
     assert (f48.model, f48.span, f48.size, f48.eval_size) == (
         "r3d-rs-200",
@@ -190,7 +190,7 @@ def test_the_points_are_those_of_figure_2_and_the_baseline():
 
 
 def test_points_are_plain_numbers():
-    for point in points.SCALING.values():
+    for point in points.scaling().values():
         assert {type(point.span), type(point.size), type(point.eval_size)} == {int}
 
 

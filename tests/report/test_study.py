@@ -488,7 +488,7 @@ def test_a_point_on_the_screen_says_its_numbers_and_leads_to_its_run(results):
 
 def test_every_point_of_figure_2_is_counted(counts):
     counted = {(r["name"], r["frames"], r["size"]) for r in counts}
-    for point in points.SCALING.values():
+    for point in points.scaling().values():
         assert (point.model, point.span // 2, point.eval_size) in counted
 
 

@@ -1,0 +1,226 @@
+"""Tables and pictures of a run's notebook."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from r3d_rs.data import pipeline
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.inspect import film_strips, first_batch, first_clips
+from r3d_rs.recipes import recipe as recipes
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.recipes.recipe import Recipe
+
+
+def recipe_table(paper: Recipe, recipe: Recipe) -> pd.DataFrame:
+    """Compare every field of a run's recipe with the paper's."""
+    changed = recipes.difference(paper, recipe)
+    rows = {
+        name: (value, getattr(recipe, name), "changed" if name in changed else "")
+        for name, value in dataclasses.asdict(paper).items()
+    }
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["paper", "this run", ""]
+    )
+
+
+def transfer_table(parent) -> pd.DataFrame:
+    """List how many variables a run has from its parent, and which are new.
+
+    Args:
+        parent: a `parents.Parent`; None for random weights.
+    """
+    if not parent:
+        return pd.DataFrame({"variables": {"new, random": "all"}})
+    rows = {
+        f"from {parent.about['name']}": str(parent.about["transferred"]),
+        "new, random": ", ".join(parent.about["new"]),
+    }
+    return pd.DataFrame({"variables": rows})
+
+
+def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) -> Figure:
+    """Draw the first training clips of a run, cropped and mirrored as trained on."""
+    return film_strips(*first_clips(dataset, recipe, seed=seed, count=count))
+
+
+def learning_curves(history) -> Figure | None:
+    """Draw loss, accuracy on the training clips and learning rate over the epochs.
+
+    Args:
+        history: of `fit` or `pretrain`; None draws nothing.
+    """
+    if history is None:
+        return None
+    metrics = history.table()
+    figure = Figure(figsize=(8, 2.4), layout="constrained")
+    for i, name in enumerate(("loss", "accuracy", "learning_rate"), start=1):
+        axes = figure.add_subplot(1, 3, i)
+        axes.plot(metrics.index, metrics[name], "o-", color="black", markersize=3)
+        axes.set(xlabel="epoch", title=name.replace("_", " "))
+        axes.set_ylim(bottom=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def accuracies(evaluation) -> pd.DataFrame:
+    """Show the accuracies in per cent, with top-1's 95 % interval over videos."""
+    metrics = evaluation.metrics()
+    low, high = metrics["video_top1_interval"]
+    rows = [
+        (
+            "video top-1 (%)",
+            metrics["video_top1"],
+            f"{100 * low:.1f} to {100 * high:.1f}",
+        ),
+        ("video top-5 (%)", metrics["video_top5"], ""),
+        ("clip top-1 (%)", metrics["clip_top1"], ""),
+    ]
+    return pd.DataFrame(
+        [(name, f"{100 * value:.1f}", interval) for name, value, interval in rows],
+        columns=["", "accuracy", "95 % interval"],
+    ).set_index("")
+
+
+def example_predictions(
+    dataset: Dataset, recipe: Recipe, evaluation, count: int = 8
+) -> Figure:
+    """Draw the first test videos: true class, the class predicted, its probability.
+
+    A wrong prediction is marked with a cross and set in red.
+    """
+    split = dataset.evaluated
+    views = pipeline.evaluation_views(dataset, recipe, split=split)
+    clips, titles, colors = [], [], []
+    for i, video in enumerate(itertools.islice(views.as_numpy_iterator(), count)):
+        best = int(evaluation.probabilities[i].argmax())
+        right = best == video["label"]
+        clips.append(video["views"][len(video["views"]) // 2])
+        titles.append(
+            f"{dataset.classes[video['label']]}\n{'✓' if right else '✗'}"
+            f" {dataset.classes[best]} {evaluation.probabilities[i, best]:.0%}"
+        )
+        colors.append("black" if right else "firebrick")
+    return film_strips(clips, titles, colors)
+
+
+def sample_pairs(
+    dataset: Dataset, recipe: ContrastiveRecipe, seed: int, count: int = 4
+) -> Figure:
+    """Draw the two views of some training videos, one below the other."""
+    from r3d_rs.contrastive.views import training_pairs
+
+    def batches(few):
+        return training_pairs(dataset, few, seed=seed)
+
+    raw = dataclasses.replace(recipe, standardize=False)
+    pairs, names = first_batch(dataset, raw, batches, split="train", count=count)
+    clips = pairs.reshape(-1, *pairs.shape[2:])
+    titles = [f"{name}, view {view}" for name in names for view in (1, 2)]
+    return film_strips(clips, titles)
+
+
+def neighbors(
+    dataset: Dataset, recipe: Recipe, parent, queries: int = 4, nearest: int = 3
+) -> Figure:
+    """Draw some videos, each with those whose features are most like its own.
+
+    The videos are of the evaluated split; a neighbor of another class is set in red.
+
+    Args:
+        dataset: a prepared dataset.
+        recipe: of the linear evaluation.
+        parent: a `parents.Parent`, the backbone.
+        queries: videos that are compared.
+        nearest: neighbors of each.
+    """
+    videos = _middle_clips(dataset, recipe)
+    labels, features = _features(videos, recipe, parent)
+    similar = features @ features.T
+    np.fill_diagonal(similar, -np.inf)
+    shown, titles, colors = [], [], []
+    for query in range(queries):
+        order = np.argsort(-similar[query], kind="stable")[:nearest]
+        shown += [query, *order]
+        titles.append(f"query: {dataset.classes[labels[query]]}")
+        titles += [
+            f"{dataset.classes[labels[i]]}, {similar[query, i]:.2f}" for i in order
+        ]
+        colors.append("black")
+        colors += [
+            "black" if labels[i] == labels[query] else "firebrick" for i in order
+        ]
+    clips = {
+        i: video["views"][0]
+        for i, video in enumerate(videos.as_numpy_iterator())
+        if i in shown
+    }
+    return film_strips([clips[i] for i in shown], titles, colors)
+
+
+def _middle_clips(dataset: Dataset, recipe: Recipe, limit: int = 400):
+    """Return evaluated videos by the one view in their middle."""
+    single = dataclasses.replace(recipe, temporal_views=1, spatial_views=1)
+    return pipeline.evaluation_views(
+        dataset, single, split=dataset.evaluated, limit=limit
+    )
+
+
+def _features(videos, recipe: Recipe, parent) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of videos, and features of length 1 of their only views.
+
+    Some videos at a time: a clip of Kinetics is 25 MB.
+    """
+    import keras
+
+    from r3d_rs.training.fit import build_model
+    from r3d_rs.training.transfer import transfer
+
+    network = build_model(recipe, 1, size=recipe.eval_size)
+    transfer(parent.weights, network)
+    unit = keras.Model(network.input, network.get_layer("unit").output)
+    labels, features = [], []
+    for batch in videos.batch(32).as_numpy_iterator():
+        labels.append(batch["label"])
+        features.append(unit.predict_on_batch(batch["views"][:, 0]))
+    return np.concatenate(labels), np.concatenate(features)
+
+
+def network(trained, data: Dataset, split: str) -> pd.Series:
+    """Describe what is evaluated on what.
+
+    Args:
+        trained: a `trained.Trained`.
+        data: the dataset.
+        split: that is evaluated.
+    """
+    recipe = trained.recipe
+    return pd.Series(
+        {
+            "network": recipe.model,
+            "parameters": f"{trained.model.count_params():,}",
+            "trained on": trained.dataset,
+            "evaluated on": f"{data.name}, split {split}",
+            "videos": f"{data.num_videos(split):,}",
+            "clips": f"{recipe.temporal_views} of {recipe.frames} frames, stride"
+            f" {recipe.temporal_stride}",
+            "crops": f"{recipe.spatial_views} of {recipe.eval_size} pixels",
+        }
+    )
+
+
+def over_views(evaluations: dict) -> pd.DataFrame:
+    """Show the accuracies over more and more views, in per cent.
+
+    Args:
+        evaluations: of `multiview.evaluate_over_views`.
+    """
+    names = ("video_top1", "video_top5", "clip_top1")
+    rows = {
+        views: {name: round(100 * found.metrics()[name], 2) for name in names}
+        for views, found in evaluations.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips × crops")
