@@ -100,10 +100,10 @@ rerun: $(READY)
 	$(BIN)/python -m r3d_rs rerun --seed $(DRAW) --count $(COUNT)
 
 tables: $(READY)
-	$(BIN)/python -m r3d_rs tables
+	$(BIN)/python -m r3d_rs report tables
 
 check-tables: $(READY)
-	$(BIN)/python -m r3d_rs tables --check
+	$(BIN)/python -m r3d_rs report tables --check
 
 # The same records give the same bytes: figures have one date (2026-01-01) and no random
 # names.

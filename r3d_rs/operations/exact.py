@@ -1,6 +1,6 @@
 """Parameters and multiply-adds of the paper's networks, counted: `complexity.csv`.
 
-`python -m r3d_rs tables --exact` writes `results/exact/complexity.csv`, on any CPU.
+`r3d-rs report tables --exact` writes `results/exact/complexity.csv`, on any CPU.
 """
 
 import csv
@@ -106,7 +106,7 @@ def read(results: Path):
     path = Path(results) / "exact" / "complexity.csv"
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing; `python -m r3d_rs tables --exact` writes it"
+            f"{path} is missing; `r3d-rs report tables --exact` writes it"
         )
     rows = pd.read_csv(path).set_index(["name", "frames", "size", "num_classes"])
     return rows.assign(

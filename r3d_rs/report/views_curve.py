@@ -1,7 +1,7 @@
 """Accuracy over the number of views: trained networks, evaluated again with fewer.
 
 A record keeps a video's scores averaged over all its views, so that a curve needs the
-networks. `python -m r3d_rs views` writes one row a network and number of views to
+networks. `r3d-rs report views` writes one row a network and number of views to
 `<results>/<dataset>/views.csv`.
 """
 
@@ -139,7 +139,7 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
         )
         raise ValueError(
             f"{path(results, dataset)}: {'; '.join(faults)}: measure again, by"
-            " `python -m r3d_rs views`"
+            " `r3d-rs report views`"
         )
     return rows
 

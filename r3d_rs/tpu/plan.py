@@ -13,8 +13,7 @@ from r3d_rs.tpu.chips import chips
 DATASET, CLASSES = "kinetics-400", 400
 
 #: What of `results/tpu/compiled.csv` decides how a run divides its batches. It is part
-#: of the package, so that a notebook in Colab has it; `python -m r3d_rs plan --keep`
-#: writes it.
+#: of the package, so that a notebook in Colab has it; `r3d-rs tpu fits` writes it.
 FITS = Path(__file__).with_name("fits.csv")
 
 #: Clips of a device that are enough to normalize by: 1,024, the paper's batch from

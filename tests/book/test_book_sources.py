@@ -163,13 +163,17 @@ def test_the_schedule_that_the_book_draws_is_that_of_training():
         assert drawn == pytest.approx(float(trained(10 * epoch)), abs=1e-6)
 
 
+#: Names of modules that are explained by `--help`.
+COMMAND_LINE = {"__main__", "cli", "commands"}
+
+
 def test_every_public_module_is_in_the_api_reference():
     pages = "".join(path.read_text() for path in (BOOK / "api").glob("*.md"))
     listed = set(re.findall(r"automodule:: (\S+)", pages))
     found = {
         module.name
         for module in pkgutil.walk_packages(r3d_rs.__path__, "r3d_rs.")
-        if not module.ispkg and not module.name.endswith("__main__")
+        if not module.ispkg and module.name.rpartition(".")[2] not in COMMAND_LINE
     }
     assert found - listed == {"r3d_rs.colab"}  # for Colab alone
     assert listed - found == {"r3d_rs", "r3d_rs.paper"}

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 
 import r3d_rs
-from r3d_rs import __main__ as command_line
+from r3d_rs.cli import main
 from r3d_rs.data import datasets, frame_index, pipeline
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
@@ -208,9 +209,7 @@ def test_tensorboard_has_the_curves_on_request(finished, monkeypatch):
 
 
 @pytest.mark.both_backends
-def test_a_video_file_is_predicted_as_it_is_evaluated(
-    finished, tmp_path, monkeypatch, capsys
-):
+def test_a_video_file_is_predicted_as_it_is_evaluated(finished, tmp_path):
     this, data, evaluation, _ = finished
     video = tmp_path / "clip.mkv"
     write_video(video, clock())
@@ -222,9 +221,8 @@ def test_a_video_file_is_predicted_as_it_is_evaluated(
     for name in CLASSES:  # the tiny videos all show the same
         assert probabilities[name] == pytest.approx(expected[name], abs=1e-3)
     options = ["--checkpoint", str(this.folder / "model.keras"), "--top-k", "1"]
-    monkeypatch.setattr("sys.argv", ["r3d_rs", "predict", str(video), *options])
-    command_line.main()
-    assert capsys.readouterr().out.split("%")[1].strip() == found[0][0]
+    done = CliRunner().invoke(main, ["predict", str(video), *options])
+    assert done.stdout.split("%")[1].strip() == found[0][0]
 
 
 def test_what_cannot_be_predicted_is_named(finished, tmp_path):

@@ -2,33 +2,66 @@
 
 import errno
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 import r3d_rs
-from r3d_rs import __main__ as command_line
+from r3d_rs.cli import main
 
 ROOT = Path(__file__).parents[2]
+
+#: Pages with commands in blocks of code.
+PAGES = [ROOT / "README.md", *sorted((ROOT / "book").glob("*.md"))]
+
+
+def call(*words):
+    return CliRunner().invoke(main, words, prog_name="r3d-rs")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("lst", "No such command 'lst'. Did you mean 'list'?"),
+        ("data prepare ucf101 --vidoes a", "'--vidoes'. Did you mean '--videos'?"),
+        (
+            "run ablation/SE --dataset kinetics-40",
+            "'--dataset': received 'kinetics-40'; did you mean kinetics-400,",
+        ),
+        ("data verify else", "'DATASET': received 'else'. Allowed: pantomime, pant"),
+        (
+            "run scaling/RS-51",
+            "'EXPERIMENT': received 'scaling/RS-51'; did you mean scaling/RS-50,",
+        ),
+        ("run ablation/SE -p threads", "received 'threads', expected is NAME=VALUE"),
+        ("run ablation/SE --seed one", "'--seed': 'one' is not a valid integer"),
         (
             "list scaling/RS-51 --checkpoints no/such",
-            "experiment: none begins with 'scaling/RS-51'; allowed",
+            "experiment: none begins with 'scaling/RS-51'; allowed are scaling/R3D-50",
         ),
         (
             "list scaling --dataset ucf --checkpoints no/such",
-            "dataset: none begins with 'ucf'; allowed are p",
+            "dataset: none begins with 'ucf'; allowed are pantomime-20",
         ),
-        ("rerun --results no/such", "--results: received no/such, which is no folder"),
-        ("cost --results no/such", "--results: received no/such, which is no folder"),
-        ("tables --results no/such", "--results: received no/such, which is no folder"),
-        ("plan --clips 0", "--clips: received 0, allowed is 1 or more"),
+        (
+            "rerun --results no/such",
+            "'--results': received no/such, which is no folder",
+        ),
+        ("cost --results no/such", "'--results': received no/such, which is no folder"),
+        ("report tables --results no/such", "received no/such, which is no folder"),
+        (
+            "report views --point RS-51",
+            "'--point': received 'RS-51'; did you mean RS-5",
+        ),
+        ("tpu plan RS-51", "received 'RS-51'; did you mean RS-50,"),
+        ("tpu plan --clips 0", "'--clips': 0 is not in the range x>=1"),
+        ("predict a.mp4", "Missing option '--checkpoint'"),
         (
             "data prepare kinetics-400 --labels a",
             "--labels: allowed only with --records",
@@ -39,79 +72,111 @@ ROOT = Path(__file__).parents[2]
         ),
     ],
 )
-def test_wrong_options_are_named(words, message):
-    arguments = command_line.parser().parse_args(words.split())
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        arguments.command(arguments)
-
-
-NAMES = {
-    "/usr/local/bin/r3d-rs": "r3d-rs",
-    "/home/r3d-rs/r3d_rs/__main__.py": "python -m r3d_rs",
-}
-ERRORS = [
-    (ValueError("seed: received -1"), "seed: received -1"),
-    (
-        FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "a.mp4"),
-        "a.mp4: No such file or directory",
-    ),
-    (
-        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-        "No space left on device",
-    ),
-    (MemoryError(), "out of memory"),
-    (RuntimeError("can't start new thread"), "can't start new thread"),
-    (
-        ModuleNotFoundError("No module named 'av'", name="av"),
-        "the Python package 'av' is not installed: in a checkout of"
-        f" {r3d_rs.REPOSITORY}, `pip install -e '.[data,study]'` brings it",
-    ),
-]
-
-
-@pytest.mark.parametrize(("script", "name"), NAMES.items())
-@pytest.mark.parametrize(("error", "message"), ERRORS)
-def test_an_expected_failure_is_a_message_of_the_program(
-    script, name, error, message, monkeypatch
-):
-    def fail(arguments):
-        raise error
-
-    monkeypatch.setattr(command_line, "predict", fail)
-    monkeypatch.setattr("sys.argv", [script, "predict", "a.mp4", "--checkpoint", "b"])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main()
-    assert ended.value.code == f"{name}: error: {message}"
-
-
-@pytest.mark.parametrize(("script", "name"), NAMES.items())
-def test_usage_names_the_program_that_was_started(script, name, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", [script, "walk"])
-    with pytest.raises(SystemExit) as ended:
-        command_line.main()
-    assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"usage: {name} [-h]")
-    assert f"{name}: error: argument command: invalid choice: 'walk'" in said
+def test_wrong_words_are_named_with_what_is_allowed(words, message):
+    done = call(*words.split())
+    assert done.exit_code == 2
+    assert "\nError: " in done.stderr
+    assert message in done.stderr
+    assert not done.stdout
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("error", "message"),
     [
-        ("--version", f"r3d-rs {r3d_rs.__version__}\n"),
-        ("--help", "usage: r3d-rs [-h]"),
-        ("data prepare --help", "usage: r3d-rs data prepare [-h]"),
+        (ValueError("seed: received -1"), "seed: received -1"),
+        (
+            FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "a.mp4"),
+            "a.mp4: No such file or directory",
+        ),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+        (
+            ModuleNotFoundError("No module named 'av'", name="av"),
+            "the Python package 'av' is not installed: in a checkout of"
+            f" {r3d_rs.REPOSITORY}, `pip install -e '.[data,study]'` brings it",
+        ),
     ],
 )
-def test_version_and_help_load_python_alone(options, said):
-    code = (
-        "import atexit, sys; from r3d_rs.__main__ import main;"
-        "atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
-        f"sys.argv = ['r3d-rs', *{options.split()}]; main()"
+def test_an_expected_failure_is_one_message(error, message, monkeypatch):
+    def fail(**options):
+        raise error
+
+    monkeypatch.setattr(main.commands["predict"], "callback", fail)
+    done = call("predict", "a.mp4", "--checkpoint", "b")
+    assert (done.exit_code, done.output) == (1, f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(KeyboardInterrupt(), "\nAborted!\n"), (BrokenPipeError(), "")]
+)
+def test_whoever_ends_a_command_sees_no_traceback(error, said, monkeypatch):
+    """By Ctrl-C, or by reading only some of what it prints."""
+    if isinstance(error, OSError):
+        error.errno = errno.EPIPE
+
+    def stop(**options):
+        raise error
+
+    monkeypatch.setattr(main.commands["cost"], "callback", stop)
+    done = call("cost", "--results", str(ROOT / "results"))
+    assert (done.exit_code, done.output) == (1, said)
+
+
+def commands(group=main, words=()):
+    """Yield all commands and groups with the words that call them."""
+    yield words, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*words, name))
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [pytest.param(*one, id=" ".join(one[0])) for one in commands()],
+)
+def test_help_explains_every_command_and_option(words, command):
+    done = call(*words, "--help")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: {' '.join(['r3d-rs', *words])} ")
+    assert "..." not in done.output.replace("ARGS]...", "")  # a sentence is cut there
+    for option in command.params:
+        assert isinstance(option, click.Argument) or option.help.endswith("."), option
+
+
+def test_the_version_is_the_packages():
+    assert call("--version").output == f"r3d-rs {r3d_rs.__version__}\n"
+
+
+def test_help_loads_click_alone():
+    """Modules of all commands are imported, but not what they call."""
+    words = ["-X", "importtime", "-m", "r3d_rs", "data", "prepare", "--help"]
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, cwd=ROOT
     )
-    command = [sys.executable, "-S", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(said)
-    loaded = {module.split(".")[0] for module in done.stderr.split()}
-    assert loaded <= {*sys.stdlib_module_names, "__main__", "r3d_rs"}
+    assert done.stdout.startswith("Usage: python -m r3d_rs data prepare ")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"click", "r3d_rs.cli", "r3d_rs.report.commands"} <= loaded
+    heavy = {"numpy", "pandas", "scipy", "matplotlib", "keras", "jax", "tensorflow"}
+    assert not loaded & heavy
+
+
+def shown():
+    """Return the commands in the pages' blocks of code."""
+    blocks = re.compile(r"^(?:    (?:\w+=\w+ )?)?r3d-rs (.*?)(?: +#.*)?$", re.MULTILINE)
+    return [
+        pytest.param(shlex.split(words), id=f"{page.stem}: {words}")
+        for page in PAGES
+        for words in blocks.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("words", shown())
+def test_commands_of_the_pages_are_those_of_the_command_line(words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(click.Command, "invoke", lambda command, ctx: None)
+    assert call(*words).exit_code == 0
+
+
+def test_the_pages_show_commands():
+    assert len(shown()) > 10

@@ -9,7 +9,6 @@ from pathlib import Path
 import yaml
 
 import r3d_rs
-from r3d_rs import __main__ as command_line
 from r3d_rs import paper
 from r3d_rs.operations import exact
 from r3d_rs.report import claims
@@ -78,11 +77,6 @@ def test_files_that_are_linked_exist():
     assert len(local) > 8
     for link in local:
         assert (ROOT / link).is_file(), link
-
-
-def test_commands_are_those_of_the_command_line():
-    for words in named("r3d-rs "):
-        assert callable(command_line.parser().parse_args(words).command)
 
 
 def test_notebooks_take_the_parameters_that_are_shown():

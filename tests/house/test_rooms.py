@@ -7,11 +7,11 @@ import pytest
 
 LIBRARY = Path(__file__).parents[2] / "r3d_rs"
 
-#: From the top: a room may import all before it. The last one is the command line.
+#: From the top: a room may import all before it. The last ones are the command line.
 ROOMS = [
     *("files", "cores", "progress", "paper", "recipes", "pantomime", "data", "models"),
     *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
-    *("report", "__main__"),
+    *("report", "cli", "__main__"),
 ]
 
 #: Rooms that may import less than all before them.

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from r3d_rs import __main__ as command_line
+from r3d_rs.cli import main
 from r3d_rs.experiments import record, registry
 from r3d_rs.files import whole_file
 from r3d_rs.operations import plan
@@ -110,28 +111,25 @@ def test_what_else_changed_is_named(tmp_path):
     )
 
 
-def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path, capsys):
+def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path):
     results, made = tmp_path / "results", tmp_path / "made"
     written(results)
     keep = tmp_path / "runs"
     words = ["rerun", "--count", "1", "--results", str(results), "--made", str(made)]
     words += ["--keep", str(keep)]
-    arguments = command_line.parser().parse_args(words)
-    arguments.command(arguments)
-    assert f"{made / 'pantomime-20/scaling/RS-50/seed-0.json'}: not made" in (
-        capsys.readouterr().out
-    )
+    done = CliRunner().invoke(main, words)
+    absent = made / "pantomime-20/scaling/RS-50/seed-0.json"
+    assert f"{absent}: not made" in done.output
     assert reruns.read(results, keep).empty
     written(made, commit="1" * 40)
-    arguments.command(arguments)
+    assert CliRunner().invoke(main, words).exit_code == 0
     assert reruns.read(results).empty  # what the study publishes is not touched
     [row] = reruns.read(results, keep).to_dict("records")
     assert (row["identical"], row["code"]) == ("yes", reruns.OTHER)
     assert row["draw"] == "seed 0, 1 of 1"
     for more in (["--folder", "build/other"], ["-p", "threads=1"]):
-        arguments = command_line.parser().parse_args(words + more)
-        with pytest.raises(ValueError, match="with it is neither --folder nor -p"):
-            arguments.command(arguments)
+        done = CliRunner().invoke(main, words + more)
+        assert "with it is neither --folder nor -p" in done.stderr
 
 
 @pytest.mark.parametrize("commit", ["unknown", "2" * 40 + "+changes"])
@@ -228,11 +226,6 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
     written(again, name="fine-tuning/RS-50", seed=1, parent=parent, commit="0" * 40)
     reruns.again(tmp_path, run, tmp_path / "folder")
     assert [name for name, *_ in calls] == ["pre-training/RS-50"]
-
-
-def test_a_parameter_without_a_value_is_named(monkeypatch):
-    with pytest.raises(ValueError, match="received 'threads', expected is NAME=VALUE"):
-        command_line.pairs(["threads"])
 
 
 @pytest.mark.slow

@@ -408,7 +408,7 @@ def test_the_parents_recipe_tells_runs_apart():
 
 
 def test_without_counts_the_tables_say_how_to_make_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m r3d_rs tables --exact"):
+    with pytest.raises(FileNotFoundError, match="r3d-rs report tables --exact"):
         tables.build(tmp_path)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import keras
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from r3d_rs import __main__ as command_line
+from r3d_rs.cli import main
 from r3d_rs.experiments import contrastive, run
 from r3d_rs.files import whole_file
 from r3d_rs.operations import tpu as study
@@ -287,29 +288,19 @@ def test_the_package_has_what_the_table_says():
     pd.testing.assert_frame_equal(kept, study.fits(ROOT / "results"))
 
 
-def plan(*arguments, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "r3d_rs", "plan", *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"} | variables,
-    )
-
-
 def test_the_command_prints_a_row(tmp_path):
     made_up(tmp_path)
-    options = ["--topology", "v3:1x1", "--clips", "8", "--results", tmp_path]
-    done = plan("RS-200@f48", *options)
-    assert done.returncode == 0, done.stderr
+    options = ["--topology", "v3:1x1", "--clips", "8", "--results", str(tmp_path)]
+    done = CliRunner().invoke(main, ["tpu", "plan", "RS-200@f48", *options])
+    assert done.exit_code == 0, done.output
     assert "memory: 11.00 of 16 GiB a device" in done.stdout
     assert "200.0 ms a step (arithmetic), 80 clips/s and chip at most" in done.stdout
 
 
-def test_the_command_names_what_is_wrong(tmp_path, monkeypatch):
-    words = ["plan", "RS-51", "--clips", "8", "--results", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["r3d_rs", *words])
-    with pytest.raises(SystemExit, match="parameter point: received 'RS-51', allowed"):
-        command_line.main()
+def test_a_point_that_is_unknown_is_named():
+    program = study.Program("RS-51", study.TRAINING, "v5e:1x1", 8)
+    with pytest.raises(ValueError, match="parameter point: received 'RS-51', allowed"):
+        program.recipe()
 
 
 HAS_COMPILER = importlib.util.find_spec("libtpu") is not None
@@ -317,12 +308,12 @@ HAS_COMPILER = importlib.util.find_spec("libtpu") is not None
 
 @pytest.mark.skipif(HAS_COMPILER, reason="libtpu is installed")
 def test_without_the_compiler_a_command_installs_it(tmp_path, monkeypatch):
-    words = ["plan", "RS-50", "--clips", "8", "--results", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["r3d_rs", *words])
     monkeypatch.setattr(division, "macs", lambda recipe: 1)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(SystemExit, match=r'pip install -e "\.\[tpu\]"'):
-        command_line.main()
+    words = ["tpu", "plan", "RS-50", "--clips", "8", "--results", str(tmp_path)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert 'pip install -e ".[tpu]"' in done.stderr
 
 
 SMALL = """

@@ -1,0 +1,64 @@
+"""The command line: the commands of the rooms as one program.
+
+A room's commands are in its `commands.py`, which imports click alone, so that help is
+quick. An expected failure ends with one message and exit code 1, a wrong command or
+option with 2.
+"""
+
+import logging
+import os
+
+import click
+
+import r3d_rs
+from r3d_rs.data.commands import data
+from r3d_rs.evaluation.commands import predict
+from r3d_rs.operations.commands import cost, overview, rerun, run, tpu
+from r3d_rs.report.commands import report
+
+#: What ends a command with a message alone. RuntimeError: no memory for a thread.
+EXPECTED = (ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
+
+#: What click itself ends, of these classes: --help, Ctrl-C, `r3d-rs list | head`.
+ENDED = (click.exceptions.Exit, click.Abort, BrokenPipeError)
+
+
+class Program(click.Group):
+    """A group of commands whose expected failures are messages."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except ENDED:
+            raise
+        except EXPECTED as error:
+            raise click.ClickException(described(error)) from error
+
+
+def described(error: Exception) -> str:
+    """Return an expected failure in words, without the class of its exception."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"the Python package {error.name!r} is not installed: in a checkout of"
+            f" {r3d_rs.REPOSITORY}, `pip install -e '.[data,study]'` brings it"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        file = "" if error.filename is None else f"{error.filename}: "
+        return f"{file}{error.strerror}"
+    return str(error) or "out of memory"
+
+
+@click.group(
+    cls=Program,
+    name="r3d-rs",
+    commands=[data, run, predict, overview, report, tpu, cost, rerun],
+    epilog=f"The study: {r3d_rs.REPOSITORY}",
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
+@click.version_option(r3d_rs.__version__, message=f"r3d-rs {r3d_rs.__version__}")
+def main() -> None:
+    """Prepare datasets, run experiments, and compare their results."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notes of TensorFlow
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,216 @@
+"""Commands `r3d-rs data`: prepare, inspect and verify a dataset.
+
+What a command calls is imported when it runs: TensorFlow takes seconds, help does not.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from r3d_rs.data.names import ALIASES, DATASETS, canonical_name
+
+if TYPE_CHECKING:
+    from r3d_rs.data.verify import Report
+
+
+class Name(click.ParamType):
+    """A name that the study knows; a wrong one is answered by close ones and by all."""
+
+    def __init__(self, kind: str, known: Callable[[], Iterable[str]]):
+        """Take what is named, such as "dataset", and a function that returns names."""
+        self.name = kind
+        self.known = known
+
+    def convert(self, value: str, param, ctx) -> str:
+        """Return the name that was received."""
+        known = list(dict.fromkeys(self.known()))
+        if value in known:
+            return value
+        close = ", ".join(difflib.get_close_matches(value, known))
+        meant = f"; did you mean {close}?" if close else "."
+        self.fail(f"received {value!r}{meant} Allowed: {', '.join(known)}.", param, ctx)
+
+
+DATASET = Name("dataset", lambda: [*ALIASES, *DATASETS])
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+dataset_argument = click.argument("dataset", type=DATASET)
+dataset_option = click.option(
+    "--dataset", type=DATASET, default="pantomime-20", help="Name of the dataset."
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    show_default="R3D_RS_DATA, or else ~/.cache/r3d_rs",
+    help="Folder of the datasets.",
+)
+videos_option = click.option(
+    "--videos",
+    type=FOLDER,
+    show_default="DATASET in the folder of the datasets",
+    help="Folder of the video files.",
+)
+annotations_option = click.option(
+    "--annotations",
+    type=FOLDER,
+    show_default="that of the videos",
+    help="Folder of the CSV files.",
+)
+
+
+@click.group()
+def data() -> None:
+    """Prepare, inspect and verify datasets."""
+
+
+@data.command()
+@dataset_argument
+@data_dir_option
+@videos_option
+@annotations_option
+@click.option(
+    "--short-side",
+    type=int,
+    show_default="the dataset's",
+    help="Shorter side of the stored frames, in pixels.",
+)
+@click.option(
+    "--max-aside",
+    type=float,
+    show_default="0.05",
+    help="Share of a split's videos that may be missing or broken.",
+)
+@click.option(
+    "--workers",
+    type=int,
+    show_default="all usable cores",
+    help="Processes that decode videos.",
+)
+@click.option("--records", type=FOLDER, help="Folder of Model Garden's TFRecords.")
+@click.option(
+    "--labels",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the classes of --records, one a line.",
+)
+def prepare(
+    dataset: str,
+    data_dir: str | None,
+    videos: Path | None,
+    annotations: Path | None,
+    short_side: int | None,
+    max_aside: float | None,
+    workers: int | None,
+    records: Path | None,
+    labels: Path | None,
+) -> None:
+    """Prepare DATASET, such as pantomime-20 or kinetics-400."""
+    options = {
+        "videos": videos,
+        "annotations": annotations,
+        "short_side": short_side,
+        "max_aside": max_aside,
+        "workers": workers,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if records and options:
+        raise click.UsageError(
+            f"--{next(iter(options)).replace('_', '-')}: not allowed with --records,"
+            " which are used as they are"
+        )
+    if labels and not records:
+        raise click.UsageError("--labels: allowed only with --records")
+    from r3d_rs.data import datasets
+
+    if records:
+        prepared = datasets.use_records(dataset, records, data_dir, labels=labels)
+    else:
+        prepared = datasets.prepare(dataset, data_dir, **options)
+    for split, part in prepared.splits.items():
+        aside = sum(video.split == split for video in prepared.aside)
+        note = f", {aside} set aside (data verify lists them)" if aside else ""
+        click.echo(f"{prepared.name} {split}: {part.num_videos} videos{note}")
+
+
+@data.command()
+@dataset_argument
+@data_dir_option
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False),
+    show_default="DATASET.png",
+    help="File of the contact sheet.",
+)
+def inspect(dataset: str, data_dir: str | None, picture: str | None) -> None:
+    """Show what the prepared DATASET holds, and draw a contact sheet."""
+    from r3d_rs.data import datasets
+    from r3d_rs.data import inspect as overview
+
+    prepared = datasets.load(dataset, data_dir)
+    click.echo(f"{prepared.name}: {len(prepared.classes)} classes")
+    click.echo(overview.summary(prepared).to_string())
+    picture = picture or f"{prepared.name}.png"
+    overview.contact_sheet(prepared, "train").savefig(picture, dpi=100)
+    click.echo(f"contact sheet: {picture}")
+
+
+@data.command()
+@dataset_argument
+@data_dir_option
+@videos_option
+@annotations_option
+def verify(
+    dataset: str, data_dir: str | None, videos: Path | None, annotations: Path | None
+) -> None:
+    """Compare DATASET with its CSV files, and read all its records.
+
+    Before DATASET is prepared, list the videos of its CSV files that have no file.
+    """
+    from r3d_rs.data import datasets
+    from r3d_rs.data import verify as checks
+    from r3d_rs.data.directory import data_directory
+
+    name = canonical_name(dataset)
+    if not datasets.is_prepared(name, data_dir):
+        videos = videos or data_directory(data_dir) / name
+        click.echo(f"{name} is not prepared; this is about its files in {videos}")
+        found = checks.check_folder(videos, annotations or videos)
+        for split, (total, absent) in found.items():
+            number = len(absent)
+            click.echo(f"{split}: {total} videos are listed, {number} have no file")
+            click.echo("".join(f"  {ident}\n" for ident in absent), nl=False)
+        return
+    prepared = datasets.load(name, data_dir)
+    expected = DATASETS[name].num_classes
+    click.echo(f"{name}: {len(prepared.classes)} classes, of {expected} when complete")
+    reports = []
+    for split in prepared.splits:
+        reports.append(
+            checks.check_split(prepared, split, annotations or prepared.annotations)
+        )
+        _print(reports[-1], prepared.evaluated)
+    if any(report.broken or report.surplus for report in reports):
+        raise click.ClickException(
+            "the dataset has broken or unlisted videos: see above"
+        )
+
+
+def _print(report: Report, evaluated: str) -> None:
+    """Print what `verify` found about a split."""
+    listed = "no CSV file" if report.listed is None else report.listed.total()
+    note = ", whose accuracy is reported" if report.split == evaluated else ""
+    total = report.stored.total()
+    click.echo(f"\n{report.split}{note}: {total} stored, listed: {listed}")
+    click.echo(f"  SHA-256 of the sorted ids: {report.sha256}")
+    for label, (count, stored) in report.short.items():
+        click.echo(f"  class {label}: {stored} of {count}")
+    for video in report.missing:
+        click.echo(f"  missing: {video.id} ({video.label}): {video.reason}")
+    for ident in report.surplus:
+        click.echo(f"  not listed, or under another class: {ident}")
+    for text in report.broken:
+        click.echo(f"  broken: {text}")

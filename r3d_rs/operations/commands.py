@@ -1,0 +1,263 @@
+"""Commands `r3d-rs list`, `run`, `rerun`, `cost` and `tpu`.
+
+What a command calls is imported when it runs, see `r3d_rs.data.commands`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from r3d_rs import REPOSITORY
+from r3d_rs.data.commands import FOLDER, Name, dataset_option
+
+
+def _pairs(ctx, param, texts: tuple[str, ...]) -> dict[str, str]:
+    """Return parameters of a notebook from "name=value" texts."""
+    for text in texts:
+        if "=" not in text:
+            raise click.BadParameter(f"received {text!r}, expected is NAME=VALUE")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _existing(ctx, param, folder: Path) -> Path:
+    """Return a folder of published records, which has to be there."""
+    if not folder.is_dir():
+        raise click.BadParameter(
+            f"received {folder}, which is no folder; the published records are in a"
+            f" checkout: git clone {REPOSITORY}"
+        )
+    return folder
+
+
+def _experiments() -> Iterable[str]:
+    from r3d_rs.experiments import registry
+
+    return registry.everything()
+
+
+def _points() -> Iterable[str]:
+    from r3d_rs.recipes import points
+
+    return points.scaling()
+
+
+def _points_and_rows() -> Iterable[str]:
+    from r3d_rs.recipes import table2
+
+    return [*_points(), "baseline", *table2.TABLE_2]
+
+
+POINT = Name("point", _points)
+
+own_option = click.option(
+    "--results", type=FOLDER, default="runs", help="Folder of the records."
+)
+published_option = click.option(
+    "--results",
+    type=FOLDER,
+    default="results",
+    callback=_existing,
+    help="Folder of the published records.",
+)
+checkpoints_option = click.option(
+    "--checkpoints",
+    type=FOLDER,
+    default="build/checkpoints",
+    help="Folder of the checkpoints.",
+)
+parameters_option = click.option(
+    *("-p", "--parameter", "parameters"),
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_pairs,
+    help="Further parameter of the notebook, such as threads=1. May be repeated.",
+)
+
+
+@click.command("list")
+@click.argument("experiment", default="")
+@click.option("--dataset", default="", help="List datasets that begin like this.")
+@own_option
+@checkpoints_option
+def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) -> None:
+    """List experiments with the paper's, the published and your numbers.
+
+    EXPERIMENT is how their names begin, such as scaling or ablation/SE.
+    """
+    from r3d_rs.operations import status
+
+    table = status.overview(results, checkpoints)
+    for column, start in (("experiment", experiment), ("dataset", dataset)):
+        known = table[column].unique()
+        table = table[table[column].str.startswith(start)]
+        if table.empty:
+            raise click.UsageError(
+                f"{column}: none begins with {start!r}; allowed are {', '.join(known)}"
+            )
+    click.echo(table.to_string(index=False))
+
+
+@click.command()
+@click.argument("experiment", type=Name("experiment", _experiments))
+@dataset_option
+@click.option("--seed", default=0, help="Seeds weights, order and crops.")
+@click.option("--dry-run", is_flag=True, help="Print papermill's command instead.")
+@parameters_option
+@own_option
+@checkpoints_option
+def run(
+    experiment: str,
+    dataset: str,
+    seed: int,
+    dry_run: bool,
+    parameters: dict[str, str],
+    results: Path,
+    checkpoints: Path,
+) -> None:
+    """Run EXPERIMENT, and compare it with the published runs.
+
+    Papermill executes its notebook. `r3d-rs list` prints the names.
+    """
+    from r3d_rs.experiments import published
+    from r3d_rs.operations import engine
+
+    request = engine.Request(
+        *(experiment, dataset, seed), *(results, checkpoints, parameters)
+    )
+    if dry_run:
+        click.echo(shlex.join(engine.command(request)))
+        return
+    path = engine.run(request)
+    click.echo(f"\nrecord: {path}\nnotebook: {path.with_suffix('.ipynb')}\n")
+    click.echo(published.shown(path))
+
+
+@click.command()
+@click.option("--seed", default=0, help="Seeds the draw.")
+@click.option("--count", default=3, help="How many runs are drawn.")
+@parameters_option
+@published_option
+@click.option(
+    "--keep",
+    type=FOLDER,
+    default="runs",
+    help="Folder of reruns.csv, which gets a row for each rerun.",
+)
+@click.option(
+    "--folder",
+    type=FOLDER,
+    show_default="build/reruns",
+    help="Folder of the reruns' records and checkpoints.",
+)
+@click.option(
+    "--made",
+    type=FOLDER,
+    help="Compare the records in a folder instead, which were made elsewhere.",
+)
+def rerun(
+    seed: int,
+    count: int,
+    parameters: dict[str, str],
+    results: Path,
+    keep: Path,
+    folder: Path | None,
+    made: Path | None,
+) -> None:
+    """Draw published runs, run them again, and compare the records."""
+    if made and (folder or parameters):
+        raise click.UsageError(
+            "--made: compares records that are there, allowed with it is neither"
+            " --folder nor -p, which are for making them"
+        )
+    from r3d_rs.experiments import record
+    from r3d_rs.operations import rerun as reruns
+
+    runs = reruns.candidates(results)
+    drawn = reruns.draw(runs, seed, count)
+    draw = f"seed {seed}, {len(drawn)} of {len(runs)}"
+    click.echo(f"drawn by {draw} records:")
+    for one in drawn:
+        name = "{dataset}/{study}/{point}/seed-{seed}".format(**one["experiment"])
+        click.echo(f"  {name}")
+    for one in drawn:
+        if made:
+            path = record.path(made, **one["experiment"])
+            if not path.exists():
+                click.echo(f"{path}: not made")
+                continue
+            row = reruns.compared(results, one, made, record.read(path))
+        else:
+            row = reruns.again(results, one, folder or Path("build/reruns"), parameters)
+        click.echo(reruns.keep(keep, {**row, "draw": draw}))
+    click.echo(reruns.described(results, keep))
+
+
+@click.command()
+@published_option
+def cost(results: Path) -> None:
+    """Show what the study takes on Kinetics, and what to run first."""
+    from r3d_rs.operations import cost as costs
+
+    click.echo(f"{costs.table(results).to_string(index=False)}\n")
+    click.echo(costs.order(results).to_string(index=False))
+
+
+@click.group()
+def tpu() -> None:
+    """Compile the paper's networks for TPUs, without a TPU."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+
+
+@tpu.command()
+@click.argument("point", type=Name("point", _points_and_rows), default="RS-50")
+@click.option("--topology", default="v5e:1x1", help="Slice of chips.")
+@click.option(
+    "--clips",
+    type=click.IntRange(min=1),
+    show_default="the most that fit",
+    help="Clips that a device sees at once.",
+)
+@click.option("--evaluation", is_flag=True, help="Predict views instead of training.")
+@click.option("--rematerialize", is_flag=True, help="Keep only the blocks' inputs.")
+@click.option("--accumulate", is_flag=True, help="Sum gradients over micro-batches.")
+@own_option
+def plan(
+    point: str,
+    topology: str,
+    clips: int | None,
+    evaluation: bool,
+    rematerialize: bool,
+    accumulate: bool,
+    results: Path,
+) -> None:
+    """Compile POINT, and bound what it takes in memory and time.
+
+    POINT is one of Figure 2 or a row of Table 2, by default RS-50.
+    """
+    from r3d_rs.operations import tpu as programs
+
+    program = programs.Program(
+        point,
+        programs.EVALUATION if evaluation else programs.TRAINING,
+        topology,
+        clips or 8,
+        rematerialize,
+        accumulate,
+    )
+    compiled = programs.compiled if clips else programs.largest
+    row = compiled(program, results)
+    click.echo(programs.report(row) if row else "not even one clip fits")
+
+
+@tpu.command()
+@published_option
+def fits(results: Path) -> None:
+    """Have runs divide their batches by the published rows of `plan`."""
+    from r3d_rs.operations import tpu as programs
+
+    click.echo(programs.keep_fits(results))

@@ -1,0 +1,101 @@
+"""Commands `r3d-rs report`: tables, views and probes.
+
+What a command calls is imported when it runs, see `r3d_rs.data.commands`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from r3d_rs.data.commands import data_dir_option, dataset_option
+from r3d_rs.data.names import canonical_name
+from r3d_rs.operations.commands import (
+    POINT,
+    checkpoints_option,
+    own_option,
+    published_option,
+)
+
+
+@click.group()
+def report() -> None:
+    """Make what the book shows of the records."""
+
+
+@report.command()
+@published_option
+@click.option("--exact", is_flag=True, help="Count parameters and multiply-adds again.")
+@click.option("--check", is_flag=True, help="Write nothing, fail where one is stale.")
+def tables(results: Path, exact: bool, check: bool) -> None:
+    """Make the published tables and figures from the published records."""
+    from r3d_rs.experiments import published
+    from r3d_rs.operations import exact as counts
+    from r3d_rs.report import figures, stale
+    from r3d_rs.report import tables as studies
+
+    if check:
+        if found := stale.files(results):
+            names = ", ".join(str(path) for path in found)
+            raise click.ClickException(
+                f"not what the records give, run `make tables`: {names}"
+            )
+        return
+    if exact:
+        counts.write(results)
+    files = [*studies.build(results), *figures.build(results)]
+    for path in [*files, published.write(results)]:
+        click.echo(path)
+
+
+@report.command()
+@dataset_option
+@click.option(
+    *("--point", "points"),
+    type=POINT,
+    multiple=True,
+    default=["R3D-50", "RS-50"],
+    help="Point of Figure 2. May be repeated.",
+)
+@click.option(
+    *("--seed", "seeds"),
+    type=int,
+    multiple=True,
+    default=[0, 1, 2],
+    help="Seed of a run. May be repeated.",
+)
+@data_dir_option
+@own_option
+@checkpoints_option
+def views(
+    dataset: str,
+    points: tuple[str, ...],
+    seeds: tuple[int, ...],
+    data_dir: str | None,
+    results: Path,
+    checkpoints: Path,
+) -> None:
+    """Evaluate trained networks with more and more views."""
+    from r3d_rs.report import views_curve
+
+    click.echo(
+        views_curve.write(
+            *(checkpoints, results, canonical_name(dataset), points, seeds, data_dir)
+        )
+    )
+
+
+@report.command()
+@dataset_option
+@data_dir_option
+@own_option
+def probes(dataset: str, data_dir: str | None, results: Path) -> None:
+    """Measure how much of a dataset's accuracy is motion."""
+    from r3d_rs.data import datasets
+    from r3d_rs.experiments import registry
+    from r3d_rs.report import probes as study
+
+    prepared = datasets.prepare(dataset, data_dir)
+    recipe = registry.get("scaling/RS-50").recipe(prepared.name)
+    click.echo(study.write(prepared, recipe, results))
