@@ -75,7 +75,7 @@ def facts(results: Path, name: str) -> dict[str, str]:
         "machine": f"{card}{one['processor']}, {one['cores']} cores, {one['date']}",
         "repetitions": str(one["repetitions"]),
         "versions": ", ".join(dict.fromkeys(parts)),
-        "ratio": short(ours["ratio"].iloc[0]),
+        "ratio": f"{ours['ratio'].iloc[0]:.2f}",
     }
 
 

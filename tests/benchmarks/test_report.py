@@ -54,7 +54,7 @@ def test_the_table_has_rates_ratios_shares_and_memory(tmp_path):
     facts = report.facts(tmp_path, "step")
     assert facts["machine"] == "a processor, 2 cores, 2026-11-25"
     assert facts["versions"] == "tensorflow 2.20, keras 3, jax 0.10"
-    assert (facts["repetitions"], facts["ratio"]) == ("3", "2")
+    assert (facts["repetitions"], facts["ratio"]) == ("3", "2.00")
     assert report.facts(tmp_path, "step-gpu")["machine"].startswith("a card, ")
 
 
