@@ -40,7 +40,7 @@ help:
 	@echo "make rerun   make $(COUNT) runs again, drawn by a seed, and compare the records"
 	@echo "make release the built book as one archive, and checksums, in dist/"
 	@echo "make serve   show the book at http://localhost:8000"
-	@echo "make bench   measure speed and memory, for hours: benchmarks/README.md"
+	@echo "make bench   measure speed and memory: benchmarks/README.md"
 	@echo "make lint    ruff, on modules and notebooks"
 	@echo "make faults  the long version of the fault suite, hours: runs/faults/"
 	@echo "make fuzz    the parsers, by atheris, SECONDS=60 for each"
@@ -213,12 +213,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/evaluation.py
-	$(BIN)/python benchmarks/growth.py
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/onednn.py
 	$(BIN)/python benchmarks/pipeline.py
-	@if command -v nvidia-smi >/dev/null; then $(BIN)/python benchmarks/gpu_step.py; \
-	else echo "gpu_step.py is not run: there is no NVIDIA GPU"; fi
 
 clean:
 	rm -rf build dist book/_build book/runs .pytest_cache .ruff_cache *.egg-info

@@ -9,8 +9,9 @@ Tensors are `(batch, channel, time, height, width)`.
 import torch
 from torch import nn
 
-#: Blocks in C2 to C5, filters of their inner convolutions, and kernel sizes in time.
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+#: Blocks in C2 to C5 of 50 layers, filters of their inner convolutions, and kernel
+#: sizes in time.
+BLOCKS = (3, 4, 6, 3)
 FILTERS = (64, 128, 256, 512)
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
@@ -91,19 +92,16 @@ class Bottleneck(nn.Module):
 
 
 class R3DRS(nn.Module):
-    """R3D-RS: ResNet-D's stem, squeeze-excitation, self-gating in each stage's last.
+    """R3D-RS-50: ResNet-D's stem, squeeze-excitation, self-gating in each stage's last.
 
     Args:
-        depth: 50, 101 or 152.
         num_classes: length of the logits.
         width: multiplies every number of channels.
         stochastic_depth: initial rate; blocks of stage `i` drop with `rate * i / 5`.
         dropout: rate before the head.
     """
 
-    def __init__(
-        self, depth=50, num_classes=400, width=1.0, stochastic_depth=0.2, dropout=0.5
-    ):
+    def __init__(self, num_classes=400, width=1.0, stochastic_depth=0.2, dropout=0.5):
         """Make the layers."""
         super().__init__()
 
@@ -125,7 +123,7 @@ class R3DRS(nn.Module):
             inputs = outputs
         layers.append(nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
         for stage, (blocks, filters, temporal_kernel) in enumerate(
-            zip(DEPTHS[depth], FILTERS, TEMPORAL_KERNELS, strict=True), start=2
+            zip(BLOCKS, FILTERS, TEMPORAL_KERNELS, strict=True), start=2
         ):
             for number in range(blocks):
                 layers.append(
@@ -150,21 +148,10 @@ class R3DRS(nn.Module):
 
 
 def decayed_and_others(model: nn.Module) -> tuple[list, list]:
-    """Return the parameters with weight decay, and those without.
-
-    As in the recipe: kernels of convolutions, squeeze-excitation and the head decay;
-    normalization, biases and self-gating do not.
-    """
-    spared = {
-        id(parameter)
-        for name, module in model.named_modules()
-        if name.endswith("self_gating")
-        for parameter in module.parameters()
-    }
+    """Return the kernels, which have weight decay, and the other parameters."""
     decayed, others = [], []
     for parameter in model.parameters():
-        is_kernel = parameter.ndim > 1 and id(parameter) not in spared
-        (decayed if is_kernel else others).append(parameter)
+        (decayed if parameter.ndim > 1 else others).append(parameter)
     return decayed, others
 
 
