@@ -9,25 +9,30 @@ from pathlib import Path
 from r3d_rs.operations import plan
 from r3d_rs.recipes.recipe import as_dict
 from tests.shared import kill, tiny_run
+from tests.shared.tiny import BLOCKS
 
-#: Every process of the study has a recipe that takes seconds in the place of RS-50's.
+#: Every process of the study has a recipe that takes seconds in the place of RS-50's,
+#: and those that train have a shallow network.
 SITE = """
 import sys
 
-if any(name in " ".join(sys.orig_argv) for name in {programs!r}):
+if any(name in " ".join(sys.orig_argv) for name in ("snakemake", "r3d_rs", "ipyk")):
     from r3d_rs.recipes import recipe, scales
 
     def of_point(point, dataset):
         return recipe.from_dict({recipe!r})
 
     scales.of_point = of_point
+if "ipyk" in " ".join(sys.orig_argv):
+    from r3d_rs.models import resnet3d
+
+    resnet3d.DEPTHS[50] = {blocks!r}
 """
-PROGRAMS = ("snakemake", "r3d_rs", "ipyk", "papermill")
 
 
 def write_site(folder: Path, data_dir: Path) -> dict[str, str]:
     """Write what makes a run tiny; return the environment of its processes."""
-    site = SITE.format(programs=PROGRAMS, recipe=as_dict(tiny_run.RECIPE))
+    site = SITE.format(recipe=as_dict(tiny_run.RECIPE), blocks=BLOCKS)
     (folder / "sitecustomize.py").write_text(site)
     return os.environ | {
         "PYTHONPATH": f"{folder}:{kill.ROOT}",
