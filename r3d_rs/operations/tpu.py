@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -233,18 +232,6 @@ def improvement(results: Path) -> pd.DataFrame:
         program = {name: _described(pair[0])[name] for name in PROGRAM}
         rows.append(program | {name: " → ".join(two) for name, two in values.items()})
     return pd.DataFrame(rows, columns=[*PROGRAM, *IMPROVED]).set_index("point")
-
-
-def rehearsal_path(results: Path) -> Path:
-    """Return what `tests/faults/test_hosts.py` wrote of a run of several hosts."""
-    return Path(results) / "tpu" / "rehearsal.json"
-
-
-def rehearsal(results: Path) -> pd.DataFrame:
-    """Return what happened when one of several hosts was killed, a line a fact."""
-    path = rehearsal_path(results)
-    facts = json.loads(path.read_text()) if path.exists() else {"rehearsal": NOT_RUN}
-    return pd.DataFrame({"": {name: str(value) for name, value in facts.items()}})
 
 
 def table(results: Path) -> pd.DataFrame:

@@ -3,50 +3,26 @@
 import importlib
 import pkgutil
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import r3d_rs
 from r3d_rs.recipes.recipe import Recipe
+from tests.shared.pages import BOOK, build
 
-sys.path.append(str(Path(__file__).parents[2] / "book"))
+sys.path.append(str(BOOK))
 import check_links
 
-BOOK = Path(__file__).parents[2] / "book"
 book_build = importlib.import_module("build")
-PAGE = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-# A page
-
-```{code-cell} ipython3
-from myst_nb import glue
-
-glue("one", "1", display=False)
-```
-
-The number {glue:text}`one`.
-
-"""
 
 #: Modules of the study that only read files and report what they say.
 REPORTS = [
     *("experiments.executed", "experiments.record", "experiments.registry"),
     *("operations.cost", "operations.exact", "operations.rerun", "operations.status"),
     *("operations.tpu", "recipes.points", "report.claims", "report.comparison"),
-    *("report.curves", "report.discussion", "report.display", "report.faults"),
+    *("report.curves", "report.discussion", "report.display"),
     *("report.figures", "report.interactive"),
     *("report.links", "report.recipe_tables", "report.saliency"),
     *("report.tables", "report.views_curve", "tpu.plan"),
@@ -64,20 +40,6 @@ BROKEN = {
     "an unknown citation": ("{cite}`nobody2020nothing`", "nobody2020nothing"),
     "a failed cell": ("```{code-cell} ipython3\n1 / 0\n```", "ZeroDivisionError"),
 }
-
-
-def build(folder: Path, text: str, chapters=()) -> subprocess.CompletedProcess:
-    """Build a book of one page and further ones, with the settings of the study's."""
-    for name in ("assets", "extensions"):
-        shutil.copytree(BOOK / name, folder / name)
-    for name in ("_config.yml", "references.bib"):
-        shutil.copy(BOOK / name, folder)
-    contents = "format: jb-book\nroot: index\n" + ("chapters:\n" if chapters else "")
-    contents += "".join(f"  - file: {chapter}\n" for chapter in chapters)
-    (folder / "_toc.yml").write_text(contents)
-    (folder / "index.md").write_text(PAGE + text + "\n")
-    command = [sys.executable, BOOK / "build.py", folder, "--jobs", "2"]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.mark.slow

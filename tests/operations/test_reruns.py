@@ -15,8 +15,8 @@ from r3d_rs.experiments import record, registry
 from r3d_rs.files import whole_file
 from r3d_rs.operations import plan
 from r3d_rs.operations import rerun as reruns
-from tests.faults import test_killed
 from tests.shared import tiny_run
+from tests.shared.engine import Engine
 from tests.shared.made_up import is_locked, made_up, made_up_scores
 from tests.shared.tiny import write_videos
 
@@ -231,7 +231,7 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
 @pytest.mark.slow
 def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_path):
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
-    study = test_killed.Engine(tmp_path / "study", tmp_path)
+    study = Engine(tmp_path / "study", tmp_path)
 
     def call(*arguments, backend="tensorflow"):
         done = subprocess.run(

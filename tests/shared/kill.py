@@ -85,6 +85,15 @@ def members(session: int) -> list[int]:
     return found
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file of a tree, without locks, which stay."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
 def files(folder: Path) -> dict[str, tuple[int, int]]:
     """Return the inode and the time of change of every file of a tree."""
     return {

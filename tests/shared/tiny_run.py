@@ -1,19 +1,21 @@
-"""A run of the study on a dataset of a dozen tiny videos, for the faults.
+"""A run of the study on a dozen tiny videos, for the tests of faults.
 
-It goes through the library's own steps, `experiments.run.Run`, with a recipe that takes
-seconds.
+It takes the steps of `experiments.run.Run` with a recipe that trains in seconds.
 """
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import nbformat
 
 from r3d_rs.data import datasets
+from r3d_rs.experiments import record
 from r3d_rs.experiments.run import Run
 from r3d_rs.recipes.recipe import Recipe
-from tests.shared.tiny import SMALL, shallow, write_videos
+from r3d_rs.training.checkpoints import RunningError
+from tests.shared.tiny import SMALL, shallow
 
 NAME = "kinetics-400"
 RECIPE = Recipe(
@@ -27,31 +29,45 @@ RECIPE = Recipe(
 POINT = ("scaling", "RS-50", "seed-0")
 
 
-def make_data(folder: Path, videos: int = 8) -> Path:
-    """Write videos in Kinetics' layout, prepare them and return the data directory."""
-    write_videos(folder / NAME, {"train": videos, "validate": 4})
-    datasets.prepare(NAME, folder, progress=False)
-    return folder
-
-
-def run(data_dir: Path, folder: Path, **changes) -> Run:
-    """Return a run, before its first step; its results and state are in `folder`."""
-    recipe = dataclasses.replace(RECIPE, **changes)
-    return Run(
-        *("scaling", "RS-50", NAME, 0, recipe, recipe),
-        results=folder / "results",
-        folder=folder.joinpath("checkpoints", NAME, *POINT),
-        data_dir=str(data_dir),
-    )
+def prepare(videos: Path, data_dir: Path):
+    """Prepare a folder of videos as `NAME`."""
+    return datasets.prepare(NAME, data_dir, progress=False, videos=videos)
 
 
 def do(data_dir: Path, folder: Path, **changes) -> Path:
-    """Train, evaluate, and write the record."""
-    this = run(data_dir, folder, **changes)
-    dataset = this.load_data()
-    with shallow():
-        this.train(dataset)
-        return this.write_record(this.evaluate(dataset))
+    """Train, evaluate, and write the record; results and state are in `folder`.
+
+    Expected failures end the process with one line, as on the command line.
+    """
+    recipe = dataclasses.replace(RECIPE, **changes)
+    this = Run(
+        *("scaling", "RS-50", NAME, 0, recipe, recipe),
+        results=folder / "results",
+        folder=state(folder),
+        data_dir=str(data_dir),
+    )
+    try:
+        dataset = this.load_data()
+        with shallow():
+            this.train(dataset)
+            return this.write_record(this.evaluate(dataset))
+    except (OSError, ValueError, MemoryError, RunningError) as error:
+        sys.exit(f"error: {type(error).__name__}: {str(error) or 'out of memory'}")
+
+
+def state(folder: Path) -> Path:
+    """Return the folder of a run's checkpoints and its network."""
+    return folder.joinpath("checkpoints", NAME, *POINT)
+
+
+def outcome(folder: Path) -> dict:
+    """Return what a run has found out, without dates and durations."""
+    [found] = record.find(folder / "results")
+    scores = record.scores_of(folder / "results", found)
+    names = ("metrics", "history", "recipe_hash", "evaluated_ids_sha256")
+    return {name: found[name] for name in names} | {
+        name: array.tobytes() for name, array in vars(scores).items()
+    }
 
 
 def notebook(cell: str, *outputs, **papermill):

@@ -147,14 +147,6 @@ def test_what_improved_is_shown_where_both_were_compiled(tmp_path):
     assert row["seconds to compile"] == "600 → 60"
 
 
-def test_a_rehearsal_that_was_not_is_said(tmp_path):
-    assert study.rehearsal(tmp_path).loc["rehearsal", ""] == "not run"
-    place = study.rehearsal_path(tmp_path)
-    place.parent.mkdir()
-    place.write_text('{"records": 1}')
-    assert study.rehearsal(tmp_path).loc["records", ""] == "1"
-
-
 def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch):
     made_up(tmp_path)
     monkeypatch.setattr(compiler, "compile_training", None)
