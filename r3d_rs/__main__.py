@@ -218,7 +218,7 @@ def cost(arguments) -> None:
 def views(arguments) -> None:
     """Evaluate trained networks with more and more views."""
     from r3d_rs.data import datasets
-    from r3d_rs.report import views_curve
+    from r3d_rs.experiments import views_curve
 
     print(
         views_curve.write(
@@ -232,19 +232,11 @@ def views(arguments) -> None:
     )
 
 
-def saliency(arguments) -> None:
-    """Compute where a trained network looks in some test videos."""
-    from r3d_rs.report import saliency as maps
-
-    results = Path(arguments.results)
-    print(maps.write(arguments.checkpoint, results, data_dir=arguments.data_dir))
-
-
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
+    from r3d_rs.evaluation import probes as study_probes
     from r3d_rs.experiments import registry
-    from r3d_rs.report import probes as study_probes
 
     dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
     recipe = registry.get("scaling/RS-50").recipe(dataset.name)
@@ -379,12 +371,6 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
     add_folders(command)
     command.set_defaults(command=views)
-
-    command = commands.add_parser("saliency", help=saliency.__doc__)
-    command.add_argument("checkpoint", type=Path, help="folder of a finished run")
-    command.add_argument("--data-dir", help="folder of the datasets (R3D_RS_DATA)")
-    command.add_argument("--results", default="runs", help="folder of the records")
-    command.set_defaults(command=saliency)
 
     command = commands.add_parser("plan", help=plan.__doc__)
     command.add_argument(

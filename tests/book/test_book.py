@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import check_links
 import pytest
 from bs4 import BeautifulSoup
 
@@ -12,9 +13,6 @@ from r3d_rs import paper
 from r3d_rs.data.randaugment import OPERATIONS
 from r3d_rs.pantomime import CLASSES_30
 from r3d_rs.recipes.table2 import TABLE_2
-
-sys.path.append(str(Path(__file__).parents[2] / "book"))
-import check_links
 
 BOOK = Path(__file__).parents[2] / "book"
 HTML = BOOK / "_build" / "html"

@@ -17,6 +17,8 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import av
+import interactive
+import links
 import nbformat
 import numpy as np
 import pandas as pd
@@ -29,7 +31,6 @@ from r3d_rs import files
 from r3d_rs.data import clip, datasets, frame_index, inspect, listing, shards
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record, run
-from r3d_rs.report import interactive, links
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.faults import fuzz
 from tests.shared import kill, tiny_run
