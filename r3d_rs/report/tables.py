@@ -197,7 +197,7 @@ def _from_scratch(number: int) -> Table:
             Column("paper_flops_b", "FLOPs, B (paper)"),
             Column("paper_params_m", "parameters, M (paper)"),
             Column("exact_params_m", "parameters, M (ours)", 2),
-            Column("exact_gmacs", "multiply-adds, G (ours)", 2),
+            Column("exact_gmacs"),
             Column("exact_profiler_gflops", "profiler FLOPs/2, G (ours)", 2),
             Column("paper_top1", "top-1, % (paper)"),
             *([Column("paper_top5", "top-5, % (paper)")] if number == 3 else []),
