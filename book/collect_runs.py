@@ -17,10 +17,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from links import anchor
+
 from r3d_rs.experiments import executed, published
 from r3d_rs.experiments import record as records
 from r3d_rs.operations import engine
-from r3d_rs.report.links import anchor
 
 BOOK = Path(__file__).parent
 RESULTS = BOOK.parent / records.PUBLISHED

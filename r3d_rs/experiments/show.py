@@ -220,7 +220,9 @@ def over_views(evaluations: dict) -> pd.DataFrame:
     """
     names = ("video_top1", "video_top5", "clip_top1")
     rows = {
-        views: {name: round(100 * found.metrics()[name], 2) for name in names}
-        for views, found in evaluations.items()
+        f"{clips}×{crops}": {
+            name: round(100 * found.metrics()[name], 2) for name in names
+        }
+        for (clips, crops), found in evaluations.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips × crops")

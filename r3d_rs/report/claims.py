@@ -37,9 +37,7 @@ class Step:
         after: of the one that it leads to.
         paper: its size in the paper, points of top-1; None where the paper gives none.
         sign: of the difference, 1 or -1.
-        missing: those of the two that have not been run.
-        found: ours; None where one is missing.
-        note: how the paper's differs from ours.
+        found: ours; None where one of the two has not been run.
         p: of `found`, adjusted for the number of steps of the group that have been run
             (Holm); None without it, or of one seed each.
     """
@@ -52,15 +50,13 @@ class Step:
     after: str
     paper: float | None
     sign: float
-    missing: tuple[str, ...]
     found: paired.Difference | None
-    note: str = ""
     p: float | None = None
 
     @property
     def ours(self) -> str:
-        """Describe the difference, or say why there is none."""
-        return comparison.text(self.found) if self.found else NOT_RUN
+        """Describe the difference, "not run" where there is none."""
+        return comparison.text(self.found)
 
     @property
     def verdict(self) -> str:
@@ -69,21 +65,15 @@ class Step:
             return NOT_RUN
         if not self.has_seeds:
             return UNDECIDED
-        low, high = self.bounds
+        low, high = sorted(self.sign * end for end in (self.found.low, self.found.high))
         if low > 0:
             return SUPPORTED
         return CONTRADICTED if high < 0 else UNDECIDED
 
     @property
     def has_seeds(self) -> bool:
-        """Say whether ours has an interval over seeds."""
+        """Return whether ours has an interval over seeds."""
         return self.found is not None and self.found.seed_variance is not None
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Return the ends of the interval, positive on the paper's side of zero."""
-        low, high = sorted((self.sign * self.found.low, self.sign * self.found.high))
-        return low, high
 
 
 def steps(results: Path, group: str | None = None) -> list[Step]:
@@ -122,9 +112,7 @@ def _decided(results: Path, claim: dict) -> Step:
         *ends,
         claim.get("paper"),
         claim.get("sign") or math.copysign(1, claim["paper"]),
-        tuple(end for end, runs in zip(ends, pair, strict=True) if not runs),
-        comparison.difference(results, *pair) if all(pair) else None,
-        claim.get("note", ""),
+        comparison.difference(results, *pair),
     )
 
 
@@ -145,7 +133,7 @@ def table(steps: Sequence[Step]) -> pd.DataFrame:
             if step.paper is None
             else f"{step.paper:+.1f}",
             "ours": step.ours,
-            "p": "-" if step.p is None else probability(step.p),
+            "p": _probability(step.p),
             "seeds needed": _seeds_needed(step),
             "verdict": step.verdict,
         }
@@ -153,8 +141,9 @@ def table(steps: Sequence[Step]) -> pd.DataFrame:
     )
 
 
-def probability(p: float) -> str:
-    """Return a probability as text."""
+def _probability(p: float | None) -> str:
+    if p is None:
+        return "-"
     return f"{p:.4f}" if p >= 0.001 else "< 0.001"
 
 

@@ -77,7 +77,7 @@ def views(
     checkpoints: Path,
 ) -> None:
     """Evaluate trained networks with more and more views."""
-    from r3d_rs.report import views_curve
+    from r3d_rs.experiments import views_curve
 
     click.echo(
         views_curve.write(
@@ -93,8 +93,8 @@ def views(
 def probes(dataset: str, data_dir: str | None, results: Path) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import datasets
+    from r3d_rs.evaluation import probes as study
     from r3d_rs.experiments import registry
-    from r3d_rs.report import probes as study
 
     prepared = datasets.prepare(dataset, data_dir)
     recipe = registry.get("scaling/RS-50").recipe(prepared.name)

@@ -11,7 +11,7 @@ from r3d_rs.experiments import record, registry
 
 def difference(
     results: Path, before: Sequence[dict], after: Sequence[dict]
-) -> paired.Difference:
+) -> paired.Difference | None:
     """Compare two points by the scores of every video, over all seeds of each.
 
     Scores are kept in half precision, so that a mean can differ from that of the
@@ -22,11 +22,16 @@ def difference(
         before: records of one point, one a seed.
         after: of the other.
 
+    Returns:
+        The difference; None where either has no record.
+
     Raises:
         ValueError: when they were evaluated on different videos, or when the recipes of
             one point differ.
         FileNotFoundError: naming scores that are missing.
     """
+    if not before or not after:
+        return None
     for records in (before, after):
         record.summarize(records)  # refuses recipes that differ
     ids, groups = None, []
@@ -46,9 +51,7 @@ def difference(
 
 
 def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> str:
-    """Describe the difference in points of per cent, or say why there is none."""
-    if not before or not after:
-        return record.NOT_RUN
+    """Describe the difference in points of per cent, "not run" where there is none."""
     return text(difference(results, before, after))
 
 
@@ -58,14 +61,16 @@ def between(results: Path, dataset: str, before: str, after: str) -> str:
     return described(results, *ends)
 
 
-def text(found: paired.Difference) -> str:
-    """Describe a difference that was found."""
+def text(found: paired.Difference | None) -> str:
+    """Describe a difference in points of per cent, "not run" where there is none."""
+    if found is None:
+        return record.NOT_RUN
     shares = (found.mean, found.low, found.high)
     return interval.described(*(100 * share for share in shares), found.seeds, "+")
 
 
 def _right(results: Path, run: dict) -> dict[str, bool]:
-    """Say for each evaluated video of a run whether its class was the most probable."""
+    """Return whether each evaluated video's class was the most probable."""
     scores = record.scores_of(results, run)
     right = scores.probabilities.argmax(1) == scores.labels
     return dict(zip(scores.ids.tolist(), right.tolist(), strict=True))

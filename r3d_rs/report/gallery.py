@@ -18,7 +18,6 @@ from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.recipes.table2 import BASELINE
-from r3d_rs.report.curves import paired_classes as paired_classes  # the book's cells
 
 #: Operations that RandAugment makes of a clip, the official code's default.
 LAYERS = 2

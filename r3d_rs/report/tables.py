@@ -1,10 +1,15 @@
-"""The paper's tables with our columns beside its own.
+"""The paper's tables with our columns beside its own: one list of columns for each.
+
+`TABLES` lists the columns of each table's CSV file. Those with a title are in the book
+too; those with a run lead there to our runs. `build` writes the files.
 
 Columns that begin with `paper_` are published, those with `exact_` are counted in our
-networks, those with a dataset's name are measured in its runs. Accuracies are per cent.
+networks, and those with a dataset's name are measured in its runs. Accuracies are per
+cent.
 """
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,162 +21,21 @@ from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.recipes import points
 from r3d_rs.report import comparison
+from r3d_rs.report.columns import Accuracy, Column, Delta, Run, Table
 
-#: Columns of ours by the dataset whose records fill them.
-DATASETS = {"pantomime": "pantomime-20", "kinetics": "kinetics-400"}
-#: Those of Table 4.
-DATASETS_4 = {"pantomime": "pantomime-30", "kinetics": "kinetics-600"}
+#: Changes of Table 2, each of which is a row.
+TOGGLES = ("LS", "SD", "WD", "350-EP", "SJ", "SE", "D-stem", "RA")
 
+#: Names of experiments, from a row's cell.
+ABLATION, CONTRASTIVE = "ablation/{}".format, "contrastive/{}".format
 
-def table2(results: Path) -> pd.DataFrame:
-    """Return Table 2 with exact multiply-adds, and the accuracies of our rows.
-
-    Our columns are as in `from_scratch`, from the records of the ablation study.
-    """
-    rows = paper.table(2)
-    networks = [
-        exact.BASELINE_WITH_SE if row.model == "r3d-50" and row.SE else row.model
-        for row in rows.itertuples()
-    ]
-    toggles = ["LS", "SD", "WD", "350-EP", "SJ", "SE", "D-stem", "RA"]
-    columns = {
-        "paper_flops_b": rows["flops_b"],
-        **_exact(results, networks, rows["frames_span"]),
-        "paper_top1": rows["top1"],
-        "paper_delta": rows["delta"],
-    }
-    for prefix, dataset in DATASETS.items():
-        columns |= _ours(
-            results, prefix, dataset, [f"ablation/{row}" for row in rows["row"]]
-        )
-    return rows[["row", "model", "frames_span", *toggles]].assign(**columns)
-
-
-def from_scratch(results: Path, number: int = 3) -> pd.DataFrame:
-    """Return Table 3 or 4 with exact parameters and multiply-adds, and our accuracies.
-
-    Args:
-        results: folder with `exact/complexity.csv` and the records.
-        number: 3 (Kinetics-400) or 4 (Kinetics-600, and Pantomime-30).
-
-    Returns:
-        The paper's rows in its order. `<dataset>_top1` is the mean of the video top-1
-        over seeds or "not run", with `_low` and `_high` its 95 % interval, `_seeds`
-        their number, `_interval` the kind ("t over seeds" or, for a single seed,
-        "Wilson over videos") and `_delta` the difference to the row of ours above, with
-        its interval. Cells of quoted rows are empty there.
-    """
-    rows = paper.table(number)
-    datasets, classes = (DATASETS, 400) if number == 3 else (DATASETS_4, 600)
-    views = rows["views_temporal"].astype(str) + "×" + rows["views_spatial"].astype(str)
-    columns = {
-        "views": views,
-        "paper_flops_b": rows["flops_b"],
-        "paper_params_m": rows["params_m"],
-        **_exact(results, rows["model"], rows["frames_span"], classes, params=True),
-        "paper_top1": rows["top1"],
-    }
-    if number == 3:
-        columns["paper_top5"] = rows["top5"]
-    names = [
-        None if row.quoted else registry.of_point(row.point)
-        for row in rows.itertuples()
-    ]
-    for prefix, dataset in datasets.items():
-        columns |= _ours(results, prefix, dataset, names)
-    kept = rows.rename(columns={"label": "model", "model": "network"})
-    return kept[["model", "quoted", "point"]].assign(**columns)
-
-
-def table5(results: Path) -> pd.DataFrame:
-    """Return Table 5 with exact multiply-adds, and the accuracies of our fine-tuning.
-
-    Our columns are as in `from_scratch`: the network of the row on its own dataset.
-    What was fine-tuned on Pantomime is in `pretraining`.
-    """
-    rows = paper.table(5)
-    points = rows["point"].str.removesuffix("+WVT")
-    columns = {
-        "paper_flops_b": rows["flops_b"],
-        **_exact(results, rows["model"], rows["frames_span"]),
-        "paper_top1": rows["top1"],
-    }
-    runs = [
-        None
-        if row.quoted
-        else registry.records(results, row.dataset.lower(), f"fine-tuning/{point}")
-        for row, point in zip(rows.itertuples(), points, strict=True)
-    ]
-    columns |= _cells("kinetics", runs)
-    kept = rows.rename(columns={"label": "model", "model": "network"})
-    return kept[["model", "quoted", "pretrain", "dataset"]].assign(
-        views=rows["views_temporal"].astype(str)
-        + "×"
-        + rows["views_spatial"].astype(str),
-        **columns,
-    )
-
-
-def pretraining(results: Path) -> pd.DataFrame:
-    """Compare fine-tuning after pre-training with training from scratch.
-
-    Returns:
-        One row for each network and dataset with records of fine-tuning or of as long a
-        training from scratch, with the mean gain over that and over training in full,
-        and their intervals over seeds and videos.
-    """
-
-    def cell(runs):
-        return record.described(runs) or NOT_RUN
-
-    rows = []
-    for dataset, point in itertools.product(
-        sorted(registry.FIRST + registry.SECOND), points.TABLE_5
-    ):
-        tuned, short, full = (
-            registry.records(results, dataset, f"{study}/{point}")
-            for study in ("fine-tuning", "from-scratch", "scaling")
-        )
-        if tuned or short:
-            rows.append(
-                {
-                    "network": point,
-                    "dataset": dataset,
-                    "pre-trained and fine-tuned": cell(tuned),
-                    "from scratch, in full": cell(full),
-                    "gain over in full": comparison.described(results, full, tuned),
-                    "from scratch, as long": cell(short),
-                    "gain over as long": comparison.described(results, short, tuned),
-                }
-            )
-    names = [
-        *("network", "dataset", "pre-trained and fine-tuned"),
-        *("from scratch, in full", "gain over in full"),
-        *("from scratch, as long", "gain over as long"),
-    ]
-    return pd.DataFrame(rows, columns=names)
-
-
-def table6(results: Path) -> pd.DataFrame:
-    """Return Table 6 with the accuracies of our linear evaluations.
-
-    Our columns are as in `from_scratch`. A first row is for the plain R3D-50, which the
-    paper does not give; `<dataset>_untrained_…` are of random weights.
-    """
-    rows = paper.table(6)
-    plain = {"label": "R3D-50", "point": "R3D-50", "model": "r3d-50"}
-    rows = pd.concat([pd.DataFrame([plain]), rows], ignore_index=True)
-    columns = {"paper_top1": rows["top1"], "paper_delta": rows["delta"]}
-    for prefix, dataset in DATASETS.items():
-        trained = [f"contrastive/{point}" for point in rows["point"]]
-        untrained = [
-            registry.records(results, dataset, registry.untrained(point))
-            for point in rows["point"]
-        ]
-        columns |= _ours(results, prefix, dataset, trained)
-        columns |= _cells(f"{prefix}_untrained", untrained)
-    kept = rows.rename(columns={"label": "model", "model": "network"})
-    return kept[["model", "point"]].assign(**columns)
+#: What is compared on Pantomime, by title, and the study that has it.
+TRAININGS = {
+    "pre-trained and fine-tuned": "fine-tuning",
+    "from scratch, in full": "scaling",
+    "from scratch, as long": "from-scratch",
+}
+GAINS = ("gain over in full", "gain over as long")
 
 
 def build(results: Path) -> list[Path]:
@@ -181,71 +45,243 @@ def build(results: Path) -> list[Path]:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
-    folder = Path(results) / "tables"
-    tables = {
-        "table2.csv": table2(results),
-        "table3.csv": from_scratch(results),
-        "table4.csv": from_scratch(results, 4),
-        "table5.csv": table5(results),
-        "pretraining.csv": pretraining(results),
-        "table6.csv": table6(results),
-    }
-    paths = []
-    for name, table in tables.items():
-        with whole_file(folder / name) as part:
+    made, paths = {name: table.build(results) for name, table in TABLES.items()}, []
+    for name, table in made.items():
+        path = Path(results) / "tables" / f"{name}.csv"
+        with whole_file(path) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-        paths.append(folder / name)
+        paths.append(path)
     return paths
 
 
-def _exact(
-    results, networks, spans, classes: int = 400, *, params: bool = False
-) -> dict[str, list]:
-    """Look the networks up at the paper's inference size; None where there is none."""
+def _run(name: Callable[[str], str], dataset: str = "", by: str = "point") -> Run:
+    """Return how a row's experiment is found.
+
+    Args:
+        name: the experiment's name, from the row's cell in the column `by`.
+        dataset: that it runs on; empty for the row's own.
+        by: the column; rows that have nothing there have no experiment.
+    """
+
+    def run(row):
+        own = row.get(by)
+        return (dataset or row["dataset"].lower(), name(own)) if own else None
+
+    return run
+
+
+def _ours(
+    prefix: str,
+    dataset: str,
+    name: Callable[[str], str],
+    by: str = "point",
+    *,
+    delta: str = "",
+) -> tuple[Accuracy, Delta]:
+    """Return the columns of our runs on a dataset.
+
+    Args:
+        prefix: of the columns in the file.
+        dataset: as the book writes it.
+        name: as in `_run`.
+        by: as in `_run`.
+        delta: title of the differences; empty for the file alone.
+    """
+    run = _run(name, dataset.lower(), by)
+    return (
+        Accuracy(prefix, f"{dataset} top-1, % (ours)", run=run),
+        Delta(f"{prefix}_delta", delta, run=run),
+    )
+
+
+def _published(results: Path, number: int, classes: int = 400) -> pd.DataFrame:
+    """Return a table of the paper with what is counted in its networks.
+
+    Networks are counted at the paper's inference size. `model` is the name in print,
+    `network` that of `models.build`.
+    """
+    rows = paper.table(number)
+    if number == 2:
+        rows = rows.assign(network=_networks_of_table_2(rows))
+    else:
+        rows = rows.rename(columns={"label": "model", "model": "network"})
+    published = ("flops_b", "params_m", "top1", "top5", "delta")
+    rows = rows.rename(columns={name: f"paper_{name}" for name in published})
+    if "views_temporal" in rows:
+        views = (rows[f"views_{axis}"].astype(str) for axis in ("temporal", "spatial"))
+        rows = rows.assign(views=["×".join(pair) for pair in zip(*views, strict=True)])
+    if "frames_span" not in rows:
+        return rows
     counts = exact.read(results)
     size = paper.settings()["inference"]["size"]["value"]
     found = [
-        None if pd.isna(network) else counts.loc[(network, span // 2, size, classes)]
-        for network, span in zip(networks, spans, strict=True)
+        {}
+        if pd.isna(network)
+        else counts.loc[(network, span // 2, size, classes)].to_dict()
+        for network, span in zip(rows["network"], rows["frames_span"], strict=True)
     ]
 
     def column(name, scale=1.0):
-        return [None if row is None else round(row[name] / scale, 3) for row in found]
+        return [round(one[name] / scale, 3) if one else None for one in found]
 
-    columns = {
-        "exact_gmacs": column("gmacs"),
-        "exact_profiler_gflops": column("profiler_gflops"),
-    }
-    return {"exact_params_m": column("params", 1e6)} | columns if params else columns
-
-
-def _ours(results: Path, prefix: str, dataset: str, names: list) -> dict[str, list]:
-    """Measure a table's experiments, each against the one above; None has no cells."""
-    runs = [name and registry.records(results, dataset, name) for name in names]
-    steps, above = [], None
-    for own in runs:
-        first = own is None or above is None
-        steps.append("" if first else comparison.described(results, above, own))
-        above = above if own is None else own
-    return _cells(prefix, runs) | {f"{prefix}_delta": steps}
+    return rows.assign(
+        exact_params_m=column("params", 1e6),
+        exact_gmacs=column("gmacs"),
+        exact_profiler_gflops=column("profiler_gflops"),
+    )
 
 
-def _cells(prefix: str, runs: list) -> dict[str, list]:
-    """Average the records of each row; None has no cells."""
-    cells = [{} if own is None else _measured(own) for own in runs]
-    names = ("top1", "low", "high", "seeds", "interval")
-    return {f"{prefix}_{name}": [cell.get(name) for cell in cells] for name in names}
+def _networks_of_table_2(rows: pd.DataFrame) -> list[str]:
+    """Return the networks; a row may have squeeze-excitation with the old stem."""
+    return [
+        exact.BASELINE_WITH_SE if row.model == "r3d-50" and row.SE else row.model
+        for row in rows.itertuples()
+    ]
 
 
-def _measured(runs: list[dict]) -> dict:
-    summary = record.summarize(runs)
-    if summary is None:
-        return {"top1": NOT_RUN}
-    return {
-        "top1": round(100 * summary.mean, 2),
-        "low": round(100 * summary.low, 2),
-        "high": round(100 * summary.high, 2),
-        # Text, because a column of numbers with empty cells would read 3.0.
-        "seeds": str(summary.seeds),
-        "interval": summary.interval,
-    }
+def _table6(results: Path) -> pd.DataFrame:
+    """Return Table 6 below a row for the plain R3D-50, which the paper leaves out."""
+    plain = {"model": "R3D-50", "point": "R3D-50"}
+    return pd.concat([pd.DataFrame([plain]), _published(results, 6)], ignore_index=True)
+
+
+def _pretraining(results: Path) -> pd.DataFrame:
+    """Compare fine-tuning after pre-training with training from scratch.
+
+    Returns:
+        One row for each network and dataset with records of fine-tuning or of as long a
+        training from scratch, with the mean gain over that and over training in full,
+        and their intervals over seeds and videos.
+    """
+    rows = []
+    for dataset, point in itertools.product(
+        sorted(registry.FIRST + registry.SECOND), points.TABLE_5
+    ):
+        runs = {
+            title: registry.records(results, dataset, f"{study}/{point}")
+            for title, study in TRAININGS.items()
+        }
+        tuned, full, short = runs.values()
+        if tuned or short:
+            described = {
+                title: record.described(own) or NOT_RUN for title, own in runs.items()
+            }
+            gains = {
+                title: comparison.described(results, before, tuned)
+                for title, before in zip(GAINS, (full, short), strict=True)
+            }
+            rows.append({"network": point, "dataset": dataset} | described | gains)
+    return pd.DataFrame(rows, columns=["network", "dataset", *TRAININGS, *GAINS])
+
+
+def _training(title: str) -> Column:
+    run = _run(f"{TRAININGS[title]}/{{}}".format, by="network")
+    return Column(title, title, run=run)
+
+
+def _from_scratch(number: int) -> Table:
+    """Return Table 3 (Kinetics-400) or 4 (Kinetics-600, and Pantomime-30)."""
+    classes, small, large = (
+        (400, "Pantomime-20", "Kinetics-400"),
+        (600, "Pantomime-30", "Kinetics-600"),
+    )[number - 3]
+    return Table(
+        f"Table {number}, the paper's columns beside ours",
+        "model",
+        lambda results: _published(results, number, classes),
+        (
+            Column("model"),
+            Column("quoted"),
+            Column("point"),
+            Column("views", "views (paper)"),
+            Column("paper_flops_b", "FLOPs, B (paper)"),
+            Column("paper_params_m", "parameters, M (paper)"),
+            Column("exact_params_m", "parameters, M (ours)", 2),
+            Column("exact_gmacs"),
+            Column("exact_profiler_gflops", "profiler FLOPs/2, G (ours)", 2),
+            Column("paper_top1", "top-1, % (paper)"),
+            *([Column("paper_top5", "top-5, % (paper)")] if number == 3 else []),
+            *_ours("pantomime", small, registry.of_point, delta="step (ours)"),
+            *_ours("kinetics", large, registry.of_point),
+        ),
+    )
+
+
+TABLES = {
+    "table2": Table(
+        "Table 2, the paper's columns beside ours",
+        "row",
+        lambda results: _published(results, 2),
+        (
+            Column("row"),
+            Column("model"),
+            Column("frames_span"),
+            *map(Column, TOGGLES),
+            Column("paper_flops_b", "FLOPs, B (paper)"),
+            Column("exact_gmacs", "multiply-adds, G (ours)", 2),
+            Column("exact_profiler_gflops"),
+            Column("paper_top1", "top-1, % (paper)"),
+            Column("paper_delta", "step (paper)"),
+            *_ours("pantomime", "Pantomime-20", ABLATION, "row", delta="step (ours)"),
+            *_ours("kinetics", "Kinetics-400", ABLATION, "row"),
+        ),
+    ),
+    "table3": _from_scratch(3),
+    "table4": _from_scratch(4),
+    "table5": Table(
+        "Table 5, the paper's columns beside ours",
+        "model",
+        lambda results: _published(results, 5),
+        (
+            Column("model"),
+            Column("quoted"),
+            Column("pretrain", "pre-trained on"),
+            Column("dataset", "dataset"),
+            Column("views", "views (paper)"),
+            Column("paper_flops_b", "FLOPs, B (paper)"),
+            Column("exact_gmacs", "multiply-adds, G (ours)", 2),
+            Column("exact_profiler_gflops"),
+            Column("paper_top1", "top-1, % (paper)"),
+            Accuracy(
+                "kinetics",
+                "top-1, % (ours)",
+                run=_run(lambda p: f"fine-tuning/{p.removesuffix('+WVT')}"),
+            ),
+        ),
+    ),
+    "pretraining": Table(
+        "Fine-tuning and training from scratch on Pantomime",
+        "network",
+        _pretraining,
+        (
+            Column("network"),
+            Column("dataset", "dataset"),
+            _training("pre-trained and fine-tuned"),
+            _training("from scratch, in full"),
+            Column("gain over in full", "gain over in full"),
+            _training("from scratch, as long"),
+            Column("gain over as long", "gain over as long"),
+        ),
+    ),
+    "table6": Table(
+        "Table 6, the paper's column beside ours",
+        "model",
+        _table6,
+        (
+            Column("model"),
+            Column("point"),
+            Column("paper_top1", "top-1, % (paper)"),
+            Column("paper_delta", "step (paper)"),
+            *_ours("pantomime", "Pantomime-20", CONTRASTIVE, delta="step (ours)"),
+            Accuracy(
+                "pantomime_untrained",
+                "untrained (ours)",
+                run=_run(registry.untrained, "pantomime-20"),
+            ),
+            *_ours("kinetics", "Kinetics-400", CONTRASTIVE),
+            Accuracy(
+                "kinetics_untrained", run=_run(registry.untrained, "kinetics-400")
+            ),
+        ),
+    ),
+}

@@ -1,14 +1,10 @@
 """Only finished runs get into the book."""
 
 import json
-import sys
-from pathlib import Path
 
+import collect_runs
 import nbformat
 import pytest
-
-sys.path.append(str(Path(__file__).parents[2] / "book"))
-import collect_runs
 
 from r3d_rs.experiments import record
 from tests.shared.made_up import made_up

@@ -4,15 +4,12 @@ import datetime
 import hashlib
 import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
-
-sys.path.append(str(Path(__file__).parents[2] / "book"))
 import release
+import yaml
 
 import r3d_rs
 from r3d_rs.experiments import record

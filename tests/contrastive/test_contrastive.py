@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from r3d_rs.experiments.contrastive import Contrastive
 from scipy import stats
 
 from r3d_rs.contrastive import views
@@ -20,7 +21,6 @@ from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.contrastive.pretrain import build, pretrain
 from r3d_rs.data import datasets
 from r3d_rs.experiments import parents
-from r3d_rs.experiments.contrastive import Contrastive
 from r3d_rs.recipes import contrastive
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe

@@ -86,7 +86,8 @@ def test_random_weights_are_evaluated(folder, data_dir, finished):
     assert found["parent"]["name"] == "untrained"
     other = parents.of_backbone("untrained", run.recipe, 1)
     assert other.about["weights_sha256"] != found["parent"]["weights_sha256"]
-    row = tables.table6(folder / "results").set_index("point").loc["RS-50"]
+    table = tables.TABLES["table6"].build(folder / "results")
+    row = table.set_index("point").loc["RS-50"]
     assert row["kinetics_untrained_seeds"] == row["kinetics_seeds"] == "1"
 
 

@@ -5,19 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner
 
 import r3d_rs
 from r3d_rs.cli import main
-from r3d_rs.data import datasets, frame_index, pipeline
+from r3d_rs.data import datasets, frame_index
 from r3d_rs.evaluation import multiview, trained
 from r3d_rs.evaluation.multiview import evaluate, predict_videos
-from r3d_rs.experiments import record, run, scoring
+from r3d_rs.experiments import record, run, scoring, views_curve
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.recipes import scales, table2
-from r3d_rs.report import saliency, views_curve
 from r3d_rs.training import checkpoints
 from r3d_rs.training.fit import build_model, fit
 from tests.shared import tiny
@@ -246,47 +244,13 @@ def test_what_cannot_be_predicted_is_named(finished, tmp_path):
         trained.load(damaged)
 
 
-def test_where_a_network_looks_is_kept_with_its_runs_recipe_and_seed(
-    finished, tmp_path
-):
-    this, _, _, written = finished
-    shown = (CLASSES[2], CLASSES[0])
-    for checkpoint in (this.folder, this.folder / "model.keras"):
-        file = saliency.write(checkpoint, tmp_path, shown=shown, data_dir=this.data_dir)
-        found = np.load(file)
-        assert tuple(found["classes"]) == shown
-        assert found["frames"].shape == (2, this.recipe.frames, 16, 16, 3)
-        assert found["shares"].sum(1) == pytest.approx(1, abs=1e-5)
-        assert int(found["seed"]) == this.seed
-        assert str(found["recipe"]) == record.read(written)["recipe_hash"]
-
-
-def test_classes_that_cannot_be_shown_are_named(finished, tmp_path, monkeypatch):
-    this, data, _, _ = finished
-    options = {"data_dir": this.data_dir}
-    with pytest.raises(
-        ValueError,
-        match="kinetics-400, whose 3 classes do not include stand up, walk forward;",
-    ):
-        saliency.write(this.folder, tmp_path, **options)
-    # A split with a single video has none of the other classes.
-    [video] = pipeline.evaluation_views(data, this.recipe, split="validation").take(1)
-    own = CLASSES[int(video["label"])]
-    one = tf.data.Dataset.from_tensors(video)
-    monkeypatch.setattr(pipeline, "evaluation_views", lambda *_, **__: one)
-    others = ", ".join(name for name in CLASSES if name != own)
-    with pytest.raises(ValueError, match=f"validation: there is no video of {others},"):
-        saliency.write(this.folder, tmp_path, shown=CLASSES, **options)
-
-
-def test_a_network_meets_no_dataset_of_other_classes(finished, tmp_path, monkeypatch):
+def test_a_network_meets_no_dataset_of_other_classes(finished, monkeypatch):
     this, data, _, _ = finished
     others = dataclasses.replace(data, classes=data.classes[::-1])
     monkeypatch.setattr(datasets, "load", lambda *_: others)
     for uses in (
         lambda: scoring.checked(checkpoint=str(this.folder)),
         lambda: views_curve.measure(this.folder),
-        lambda: saliency.write(this.folder, tmp_path, shown=CLASSES),
     ):
         with pytest.raises(
             ValueError,

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import interactive
 import keras
+import links
 import nbformat
 import numpy as np
 import pandas as pd
@@ -29,7 +31,6 @@ from r3d_rs import files
 from r3d_rs.data import frame_index, inspect, listing
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record, run
-from r3d_rs.report import interactive, links
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.shared import kill, pages, tiny_run
 from tests.shared.made_up import made_up

@@ -1,10 +1,9 @@
-"""The gallery: animations, augmentation and views, and the chapter that shows them."""
+"""The gallery: animations, augmentation and views."""
 
 import base64
 import collections
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +12,10 @@ from PIL import Image, ImageSequence
 
 from r3d_rs.data import sampling, views
 from r3d_rs.data.randaugment import GREY, OPERATIONS
-from r3d_rs.pantomime import CLASSES_30, video
+from r3d_rs.pantomime import video
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.report import gallery
 from tests.shared import tiny
-
-CHAPTER = Path(__file__).parents[2] / "book" / "data.md"
 
 
 def parse(shown):
@@ -73,14 +70,6 @@ def test_every_clip_of_a_gallery_has_its_caption(clip):
         "Animated clip: one",
         "Animated clip: two (and a note)",
     ]
-
-
-def test_24_of_30_classes_are_each_others_reversal():
-    groups = gallery.paired_classes(CLASSES_30)
-    assert [name for group in groups for name in group] == list(CLASSES_30)
-    assert collections.Counter(map(len, groups)) == {2: 12, 1: 6}
-    assert ("sit down", "stand up") in groups
-    assert ("kick",) in groups
 
 
 def test_the_gallery_has_every_operation_and_what_it_does(clip):
@@ -145,35 +134,3 @@ def test_the_views_of_a_dataset_are_those_of_its_videos(dataset):
     time, *crops = gallery.dataset_views(dataset, recipe).axes
     assert [line.get_xdata()[0] for line in time.lines] == [0, 4, 8, 12]
     assert [axes.patches[0].get_x() for axes in crops] == [0, 5, 10]
-
-
-def run_chapter(monkeypatch) -> tuple[list[str], dict]:
-    """Execute the chapter's cells; return the captions it shows and its names."""
-    captions = []
-
-    def record(named_clips, **options):
-        captions.extend(caption for caption, _ in named_clips)
-
-    monkeypatch.setattr(gallery, "animations", record)
-    monkeypatch.chdir(CHAPTER.parent)
-    cells = re.findall(
-        r"^```\{code-cell\} ipython3\n(?:---\n.*?\n---\n|:tags:.*?\n)?(.*?)^```",
-        CHAPTER.read_text(encoding="utf-8"),
-        re.DOTALL | re.MULTILINE,
-    )
-    names = {}
-    for cell in cells:
-        lines = [line for line in cell.splitlines() if not line.startswith("%")]
-        exec("\n".join(lines), names)
-    return captions, names
-
-
-def test_the_chapter_shows_every_class_once_and_computes_its_numbers(monkeypatch):
-    captions, names = run_chapter(monkeypatch)
-    counts = collections.Counter(captions)
-    assert {name: counts[name] for name in CLASSES_30} == dict.fromkeys(CLASSES_30, 1)
-    text = CHAPTER.read_text(encoding="utf-8")
-    used = set(re.findall(r"\{glue:text\}`(\w+)`", text))
-    glued = set(names["facts"]) | set(re.findall(r'glue\("(\w+)"', text))
-    assert used <= glued
-    assert names["rows"].keys() >= {"clips", "chance"}

@@ -58,21 +58,29 @@ def made_up_scores(videos=40):
     }
 
 
-def write(results, point, accuracies, study="scaling", ids=None, first_seed=0):
+def write(
+    results,
+    point,
+    accuracies,
+    study="scaling",
+    ids=None,
+    first_seed=0,
+    dataset="pantomime-20",
+):
     """Write records of runs whose first videos are right, and return them."""
     labels = np.arange(40) % 5
     for seed, accuracy in enumerate(accuracies, start=first_seed):
         right = np.arange(40) < round(40 * accuracy)
         found = np.where(right, labels, (labels + 1) % 5)
         run = made_up(point, seed=seed, top1=accuracy)
-        run["experiment"]["study"] = study
+        run["experiment"] |= {"study": study, "dataset": dataset}
         scores = {
             "ids": ids or [f"video-{i}" for i in range(40)],
             "labels": labels,
             "probabilities": np.eye(5)[found],
         }
         record.write(run, results, scores)
-    return record.find(results, "pantomime-20", study, point)
+    return record.find(results, dataset, study, point)
 
 
 def is_locked(folder):

@@ -1,10 +1,11 @@
 """Figures on the screen: every point says its numbers, and ours lead to their runs."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import links
+from IPython.display import HTML
 from matplotlib import rc_context
 
 from r3d_rs.report import figures
@@ -12,24 +13,18 @@ from r3d_rs.report import figures
 _SVG = "http://www.w3.org/2000/svg"
 
 
-def svg(
-    number: int,
-    results: Path,
-    address: Callable[[dict], str],
-    *,
-    title: str,
-    dataset: str = "pantomime-20",
-) -> str:
+def chart(
+    results: Path, number: int, title: str, dataset: str = "pantomime-20"
+) -> HTML:
     """Return Figure 1 or 2 as SVG to be set in a page.
 
     Each point is a group of the class "dot" with its numbers as `data-tip`, which the
-    book's script shows by the pointer; ours are links. Black is the page's own text
-    color, so that the figure reads on a dark page too.
+    book's script shows by the pointer; ours lead to their executed notebooks. Black is
+    the page's own text color, so that the figure reads on a dark page too.
 
     Args:
-        number: 1 or 2.
         results: folder of the records.
-        address: of the page of a run, from its record's `experiment`.
+        number: 1 or 2.
         title: what the figure shows, for those who cannot see it.
         dataset: of ours.
 
@@ -48,7 +43,7 @@ def svg(
     for side, points in (("paper", published), ("ours", ours)):
         for point in points:
             group = root.find(f".//*[@id='{side}-{point.name}']")
-            link = address(point.run) if point.run else None
+            link = _address(Path(results), point.run) if point.run else None
             _mark(group, point.described, link)
     for name in ("width", "height"):  # the page decides
         root.attrib.pop(name)
@@ -58,7 +53,16 @@ def svg(
     metadata = root.find(f"{{{_SVG}}}metadata")
     root.remove(metadata)
     text = ElementTree.tostring(root, encoding="unicode")
-    return text.replace("#000000", "currentColor").replace("#666666", "currentColor")
+    text = text.replace("#000000", "currentColor").replace("#666666", "currentColor")
+    return HTML(text)
+
+
+def _address(results: Path, experiment: dict) -> str:
+    """Return the page of a point's first run, or its place in the list of all runs."""
+    dataset, study, point = (experiment[x] for x in ("dataset", "study", "point"))
+    if (results / dataset / study / point / "seed-0.ipynb").exists():
+        return f"runs/{study}/{dataset}-{point}-seed-0.html"
+    return links.runs(results, dataset, f"{study}/{point}")
 
 
 def _mark(group: ElementTree.Element, described: str, link: str | None) -> None:

@@ -6,16 +6,15 @@ regression on frame differences.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from r3d_rs import files
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.evaluation.multiview import evaluate
-from r3d_rs.files import whole_file
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.fit import fit
 
@@ -45,13 +44,13 @@ def difference_features(clip, grid: int = 8) -> np.ndarray:
         grid: cells along height and width.
 
     Returns:
-        `(2 * grid * grid + 1,)`, the last a constant.
+        `(2 * grid * grid,)`.
     """
     frames = clip[[0, len(clip) // 2, -1]].mean(-1)
     size = frames.shape[1] // grid * grid
     cells = np.abs(np.diff(frames[:, :size, :size], axis=0))
     cells = cells.reshape(2, grid, size // grid, grid, size // grid).mean((2, 4))
-    return np.append(cells.ravel(), 1.0)
+    return cells.ravel()
 
 
 def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> float:
@@ -67,10 +66,10 @@ def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> fl
         return np.stack([x for x, _ in rows]), np.array([y for _, y in rows])
 
     x, y = features("train")
-    mean, deviation = x[:, :-1].mean(0), x[:, :-1].std(0) + 1e-6
+    mean, deviation = x.mean(0), x.std(0) + 1e-6
 
     def scaled(x):
-        return np.hstack([(x[:, :-1] - mean) / deviation, x[:, -1:]])
+        return np.hstack([(x - mean) / deviation, np.ones((len(x), 1))])
 
     x, targets = scaled(x), np.eye(len(dataset.classes))[y]
     gram = x.T @ x + penalty * len(x) * np.eye(x.shape[1])
@@ -79,15 +78,17 @@ def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> fl
     return float(((scaled(x) @ weights).argmax(1) == y).mean())
 
 
-def measure(dataset: Dataset, recipe: recipes.Recipe, *, seed: int = 0) -> dict:
-    """Measure all probes, accuracies as video top-1 in [0, 1]."""
+def write(
+    dataset: Dataset, recipe: recipes.Recipe, results: Path, *, seed: int = 0
+) -> Path:
+    """Measure all probes and write `<results>/<dataset>/probes.json`."""
     model, _ = fit(dataset, recipe, seed=seed)
     single, _ = fit(dataset, recipe, seed=seed, transform=freeze)
 
     def top1(network, transform=None):
         return evaluate(network, dataset, recipe, transform=transform).metrics()
 
-    return {
+    measured = {
         "dataset": dataset.name,
         "recipe": recipes.as_dict(recipe),
         "seed": seed,
@@ -95,17 +96,9 @@ def measure(dataset: Dataset, recipe: recipes.Recipe, *, seed: int = 0) -> dict:
         "clips": top1(model),
         "reversed": top1(model, reverse),
         "shuffled": top1(model, shuffle),
-        "trained_on_single_frames": top1(
-            single, lambda views: np.asarray(freeze(views))
-        ),
+        "trained_on_single_frames": top1(single, lambda x: np.asarray(freeze(x))),
         "ridge_on_frame_differences": {"video_top1": ridge_accuracy(dataset, recipe)},
     }
-
-
-def write(dataset: Dataset, recipe: recipes.Recipe, results: Path) -> Path:
-    """Measure and write `<results>/<dataset>/probes.json`."""
     path = results / dataset.name / "probes.json"
-    text = json.dumps(measure(dataset, recipe), indent=1) + "\n"
-    with whole_file(path) as part:
-        part.write_text(text)
+    files.write_json(path, measured)
     return path

@@ -1,4 +1,4 @@
-"""The accuracy over the number of views, as it is kept and shown."""
+"""The accuracy over the number of views, as it is measured and kept."""
 
 import itertools
 import shutil
@@ -10,10 +10,9 @@ import pytest
 
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import multiview, trained
-from r3d_rs.experiments import record
+from r3d_rs.experiments import record, views_curve
 from r3d_rs.files import whole_file
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
-from r3d_rs.report import curves, views_curve
 from tests.shared.made_up import is_locked, made_up
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -63,9 +62,6 @@ def test_a_curve_ends_where_its_record_is(tmp_path):
     curve(tmp_path, top1["video_top1"])
     rows = views_curve.read(tmp_path, DATASET)
     assert len(rows) == 8
-    table = views_curve.table(rows)
-    assert table.loc["RS-50", "4 × 3"] == f"{100 * top1['video_top1']:.1f}"
-    assert table.loc["RS-50", "4 × 3 over 1 × 1"] == "+3.0 (1 seed)"
 
 
 def test_a_stale_curve_is_refused(tmp_path):
@@ -85,14 +81,6 @@ def test_a_stale_curve_is_measured_again(tmp_path, monkeypatch):
     # What agrees with its record is not measured once more.
     monkeypatch.setattr(views_curve, "measure", None)
     write(tmp_path, "RS-50")
-
-
-def test_a_stale_network_that_is_not_wanted_is_dropped(tmp_path, monkeypatch):
-    curve(tmp_path, 0.5)
-    run = has_record(tmp_path, "RS-101")
-    monkeypatch.setattr(views_curve, "measure", lambda *_: measured(run))
-    write(tmp_path, "RS-101")
-    assert set(views_curve.read(tmp_path, DATASET)["point"]) == {"RS-101"}
 
 
 def test_of_several_processes_each_keeps_the_others_rows(tmp_path, monkeypatch):
@@ -146,13 +134,11 @@ def test_on_kinetics_the_curve_ends_at_ten_clips_of_three_crops(tmp_path, monkey
     monkeypatch.setattr(trained, "load", lambda folder: network)
     monkeypatch.setattr(datasets, "load", lambda *_: prepared)
     monkeypatch.setattr(
-        multiview, "evaluate", lambda *_: SimpleNamespace(metrics=lambda: shares)
+        multiview, "evaluate", lambda *_, **__: SimpleNamespace(metrics=lambda: shares)
     )
     views_curve.write("checkpoints", tmp_path, name, ["RS-50"], [0])
     rows = views_curve.read(tmp_path, name)
     assert len(rows) == 20 and rows["clips"].max() == 10
-    assert views_curve.table(rows).loc["RS-50", "10 × 3"] == "75.0"
-    assert list(views_curve.figure(rows).axes[0].get_xticks()) == list(range(1, 11))
 
 
 def test_a_curve_without_the_views_of_its_record_is_stale(tmp_path):
@@ -164,67 +150,10 @@ def test_a_curve_without_the_views_of_its_record_is_stale(tmp_path):
         views_curve.read(tmp_path, DATASET)
 
 
-def test_what_has_not_been_measured_is_not_run(tmp_path):
-    rows = views_curve.read(tmp_path, DATASET)
-    assert rows.empty
-    assert views_curve.table(rows).to_numpy().tolist() == [["not run"]]
+def test_what_has_not_been_measured_has_no_rows(tmp_path):
+    assert views_curve.read(tmp_path, DATASET).empty
 
 
 def test_the_committed_curve_agrees_with_the_records():
     rows = views_curve.read(RESULTS, DATASET)
     assert not rows.duplicated(["point", "seed", "clips", "crops"]).any()
-
-
-def test_confusions_agree_with_the_accuracy_and_pairs_stand_side_by_side():
-    table = curves.confusion(RESULTS, DATASET, "scaling", "RS-50")
-    assert table.sum(axis=1).tolist() == pytest.approx([100] * len(table))
-    runs = record.find(RESULTS, DATASET, "scaling", "RS-50")
-    top1 = sum(run["metrics"]["video_top1"] for run in runs) / len(runs)
-    # The scores are kept in half precision; every class has equally many videos.
-    diagonal = table.to_numpy().diagonal().mean()
-    assert diagonal == pytest.approx(100 * top1, abs=0.1)
-    assert list(table.index[:4]) == ["sit down", "stand up", "fall", "get up"]
-    most = curves.most_confused(table)
-    assert most.index[0] != most.iloc[0]["predicted"]
-
-
-def test_a_point_without_records_is_named():
-    with pytest.raises(ValueError, match="no record of scaling/RS-9 on pantomime-20"):
-        curves.figure(RESULTS, DATASET, "scaling", ("RS-9",))
-
-
-def test_every_point_is_drawn_in_a_color_of_its_own():
-    points = ("R3D-50", "RS-50", "RS-101", "RS-152")
-    loss = curves.figure(RESULTS, DATASET, "scaling", points).axes[0]
-    assert len({line.get_color() for line in loss.lines}) == 4
-
-
-def test_a_row_of_table_2_has_the_curves_of_its_point_of_figure_2():
-    figures = [
-        curves.figure(RESULTS, DATASET, study, (point,))
-        for study, point in (("scaling", "R3D-50"), ("ablation", "baseline"))
-    ]
-    lines = [[list(a.get_ydata()) for a in f.axes[0].lines] for f in figures]
-    assert lines[0] == lines[1]
-
-
-def test_networks_stand_in_the_order_of_the_study_with_the_gain_over_seeds():
-    rows = pd.DataFrame(
-        [
-            (point, seed, clips, crops, top1 - (clips == 1) * top1, 0.5, 9, "")
-            for point in ("RS-50", "R3D-50")
-            for seed, top1 in ((0, 0.9), (1, 0.98))
-            for clips in (1, 2, 3, 4)
-            for crops in (1, 3)
-        ],
-        columns=views_curve.COLUMNS,
-    )
-    table = views_curve.table(rows)
-    assert list(table.index) == ["R3D-50", "RS-50"]
-    *_, most, gain = table.loc["RS-50"]
-    assert (most, gain) == ("94.0", "+94.0 (+43.2 to +144.8, 2 seeds)")
-    panels = views_curve.figure(rows).axes
-    assert [len(axes.containers) for axes in panels] == [2, 2]
-    # An accuracy ends at 100, where Student's interval would not.
-    [bar] = panels[1].containers[1].lines[2]
-    assert max(segment[:, 1].max() for segment in bar.get_segments()) == 100

@@ -1,0 +1,150 @@
+"""Tables of the book, whose cells of ours lead to the runs that they come from."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML
+
+from r3d_rs.experiments import registry
+from r3d_rs.experiments.record import NOT_RUN
+from r3d_rs.report import claims
+from r3d_rs.report.tables import TABLES
+
+#: Where a cell of something that has not been run leads.
+RERUN = "rerun.html#rerun-one-cell"
+
+#: Chapters by group of the paper's statements.
+CHAPTERS = {
+    "scaling": "scaling.html",
+    "ablation": "ablation.html",
+    "pre-training": "pretraining.html",
+    "self-supervision": "contrastive.html",
+}
+
+#: Chapter of the statements that are counted.
+COUNTED = "model.html#what-can-be-counted"
+
+
+def anchor(dataset: str, study: str, point: str) -> str:
+    """Return the id of a point's runs in the list of all runs."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{dataset}-{study}-{point}".lower())
+
+
+def runs(results: Path, dataset: str, name: str) -> str:
+    """Return the address of an experiment's runs, or of how to run what has none."""
+    for own in (name, *registry.same(name)):
+        if any((Path(results) / dataset / own).glob("seed-*.json")):
+            return f"runs/index.html#{anchor(dataset, *own.split('/', 1))}"
+    return RERUN
+
+
+def table(results: Path, name: str) -> HTML:
+    """Return one of the paper's tables beside ours, as `TABLES` lists its columns.
+
+    Args:
+        results: folder of the records and tables.
+        name: of the table, such as "table2".
+    """
+    listed = TABLES[name]
+    path = Path(results) / "tables" / f"{name}.csv"
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+    texts, addresses = {}, {}
+    for column in listed.columns:
+        if column.title:
+            texts[column.title] = [column.text(row) or "-" for row in rows]
+        if column.title and column.run:
+            found = map(column.run, rows)
+            addresses[column.title] = [one and runs(results, *one) for one in found]
+    shown = pd.DataFrame(texts, index=[row[listed.names] for row in rows])
+    return linked(shown, addresses, listed.caption)
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read any other table of results.
+
+    The first column names the rows; large integers get thousands separators, everything
+    else stays as it is written in the file, and what is missing is a dash.
+
+    Args:
+        path: a CSV file.
+    """
+
+    def cell(text):
+        if text.isdecimal() and len(text) > 4:
+            return f"{int(text):,}"
+        return text or "-"
+
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=0)
+    return table.rename_axis(None).map(cell)
+
+
+def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
+    """Return statements about accuracy, with the runs that decide them."""
+    shown = _by_claim(claims.table(steps))
+    return linked(shown, {"ours": _after(results, steps)}, "The paper's steps and ours")
+
+
+def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
+    """Return all statements and verdicts in one table, with their chapters and runs.
+
+    Args:
+        results: folder of the records.
+        steps: of `claims.steps`.
+        counts: of `claims.counts`.
+    """
+    names = ["place", "paper", "ours", "verdict"]
+    counted = _by_claim(counts).assign(paper="-", ours="counted")
+    shown = pd.concat([_by_claim(claims.table(steps))[names], counted[names]])
+    rest = [COUNTED] * len(counts)
+    columns = {
+        "place": [*(CHAPTERS[step.group] for step in steps), *rest],
+        "ours": [*_after(results, steps), *rest],
+    }
+    return linked(shown, columns, "What the paper says, and the verdict of our numbers")
+
+
+def linked(
+    table: pd.DataFrame, addresses: Mapping[str, Iterable[str | None]], caption: str
+) -> HTML:
+    """Return a table as HTML, with cells that are links.
+
+    Args:
+        table: of text.
+        addresses: by column, one a row; None for a cell that is none.
+        caption: what the table is, for those who cannot see it.
+
+    Raises:
+        ValueError: when there are not as many addresses as rows.
+    """
+    cells = table.map(lambda value: escape(str(value)))
+    for column, hrefs in addresses.items():
+        cells[column] = [
+            f'<a class="{"not-run" if text == NOT_RUN else "run"}"'
+            f' href="{escape(href)}">{text}</a>'
+            if href and text != "-"
+            else text
+            for href, text in zip(hrefs, cells[column], strict=True)
+        ]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in row)
+        + "</tr>"
+        for name, row in zip(cells.index, cells.to_numpy(), strict=True)
+    )
+    return HTML(
+        f'<table class="dataframe"><caption>{escape(caption)}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
+    return table.set_index("claim").rename_axis(None)
+
+
+def _after(results: Path, steps: Sequence[claims.Step]) -> list[str]:
+    """Return the runs at the end of each step."""
+    return [runs(results, step.dataset, step.after) for step in steps]

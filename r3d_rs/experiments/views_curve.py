@@ -1,0 +1,166 @@
+"""Accuracy over the number of views: trained networks, evaluated again with fewer.
+
+A record keeps a video's scores averaged over all its views, so that a curve needs the
+networks. `write` keeps one row a network and number of views in
+`<results>/<dataset>/views.csv`.
+"""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs.experiments import record
+from r3d_rs.files import locked, whole_file
+
+COLUMNS = ("point", "seed", "clips", "crops", "top1", "clip_top1", "videos", "recipe")
+
+
+def path(results: Path, dataset: str) -> Path:
+    """Return the file of a dataset's curve."""
+    return Path(results) / dataset / "views.csv"
+
+
+def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
+    """Evaluate a finished run's network with every number of views up to its own.
+
+    Args:
+        checkpoint: the run's folder.
+        data_dir: folder of the datasets; None for the default.
+
+    Returns:
+        Rows with clips, crops, top1 (share of videos right), clip_top1 (share of single
+        views right), videos and recipe (the hash of the network's recipe).
+
+    Raises:
+        FileNotFoundError, ValueError: as `trained.load` and `Trained.load_data` do.
+    """
+    from r3d_rs.evaluation import multiview, trained
+    from r3d_rs.recipes.recipe import recipe_hash
+
+    network = trained.load(checkpoint)
+    recipe = network.recipe
+    numbers = itertools.product(
+        range(1, recipe.temporal_views + 1), sorted({1, recipe.spatial_views})
+    )
+    evaluations = multiview.evaluate_over_views(
+        network.model, network.load_data(data_dir), recipe, numbers
+    )
+    rows = []
+    for (clips, crops), evaluation in evaluations.items():
+        found = evaluation.metrics()
+        rows.append(
+            {
+                "clips": clips,
+                "crops": crops,
+                "top1": round(found["video_top1"], 6),
+                "clip_top1": round(found["clip_top1"], 6),
+                "videos": found["num_videos"],
+                "recipe": recipe_hash(recipe),
+            }
+        )
+    return rows
+
+
+def write(
+    checkpoints: Path,
+    results: Path,
+    dataset: str,
+    points: Sequence[str],
+    seeds: Sequence[int],
+    data_dir: str | None = None,
+) -> Path:
+    """Measure networks of the scaling study that the file lacks or has stale rows of.
+
+    Several processes may add to the file at once.
+
+    Args:
+        checkpoints: folder of the runs' checkpoints.
+        results: folder of the records.
+        dataset: canonical name.
+        points: of the study.
+        seeds: of each.
+        data_dir: folder of the datasets; None for the default.
+
+    Returns:
+        The file, written after each network.
+
+    Raises:
+        FileNotFoundError: naming a record that is missing, or as `measure` does.
+        ValueError: as `measure` does, or naming a network that is not its record's.
+    """
+    target = path(results, dataset)
+    for point, seed in itertools.product(points, seeds):
+        place = (dataset, "scaling", point, seed)
+        run = record.read(record.path(results, *place))
+        rows = _rows(target)
+        own = rows[_of(rows, point, seed)]
+        if len(own) and not _fault(own, run):
+            continue
+        folder = record.place(checkpoints, *place)
+        measured = pd.DataFrame(measure(folder, data_dir), columns=COLUMNS)
+        measured = measured.assign(point=point, seed=seed)
+        if fault := _fault(measured, run):
+            raise ValueError(f"{folder}: the network {fault}: it is of another run")
+        with locked(target.parent):
+            rows = _rows(target)  # another process may have added some
+            others = rows[~_of(rows, point, seed)].to_dict("records")
+            table = pd.DataFrame([*others, *measured.to_dict("records")])
+            table = table.sort_values(["point", "seed", "clips", "crops"])
+            with whole_file(target) as part:
+                table.to_csv(part, columns=COLUMNS, index=False, lineterminator="\n")
+    return target
+
+
+def read(results: Path, dataset: str) -> pd.DataFrame:
+    """Read the measured curve and compare it with the records.
+
+    Returns:
+        The file's rows; none where it has not been measured.
+
+    Raises:
+        ValueError: naming networks without a record, or whose record has another
+            recipe, or another accuracy over all views: the curve is stale then.
+    """
+    file = path(results, dataset)
+    rows, faults = _rows(file), []
+    for (point, seed), own in rows.groupby(["point", "seed"]):
+        source = record.path(results, dataset, "scaling", point, seed)
+        run = record.read(source) if source.exists() else None
+        if fault := _fault(own, run):
+            faults.append(f"{point}, seed {seed}, {fault}")
+    if faults:
+        raise ValueError(
+            f"{file}: {'; '.join(faults)}: measure again, by `r3d-rs views`, or remove"
+            " these rows"
+        )
+    return rows
+
+
+def _rows(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def _of(rows: pd.DataFrame, point: str, seed: int) -> pd.Series:
+    """Return for each row whether it is a network's."""
+    return (rows["point"] == point) & (rows["seed"] == seed)
+
+
+def _fault(own: pd.DataFrame, run: dict | None) -> str:
+    """Return how the rows of a network disagree with its record, "" if they agree."""
+    if run is None:
+        return "has no record"
+    clips, crops = (run["recipe"][f"{kind}_views"] for kind in ("temporal", "spatial"))
+    all_views = (own["clips"] == clips) & (own["crops"] == crops)
+    top1, recorded = own.loc[all_views, "top1"].tolist(), run["metrics"]["video_top1"]
+    # A tie between classes may fall the other way on another processor.
+    if set(own["recipe"]) == {run["recipe_hash"]} and (
+        len(top1) == 1 and abs(top1[0] - recorded) <= 0.0021
+    ):
+        return ""
+    return (
+        f"has {', '.join(map(str, top1)) or 'nothing'} with {clips}×{crops} views and"
+        f" recipe {own['recipe'].iloc[0][:8]}, its record {recorded} and"
+        f" {run['recipe_hash'][:8]}"
+    )

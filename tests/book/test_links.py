@@ -1,0 +1,85 @@
+"""Tables and figures of the book: what a cell says, and where it leads."""
+
+from pathlib import Path
+
+import interactive
+import links
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.shared.made_up import write
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def cells(shown):
+    """Return the cells of a table, by row and column title."""
+    head, *body = BeautifulSoup(shown.data, "html.parser").find_all("tr")
+    titles = [cell.get_text() for cell in head.find_all("th")]
+    return {
+        row.th.get_text(): dict(zip(titles, row.find_all("td"), strict=True))
+        for row in body
+    }
+
+
+def test_an_accuracy_leads_to_its_points_runs_and_what_is_not_run_to_how_to_run_it():
+    row = cells(links.table(RESULTS, "table3"))["R3D-RS-50"]
+    own = row["Pantomime-20 top-1, % (ours)"].a
+    assert own["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
+    assert own.get_text() == "89.5 (87.2 to 91.8, 5 seeds)"
+    assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
+    assert row["top-1, % (paper)"].get_text() == "78.2"
+    assert row["profiler FLOPs/2, G (ours)"].get_text() == "57.59"
+    assert not row["top-1, % (paper)"].a
+
+
+def test_quoted_rows_have_neither_links_nor_numbers_of_ours():
+    row = cells(links.table(RESULTS, "table3"))["X3D-XXL [14]"]
+    assert not any(cell.a for cell in row.values())
+    assert row["Pantomime-20 top-1, % (ours)"].get_text() == "-"
+
+
+def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs():
+    address = links.runs(RESULTS, "pantomime-20", "ablation/baseline")
+    assert address == "runs/index.html#pantomime-20-scaling-r3d-50"
+
+
+def test_printed_digits_stay_and_large_integers_are_grouped(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("model,params,top1,views\nRS-50,48183088,78.20,\nRS-101,8000,,30\n")
+    table = links.read_table(path)
+    assert list(table.index) == ["RS-50", "RS-101"]
+    assert table.loc["RS-50"].tolist() == ["48,183,088", "78.20", "-"]
+    assert table.loc["RS-101"].tolist() == ["8000", "-", "30"]
+
+
+def test_text_is_escaped():
+    shown = links.linked(pd.DataFrame({"p": ["< 0.001"]}, ["a"]), {}, "A table")
+    assert "&lt; 0.001" in shown.data
+
+
+def test_addresses_must_be_as_many_as_rows():
+    with pytest.raises(ValueError, match="zip"):
+        links.linked(pd.DataFrame({"p": ["1"]}, ["a"]), {"p": []}, "A table")
+
+
+def test_a_point_of_a_figure_leads_to_its_executed_notebook():
+    html = interactive.chart(RESULTS, 2, "a figure").data
+    assert 'href="runs/scaling/pantomime-20-RS-50-seed-0.html"' in html
+    assert "<title>" not in html and 'aria-label="a figure"' in html
+
+
+def test_a_point_on_the_screen_says_its_numbers(tmp_path):
+    (tmp_path / "exact").symlink_to(RESULTS / "exact")
+    write(tmp_path, "RS-50", [0.5, 0.6])
+    text = interactive.chart(tmp_path, 2, "a figure").data
+    marks = BeautifulSoup(text, "html.parser").select(".dot")
+    [own] = [mark for mark in marks if mark.name == "a"]
+    assert own["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
+    assert own["data-tip"] == "RS-50: 55.0 (0.0 to 100.0, 2 seeds) %, 0.250 G"
+    assert "RS-101: 79.5 % (Table 3, row 10), " in " ".join(
+        m["data-tip"] for m in marks
+    )
+    assert len(marks) == 8 and "#000000" not in text
+    assert text.count("xlink:href") > 50 and "ns0:" not in text and "ns1:" not in text
