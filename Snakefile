@@ -19,11 +19,14 @@ PLAN = plan.make(
     seeds=int(config.get("seeds", 3)),
     results=config.get("results", "results"),
     checkpoints=config.get("checkpoints", "build/checkpoints"),
+    scale=config.get("scale", ""),
 )
 print(PLAN.summary(), file=sys.stderr)
 PARAMETERS = "".join(
     f" -p {shlex.quote(pair)}" for pair in str(config.get("parameters", "")).split()
 )
+if PLAN.scale:
+    PARAMETERS += f" -p scale={shlex.quote(PLAN.scale)}"
 
 
 # A lock of the operating system's, which ends with the process. Snakemake's own would

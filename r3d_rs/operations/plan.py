@@ -28,6 +28,7 @@ class Job:
         experiment: of the registry.
         dataset: to run on.
         seed: of everything random.
+        scale: of its recipe, "" for the dataset's own.
         own: hash of its recipe.
         parent: hash of the recipe that its parent was trained by, "" without one.
     """
@@ -35,6 +36,7 @@ class Job:
     experiment: registry.Experiment
     dataset: str
     seed: int
+    scale: str
     own: str
     parent: str
 
@@ -54,7 +56,7 @@ class Job:
     def before(self) -> "Job | None":
         """The pre-training that it starts from, a run of its own."""
         before = self.experiment.before(self.dataset)
-        return job(*before, self.seed) if before else None
+        return job(*before, self.seed, self.scale) if before else None
 
     def made(self, found: dict) -> bool:
         """Say whether a record is of its recipes."""
@@ -80,12 +82,14 @@ class Plan:
         stale: those that have to run, parents before their children.
         results: folder of the records.
         checkpoints: folder of the runs' states and networks.
+        scale: of the recipes, "" for the datasets' own.
     """
 
     wanted: tuple[Job, ...]
     stale: tuple[Job, ...]
     results: Path
     checkpoints: Path
+    scale: str = ""
 
     @property
     def markers(self) -> list[str]:
@@ -101,7 +105,8 @@ class Plan:
     def needs(self, wildcards) -> list[str]:
         """Return what a run waits for: its dataset and, if that runs, its parent."""
         experiment = registry.get(f"{wildcards.study}/{wildcards.point}")
-        before = job(experiment, wildcards.dataset, int(wildcards.seed)).before
+        seed = int(wildcards.seed)
+        before = job(experiment, wildcards.dataset, seed, self.scale).before
         parent = [before.marker] if before in self.stale else []
         return [f"{FOLDER}/data/{wildcards.dataset}", *parent]
 
@@ -127,6 +132,7 @@ def make(
     seeds: int,
     results: str | Path,
     checkpoints: str | Path,
+    scale: str = "",
 ) -> Plan:
     """Plan the study or a part of it.
 
@@ -136,6 +142,7 @@ def make(
         seeds: how many of each, from 0.
         results: folder of the records.
         checkpoints: folder of the runs' states and networks.
+        scale: of the recipes, a name in `scales.SCALES`; "" for the datasets' own.
 
     Raises:
         ValueError: naming what is neither an experiment nor a study, what is no dataset
@@ -157,7 +164,7 @@ def make(
     if seeds < 1:
         raise ValueError(f"seeds: received {seeds}, allowed is 1 or more")
     wanted = [
-        job(experiment, dataset, seed)
+        job(experiment, dataset, seed, scale)
         for experiment in everything
         if any(_is_meant(experiment, start) for start in starts)
         for dataset in experiment.datasets
@@ -178,7 +185,7 @@ def make(
         stale[one.marker] = one
     for marker in stale:  # of a record that has been removed
         Path(marker).unlink(missing_ok=True)
-    return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints)
+    return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints, scale)
 
 
 def hold(results: Path) -> None:
@@ -196,13 +203,17 @@ def hold(results: Path) -> None:
         )
 
 
-def job(experiment: registry.Experiment, dataset: str, seed: int) -> Job:
+def job(
+    experiment: registry.Experiment, dataset: str, seed: int, scale: str = ""
+) -> Job:
     """Return a run with the hashes of its recipes as they are now."""
-    own, parent = experiment.recipe(dataset), experiment.parent_recipe(dataset)
+    own = experiment.recipe(dataset, scale)
+    parent = experiment.parent_recipe(dataset, scale)
     return Job(
         experiment,
         dataset,
         seed,
+        scale,
         recipes.recipe_hash(own),
         recipes.recipe_hash(parent) if parent else "",
     )

@@ -12,6 +12,7 @@ from r3d_rs.experiments import executed, provenance, record, registry
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import engine, plan
+from r3d_rs.recipes import scales
 
 #: What makes two rows of the table the same rerun; the device, as processors of another
 #: generation sum in another order.
@@ -93,7 +94,8 @@ def again(
             **(parameters or {}),
         },
     }
-    job = plan.job(registry.get(name), place["dataset"], place["seed"])
+    scale = options["parameters"].get("scale", "")
+    job = plan.job(registry.get(name), place["dataset"], place["seed"], scale)
     for own in filter(None, (job.before, job)):
         experiment = own.experiment
         path = record.path(
@@ -258,11 +260,12 @@ def described(results: Path, folder: Path | None = None) -> str:
 
 
 def _is_current(run: dict, experiment: registry.Experiment) -> bool:
-    """Say whether a record is of the recipes that the code has now."""
+    """Return whether a record is of recipes that the code has now, of any scale."""
     place = run["experiment"]
     if place["dataset"] not in experiment.datasets:
         return False
-    return plan.job(experiment, place["dataset"], place["seed"]).made(run)
+    own = (experiment, place["dataset"], place["seed"])
+    return any(plan.job(*own, scale).made(run) for scale in ("", *scales.SCALES))
 
 
 def _is_fresh(path: Path, job: plan.Job) -> bool:

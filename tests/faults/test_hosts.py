@@ -17,7 +17,7 @@ import pytest
 
 from r3d_rs.experiments import record
 from tests.shared import tiny_run
-from tests.shared.engine import write_site
+from tests.shared.engine import environment
 from tests.shared.kill import ROOT
 from tests.shared.tiny import VIDEOS
 
@@ -36,6 +36,7 @@ def start(folder, data_dir):
             *(sys.executable, "-m", "papermill", "--no-progress-bar"),
             *(ROOT / "notebooks" / "scaling.ipynb", folder / f"host-{number}.ipynb"),
             *("-p", "dataset", tiny_run.NAME, "-p", "epochs", EPOCHS),
+            *("-p", "scale", "tiny"),
             *(
                 "-p",
                 "results",
@@ -57,7 +58,7 @@ def start(folder, data_dir):
                 subprocess.Popen(
                     list(map(str, command)),
                     cwd=ROOT,
-                    env=write_site(folder, data_dir) | variables,
+                    env=environment(data_dir) | variables,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,

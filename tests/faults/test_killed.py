@@ -14,7 +14,6 @@ import pytest
 
 from r3d_rs.data import datasets
 from r3d_rs.experiments import record
-from r3d_rs.recipes import scales
 from r3d_rs.training.checkpoints import Checkpoints
 from tests.shared import kill, tiny_run
 from tests.shared.engine import Engine
@@ -75,7 +74,6 @@ def test_the_engine(tmp_path, monkeypatch):
 
     All its processes are killed at once, as when a machine loses its power.
     """
-    monkeypatch.setattr(scales, "of_point", lambda point, dataset: tiny_run.RECIPE)
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
     whole = Engine(tmp_path / "whole", tmp_path)
     monkeypatch.chdir(whole.folder)

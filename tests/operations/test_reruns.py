@@ -246,6 +246,7 @@ def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_pat
 
     call("data", "prepare", tiny_run.NAME)
     run = ["run", "scaling/RS-50", "--dataset", tiny_run.NAME, "-p", "threads=1"]
+    run += ["-p", "scale=tiny"]
     call(*run, "--results", "results")
     said = call("rerun", "--seed", "7", "--count", "1")
     assert f"drawn by seed 7, 1 of 1 records:\n  {tiny_run.NAME}/scaling/RS-50/" in said

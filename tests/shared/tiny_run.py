@@ -1,6 +1,6 @@
-"""A run of the study on a dozen tiny videos, for the tests of faults.
+"""A run of the study at the tiny scale, for the tests of faults.
 
-It takes the steps of `experiments.run.Run` with a recipe that trains in seconds.
+It trains in seconds, and evaluates the averages of its weights.
 """
 
 import dataclasses
@@ -11,19 +11,13 @@ from pathlib import Path
 import nbformat
 
 from r3d_rs.data import datasets
-from r3d_rs.experiments import record
-from r3d_rs.experiments.run import Run
-from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.experiments import record, registry
 from r3d_rs.training.checkpoints import RunningError
-from tests.shared.tiny import SMALL, shallow
+from tests.shared.steps import ask, finish
 
 NAME = "kinetics-400"
-RECIPE = Recipe(
-    **SMALL | {"spatial_views": 1},
-    epochs=4,
-    warmup_epochs=1,
-    learning_rate=0.01,
-    ema_decay=0.9,
+RECIPE = dataclasses.replace(
+    registry.get("scaling/RS-50").recipe(NAME, "tiny"), epochs=4, ema_decay=0.9
 )
 #: Where a run's record and the state of its training are.
 POINT = ("scaling", "RS-50", "seed-0")
@@ -39,18 +33,10 @@ def do(data_dir: Path, folder: Path, **changes) -> Path:
 
     Expected failures end the process with one line, as on the command line.
     """
-    recipe = dataclasses.replace(RECIPE, **changes)
-    this = Run(
-        *("scaling", "RS-50", NAME, 0, recipe, recipe),
-        results=folder / "results",
-        folder=state(folder),
-        data_dir=str(data_dir),
-    )
     try:
-        dataset = this.load_data()
-        with shallow():
-            this.train(dataset)
-            return this.write_record(this.evaluate(dataset))
+        run = ask("scaling", folder, data_dir, point="RS-50")
+        recipe = dataclasses.replace(RECIPE, **changes)
+        return finish(dataclasses.replace(run, recipe=recipe)).path
     except (OSError, ValueError, MemoryError, RunningError) as error:
         sys.exit(f"error: {type(error).__name__}: {str(error) or 'out of memory'}")
 
