@@ -37,17 +37,21 @@ def shallow():
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory, worker_id):
+def shared_folder(tmp_path_factory, worker_id):
+    """A folder that the session's workers share: what is made in it is locked."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir(shared_folder):
     """The data directory of `tiny.VIDEOS` as Kinetics-400, prepared once for all tests.
 
     Workers share it: no test writes to it.
     """
     from tests.shared import tiny
 
-    folder = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        folder = folder.parent
-    return tiny.prepared(folder / "data")
+    return tiny.prepared(shared_folder / "data")
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +60,14 @@ def dataset(data_dir):
     from r3d_rs.data import datasets
 
     return datasets.load("kinetics-400", data_dir)
+
+
+@pytest.fixture(scope="session")
+def finished(data_dir, shared_folder):
+    """A tiny network's run of the row "SE", from its parameters to its record.
+
+    It is trained once for all tests: none writes to its folders.
+    """
+    from tests.shared import finished
+
+    return finished.finished(data_dir, shared_folder / "finished")

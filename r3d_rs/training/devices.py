@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 
 import keras
@@ -31,7 +32,7 @@ class Devices:
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
     def check(self, batch_size: int, micro_batches: int = 1) -> None:
-        """See that a batch, and each of its micro-batches, can be divided.
+        """Check that the devices divide a batch and each of its micro-batches.
 
         Raises:
             ValueError: naming the batch size and the devices.
@@ -44,7 +45,7 @@ class Devices:
             )
 
     def __str__(self) -> str:
-        """Say what there is."""
+        """Return the devices in words, such as "4 gpu devices, on jax"."""
         several = f" in {self.processes} processes" if self.processes > 1 else ""
         backend = keras.backend.backend()
         plural = "" if self.count == 1 else "s"
@@ -68,7 +69,7 @@ def connect() -> None:
 
 
 def same_everywhere(name: str, value: int) -> None:
-    """See that all processes have the same number.
+    """Check that all processes have the same number.
 
     Raises:
         ValueError: naming the number and what each process has.
@@ -90,7 +91,7 @@ def same_everywhere(name: str, value: int) -> None:
 
 
 def is_first() -> bool:
-    """Say whether this process writes what all of them found."""
+    """Return whether this process writes what all of them found."""
     if keras.backend.backend() != "jax":
         return True
     import jax
@@ -181,5 +182,16 @@ def find() -> Devices:
     devices = tf.config.list_logical_devices(kind.upper())
     strategy = None
     if len(devices) > 1:
-        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+        strategy = _mirrored(tuple(device.name for device in devices))
     return Devices(kind, len(devices), strategy=strategy)
+
+
+@functools.cache
+def _mirrored(names: tuple[str, ...]):
+    """Return TensorFlow's strategy for some devices, one in a process.
+
+    The sums over devices of a second one would wait for those of the first.
+    """
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(names))

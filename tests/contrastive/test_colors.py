@@ -72,9 +72,10 @@ def test_gray_is_the_luma():
         np.testing.assert_allclose(gray[..., channel], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("size", "radius"), [(40, 2), (32, 1), (16, 0)])
+# The kernel has a tenth of the height, 23 taps of the published 224 pixels.
+@pytest.mark.parametrize(("size", "radius"), [(224, 11), (40, 2), (16, 0)])
 def test_blur_is_gaussian(size, radius):
-    values = clip(size=size)
+    values = clip(frames=2, size=size)
     x = np.arange(-radius, radius + 1)
     weights = np.exp(-(x**2) / (2 * 1.3**2))
     weights /= weights.sum()
@@ -84,43 +85,9 @@ def test_blur_is_gaussian(size, radius):
     np.testing.assert_allclose(colors.blur(values, 1.3), expected, atol=1e-5)
 
 
-def test_the_kernel_has_the_published_number_of_taps():
-    impulse = np.zeros((1, 224, 224, 3), "float32")
-    impulse[0, 100, 100] = 1
-    assert (colors.blur(impulse, 2.0).numpy()[0, 100, :, 0] > 0).sum() == 23
-
-
 def test_solarizing_inverts_what_is_bright():
     found = colors.solarize(np.float32([0.2, 0.5, 0.9])).numpy()
     np.testing.assert_allclose(found, [0.2, 0.5, 0.1], atol=1e-6)
-
-
-def test_jitter_draws_from_the_published_ranges():
-    dark = np.full((1, 4, 4, 3), 0.1, "float32")  # gray: brightness alone shows
-
-    @tf.function
-    def brightness(seed):
-        return colors.jitter(dark, 1.0, seed)[0, 0, 0, 0] / 0.1
-
-    found = np.array([brightness(seed).numpy() for seed in seeds(800)])
-    assert stats.kstest(found, stats.uniform(0.2, 1.6).cdf).pvalue > 1e-4
-    unchanged = colors.jitter(clip(), 0.0, [0, 0]).numpy()
-    np.testing.assert_allclose(unchanged, clip(), atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["gray", "blur", "solarize", "jitter"])
-def test_each_change_comes_as_often_as_its_probability_says(name):
-    values = clip(frames=1, size=20)
-
-    @tf.function
-    def changed(seed):
-        found = colors.augment(
-            values, **NEVER | {f"{name}_probability": 0.3}, seed=seed
-        )
-        return tf.reduce_any(tf.abs(found - values) > 1e-5)
-
-    count = sum(bool(changed(seed)) for seed in seeds(800))
-    assert stats.binomtest(count, 800, 0.3).pvalue > 1e-4
 
 
 # What the draws are, seen through clips and stand-ins that show one at a time.
@@ -153,6 +120,8 @@ def test_jitter_draws_every_factor_of_its_own():
     assert stats.kstest(turn, stats.uniform(-0.2, 0.4).cdf).pvalue > 1e-4
     correlations = np.corrcoef([*factors, turn])[np.triu_indices(4, 1)]
     assert np.abs(correlations).max() < 4 / np.sqrt(2000)
+    unchanged = colors.jitter(clip(), 0.0, [0, 0]).numpy()
+    np.testing.assert_allclose(unchanged, clip(), atol=1e-5)
 
 
 def test_jitter_takes_its_four_changes_in_any_order(monkeypatch):
@@ -170,7 +139,7 @@ def test_jitter_takes_its_four_changes_in_any_order(monkeypatch):
     monkeypatch.setattr(tf.image, "adjust_saturation", note("saturation"))
     monkeypatch.setattr(tf.image, "adjust_hue", note("hue"))
     orders = {}
-    for seed in seeds(480):
+    for seed in seeds(240):
         steps.clear()
         colors.jitter(start, 1.0, seed)
         assert sorted(name for name, _ in steps) == ["contrast", "hue", "saturation"]
@@ -230,12 +199,11 @@ def test_the_changes_come_in_the_published_order(monkeypatch):
     assert done == list(CHANGES)
 
 
-def test_a_map_of_tf_data_keeps_the_static_shape():
-    stream = tf.data.Dataset.from_tensor_slices(clip()[None].repeat(12, 0))
-    stream = tf.data.Dataset.zip(stream, tf.data.Dataset.from_tensor_slices(seeds(12)))
-    stream = stream.map(augmented)
+def test_a_map_of_tf_data_gives_what_a_direct_call_gives():
+    clips = np.stack([clip()] * 8)
+    stream = tf.data.Dataset.from_tensor_slices((clips, seeds(8))).map(augmented)
     assert stream.element_spec == tf.TensorSpec((5, 40, 40, 3), tf.float32)
-    for seed, found in zip(seeds(12), stream.as_numpy_iterator(), strict=True):
+    for seed, found in zip(seeds(8), stream.as_numpy_iterator(), strict=True):
         assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
         direct = colors.augment(clip(), **PUBLISHED, seed=seed)
         np.testing.assert_allclose(found, direct, atol=1e-5)

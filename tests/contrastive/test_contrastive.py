@@ -1,11 +1,7 @@
 """Contrastive pre-training and linear evaluation against their formulas."""
 
 import dataclasses
-import multiprocessing
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,10 +18,10 @@ from r3d_rs.contrastive.pretrain import build, pretrain
 from r3d_rs.data import datasets
 from r3d_rs.experiments import parents
 from r3d_rs.recipes import contrastive
-from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, optimizers
 from tests.shared import tiny
+from tests.shared.finished import killed_at
 
 RECIPE = ContrastiveRecipe(
     width=0.125,
@@ -147,91 +143,46 @@ def test_clips_of_a_short_video_are_independent():
 
 def test_views_differ_and_are_the_same_again(dataset):
     plain = dataclasses.replace(RECIPE, jitter_probability=1.0)
-    batches = [
-        list(
-            views.training_pairs(dataset, plain, seed=seed).take(4).as_numpy_iterator()
-        )
-        for seed in (1, 1, 2)
-    ]
-    pairs = batches[0][0][0]
+
+    def batches(count, **options):
+        stream = views.training_pairs(dataset, plain, **options)
+        return [pairs for pairs, _ in stream.take(count).as_numpy_iterator()]
+
+    first = batches(3, seed=1)  # an epoch is two batches
+    pairs = first[0]
     assert pairs.shape == (4, 2, 2, 20, 20, 3) and pairs.dtype == np.float32
     assert pairs.min() >= 0 and pairs.max() <= 1
     assert (np.abs(pairs[:, 0] - pairs[:, 1]).mean((1, 2, 3, 4)) > 0.01).all()
-    for one, other in zip(batches[0], batches[1], strict=True):
-        assert (one[0] == other[0]).all()
-    assert (batches[0][0][0] != batches[2][0][0]).any()
+    assert (batches(1, seed=2)[0] != pairs).any()
     # Epoch 1 alone is what follows epoch 0.
-    later = views.training_pairs(dataset, plain, seed=1, first_epoch=1)
-    later = next(iter(later.take(1).as_numpy_iterator()))
-    assert (later[0] == batches[0][2][0]).all()
+    assert (batches(1, seed=1, first_epoch=1)[0] == first[2]).all()
 
 
-def test_a_view_has_one_color_for_all_frames(dataset):
-    recipe = dataclasses.replace(
-        RECIPE, jitter_probability=1.0, area_range=(1.0, 1.0), aspect_range=(1.3, 1.4)
-    )
-    pairs, _ = next(views.training_pairs(dataset, recipe, seed=0).as_numpy_iterator())
-    # Green and blue of these videos do not change over time, red does.
-    green = dataclasses.replace(recipe, jitter_probability=0.0, gray_probability=0.0)
-    calm, _ = next(views.training_pairs(dataset, green, seed=0).as_numpy_iterator())
-    assert np.abs(np.diff(calm[..., 1], axis=2)).max() < 0.03
-    assert pairs.shape == calm.shape and (pairs != calm).any()
-
-
-def sample_pairs(dataset, count):
+def test_pairs_are_shown_and_a_broken_record_is_named(data_dir, tmp_path):
     this = Contrastive(SimpleNamespace(seed=0), RECIPE, RECIPE, None)
-    return this.sample_pairs(dataset, count)
-
-
-def test_of_few_videos_all_pairs_are_shown(dataset):
-    figure = sample_pairs(dataset, count=20)
-    titles = [axes.get_ylabel() for axes in figure.axes]
-    assert len(titles) == 2 * dataset.num_videos("train") == 20
-    assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
-
-
-def test_a_broken_record_is_named_where_pairs_are_shown(data_dir, tmp_path):
     shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
     copy = datasets.load("kinetics-400", tmp_path)
+    figure = this.sample_pairs(copy, count=20)  # of few videos all
+    titles = [axes.get_ylabel() for axes in figure.axes]
+    assert len(titles) == 2 * copy.num_videos("train") == 20
+    assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
     [path] = map(Path, copy.splits["train"].files)
     path.write_bytes(bytes(path.stat().st_size))
     message = f"split train: not the whole JPEG that was .* a frame of train-.* {path}$"
     with pytest.raises(ValueError, match=message):
-        sample_pairs(copy, count=4)
+        this.sample_pairs(copy, count=4)
 
 
-# Recipes.
+# Networks.
 
 
-def test_the_papers_values():
-    recipe, linear = contrastive.at_scale("r3d-rs-101", "kinetics-400")
-    assert recipe.optimizer == "lars" and recipe.learning_rate == 0.64
-    assert (recipe.batch_size, recipe.epochs) == (2048, 800)
-    assert (linear.learning_rate, linear.batch_size, linear.epochs) == (64, 1024, 100)
-    assert linear.frozen and linear.temporal_views * linear.spatial_views == 30
-    assert recipe.frames == 16 and linear.frames == 32
-    same = [(r.model, r.stem, r.squeeze_excitation) for r in (recipe, linear)]
-    assert same[0] == same[1] == ("r3d-rs-101", "resnet-d", 0.25)
-    plain, _ = contrastive.at_scale("r3d-50", "kinetics-400")
-    assert (plain.stem, plain.self_gating) == ("7x7", "none")
-    small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime-20")
-    assert small.frames == small_linear.frames and small.size == small_linear.size
-    assert recipes.recipe_hash(small) != recipes.recipe_hash(recipe)
-
-
-@pytest.mark.parametrize("model", ["r3d-50", "r3d-rs-50"])
 @tiny.shallow()
-def test_every_block_of_a_random_backbone_takes_part(model):
-    _, linear = contrastive.at_scale(model, "pantomime-20", untrained=True)
+def test_every_block_of_a_random_backbone_takes_part():
+    _, linear = contrastive.at_scale("r3d-rs-50", "pantomime", untrained=True)
     small = dataclasses.replace(linear, width=0.125, size=16)
     backbone = parents.untrained(small, seed=0).weights.values
     scales = [v for path, v in backbone.items() if path.endswith("/gamma")]
     assert len(scales) > 15 and all(scale.all() for scale in scales)
-
-
-def test_kinds_of_recipe_do_not_share_a_hash():
-    plain = recipes.Recipe()
-    assert recipes.recipe_hash(ContrastiveRecipe()) != recipes.recipe_hash(plain)
 
 
 def test_the_projection_head_has_the_published_parameters():
@@ -261,18 +212,12 @@ def train(data_dir, folder):
 @pytest.mark.slow  # tests/training/test_resume.py has the same of training with labels
 def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
     folder = tmp_path / "killed"
-    child = multiprocessing.get_context("spawn").Process(
-        target=train, args=(data_dir, folder)
-    )
-    child.start()
-    while not (folder / "epoch-0001.npz").exists() and child.is_alive():
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert not (folder / "epoch-0003.npz").exists(), "it was not killed in time"
+    killed_at(folder / "epoch-0001.npz", train, data_dir, folder)
+    assert not (folder / "epoch-0003.npz").exists()
     backbone, history = train(data_dir, folder)
     expected, expected_history = train(data_dir, tmp_path / "whole")
-    assert history == expected_history and history["epoch"] == [1, 2, 3]
+    assert history.metrics == expected_history.metrics
+    assert history.metrics["epoch"] == [1, 2, 3]
     for one, other in zip(backbone.weights, expected.weights, strict=True):
         assert (one.numpy() == other.numpy()).all(), one.path
 
@@ -281,13 +226,8 @@ class Stopped(Exception):
     """Training would begin."""
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "divided", "expected"),
-    [("lars", False, 1.0), ("lars", True, 0.25), ("adamw", False, 0.25)],
-)
-def test_the_decay_is_summed_over_devices_as_the_loss_is(
-    dataset, optimizer, divided, expected, monkeypatch
-):
+@tiny.shallow(1, 1, 1, 1)
+def test_the_decay_is_summed_over_devices_as_the_loss_is(dataset, monkeypatch):
     four = dataclasses.replace(devices.find(), count=4)
     received = []
 
@@ -297,12 +237,13 @@ def test_the_decay_is_summed_over_devices_as_the_loss_is(
 
     monkeypatch.setattr(devices, "find", lambda: four)
     monkeypatch.setattr(optimizers, "optimizer", making)
-    recipe = dataclasses.replace(
-        RECIPE,
-        optimizer=optimizer,
-        weight_decay=0.25,
-        divided_by_replicas=divided,
-    )
-    with tiny.shallow(), pytest.raises(Stopped):
-        pretrain(dataset, recipe, seed=0)
-    assert received == [expected]
+    for optimizer, divided in (("lars", False), ("lars", True), ("adamw", False)):
+        recipe = dataclasses.replace(
+            RECIPE,
+            optimizer=optimizer,
+            weight_decay=0.25,
+            divided_by_replicas=divided,
+        )
+        with pytest.raises(Stopped):
+            pretrain(dataset, recipe, seed=0)
+    assert received == [1.0, 0.25, 0.25]

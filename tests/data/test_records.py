@@ -11,7 +11,8 @@ import tensorflow as tf
 from r3d_rs.data import clip, datasets, pipeline, records
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training.fit import build_model, fit
+from r3d_rs.training.fit import build_model
+from tests.shared.steps import build_and_fit
 from tests.shared.tiny import (
     CLASSES,
     clock,
@@ -190,7 +191,7 @@ def test_a_split_without_records_is_refused(tmp_path):
 @shallow()
 def run(dataset, what):
     if what == "training":
-        fit(dataset, RECIPE, seed=0, verbose=0)
+        build_and_fit(dataset, RECIPE)
     else:
         model = build_model(RECIPE, len(dataset.classes), size=RECIPE.eval_size)
         evaluate(model, dataset, RECIPE, split="train")

@@ -250,7 +250,7 @@ def test_parameters_are_never_code(tmp_path, monkeypatch):
         [assigned] = ast.parse(cell.source).body
         assert ast.literal_eval(assigned.value) == text
         with pytest.raises(ValueError, match="point"):
-            run.scaling(point=text, dataset="pantomime", seed=0)
+            run.check("scaling", {"point": text, "dataset": "pantomime"})
     assert not list(tmp_path.iterdir())
 
 

@@ -33,24 +33,17 @@ PLATFORMS = {
 }
 
 
-def test_conda_environment_has_the_pins_of_pyproject():
+def test_the_conda_environment_is_that_of_pyproject():
     [pip] = [item["pip"] for item in CONDA["dependencies"] if isinstance(item, dict)]
     assert sorted(pip) == sorted(ASKED)
-
-
-def test_conda_environment_has_the_python_versions_of_pyproject():
     assert f"python{PROJECT['requires-python']}" in CONDA["dependencies"]
 
 
-def test_the_lock_has_every_pinned_package_with_hashes():
+def test_the_lock_has_every_package_with_hashes_and_names_no_index():
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     locked = set(re.findall(r"^([a-z0-9-]+)==", lock, flags=re.MULTILINE))
     assert {Requirement(name).name for name in ASKED} <= locked
     assert lock.count("--hash=sha256:") >= len(locked)
-
-
-def test_the_lock_names_no_package_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert not re.search(r"https?://|--index-url|--find-links", lock)
 
 
@@ -77,7 +70,9 @@ def test_all_extras_together_have_one_tensorflow(system, machine, name):
     assert found == {name}
 
 
-def test_the_urls_are_those_of_the_repository():
+def test_the_study_has_one_address():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["url"] == cited["repository-code"] == r3d_rs.REPOSITORY
     urls = PROJECT["urls"]
     assert urls["Repository"] == r3d_rs.REPOSITORY
     assert all(
@@ -87,12 +82,9 @@ def test_the_urls_are_those_of_the_repository():
     )
 
 
-def test_the_console_script_is_the_module():
+def test_the_package_has_a_console_script_and_its_hints():
     [script] = metadata.distribution("r3d-rs").entry_points.select(name="r3d-rs")
     assert script.value == "r3d_rs.__main__:main"
-
-
-def test_type_checkers_read_the_packages_hints():
     assert (ROOT / "r3d_rs" / "py.typed").exists()
 
 

@@ -3,12 +3,8 @@
 import json
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
-import yaml
-
-import r3d_rs
 from r3d_rs import paper
 from r3d_rs.operations import exact
 from r3d_rs.report import claims
@@ -23,17 +19,6 @@ def named(program):
     found = [shlex.split(line)[1:] for line in COMMANDS if line.startswith(program)]
     assert found
     return found
-
-
-def test_the_study_has_one_address():
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert cited["url"] == cited["repository-code"] == r3d_rs.REPOSITORY
-    colab = r3d_rs.REPOSITORY.replace("//", "//colab.research.google.com/").replace(
-        "google.com/github.com", "google.com/github"
-    )
-    assert re.findall(r"https://colab[\w./]+/github/[\w./-]+", README) == [
-        f"{colab}/blob/main/notebooks/ablation.ipynb"
-    ]
 
 
 def test_exact_numbers_are_those_that_are_counted():
@@ -93,13 +78,3 @@ def test_notebooks_take_the_parameters_that_are_shown():
             if "parameters" in cell["metadata"].get("tags", [])
         ]
         assert wanted <= set(re.findall(r"^(\w+)\b.* = ", cell, re.MULTILINE)), name
-
-
-def test_python_versions_and_extras_are_those_of_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == ">=3.11,<3.14"
-    assert "Python 3.11, 3.12 or 3.13" in PLAIN
-    install = README.split("## Install")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (`[^|]+) \|", install, re.MULTILINE)
-    extras = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert extras == set(project["optional-dependencies"])

@@ -1,4 +1,4 @@
-"""The rooms of the library: a room imports only from rooms above its own."""
+"""The rooms of the library, which import only from rooms above, and of the tests."""
 
 import ast
 from pathlib import Path
@@ -26,6 +26,11 @@ LESS = {
     "colab": set(),
 }
 
+TESTS = LIBRARY.with_name("tests")
+
+#: Folders of tests that are of no room of the library.
+OTHERS = {"book", "faults", "fixtures", "house", "shared"}
+
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY)
 MODULES += [path for path in LIBRARY.glob("*.py") if path.stem != "__init__"]
 
@@ -34,7 +39,7 @@ def room(path: Path) -> str:
     return path.relative_to(LIBRARY).with_suffix("").parts[0]
 
 
-def imported(path: Path) -> dict[str, int]:
+def imported(path: Path, package: str = "r3d_rs") -> dict[str, int]:
     """Return the rooms that a module imports, in functions too, each with a line."""
     found = {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -46,7 +51,7 @@ def imported(path: Path) -> dict[str, int]:
         else:
             continue
         for name in names:
-            if name.startswith("r3d_rs."):
+            if name.startswith(f"{package}."):
                 found.setdefault(name.split(".")[1], node.lineno)
     return found
 
@@ -72,3 +77,22 @@ def test_every_room_says_what_it_holds_and_what_it_may_import():
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
         assert text.partition("\n")[0].endswith("."), path
         assert "\nIt may import " in text, path
+
+
+def test_the_tests_mirror_the_rooms():
+    rooms = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+    found = {path.name for path in TESTS.iterdir() if any(path.rglob("*.py"))}
+    assert found - OTHERS == rooms
+    modules = set(TESTS.rglob("test_*.py")) - set(TESTS.glob("*/test_*.py"))
+    assert not modules, "tests lie in the folder of a room"
+
+
+def test_no_test_module_imports_another():
+    """What tests share is in tests/shared."""
+    wrong = {
+        f"{path.relative_to(TESTS)}:{line}": room
+        for path in sorted(TESTS.rglob("*.py"))
+        for room, line in imported(path, "tests").items()
+        if room != "shared"
+    }
+    assert not wrong, f"imports of test modules: {wrong}"

@@ -1,9 +1,12 @@
-"""What is trained on all devices there are, in a process of its own: `test_devices.py`.
+"""What a process of its own computes: on virtual devices, beside another process, or on
+the other backend. `tests/training/test_devices.py` starts it:
 
-python -m tests.shared.parallel DATA_DIR OUTPUT [VIRTUAL_DEVICES]
+python -m tests.shared.parallel devices OUTPUT DATA_DIR [VIRTUAL_DEVICES]
+python -m tests.shared.parallel steps OUTPUT
 """
 
-import functools
+import dataclasses
+import math
 import sys
 
 import keras
@@ -13,21 +16,18 @@ from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.data import datasets
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.models.layers import BatchNorm
+from r3d_rs.recipes import scales, table2
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training import devices
+from r3d_rs.training import devices, fit
 from r3d_rs.training.averaging import Averaging
-from r3d_rs.training.fit import fit
 from tests.shared import tiny
+from tests.shared.steps import build_and_fit
 
 RECIPE = Recipe(
+    **tiny.SMALL | {"batch_size": 8},
     model="r3d-50",
     stem="7x7",
     squeeze_excitation=0.0,
-    width=0.125,
-    span=4,
-    size=16,
-    eval_size=16,
-    batch_size=8,
     epochs=2,
     warmup_epochs=1,
     learning_rate=0.001,
@@ -35,30 +35,18 @@ RECIPE = Recipe(
     # TensorFlow draws the same masks for each device's part, JAX draws for the whole.
     stochastic_depth=0.0,
     dropout=0.0,
-    temporal_views=2,
     spatial_views=1,
-    precision="float32",
 )
-
-
-def virtual_devices(count: int):
-    """Split TensorFlow's CPU; on JAX a flag of XLA has done it."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        [cpu] = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * count
-        )
 
 
 def of_network(data_dir) -> dict:
     """Train a network on the tiny videos and evaluate it; return what came out."""
     dataset = datasets.load("kinetics-400", data_dir)
     with tiny.shallow(1, 1, 1, 1):
-        model, history = fit(dataset, RECIPE, seed=0, verbose=0)
+        model, history = build_and_fit(dataset, RECIPE)
         evaluation = evaluate(model, dataset, RECIPE)
     return {
+        "devices": str(devices.find()),
         "loss": history["loss"],
         "weights": np.concatenate([w.numpy().ravel() for w in model.weights]),
         "ids": evaluation.ids,
@@ -104,21 +92,70 @@ def _statistics(computing, x):
     return {"of_batch": x.mean(0), "moving_mean": means, "averaged_mean": averaged}
 
 
-def main(data_dir, output, virtual="1"):
-    """Compute on virtual devices, or with other processes, and write what came out."""
-    virtual_devices(int(virtual))
+def of_devices(data_dir, virtual="1") -> dict:
+    """Compute on virtual devices, or with other processes."""
+    if keras.backend.backend() == "tensorflow":  # on JAX a flag of XLA has done it
+        import tensorflow as tf
+
+        [cpu] = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * int(virtual)
+        )
     devices.connect()
-    # TensorFlow's strategies of one process take each other's sums for their own.
-    devices.find = functools.cache(devices.find)
     found = devices.find()
-    several = {} if found.processes > 1 else of_pairs()
-    np.savez(
-        output,
-        devices=str(found),
-        replicas=found.strategy.num_replicas_in_sync if found.strategy else 0,
+    return {
+        **({} if found.processes > 1 else of_pairs()),
         **of_network(data_dir),
-        **several,
+        "replicas": found.strategy.num_replicas_in_sync if found.strategy else 0,
+    }
+
+
+def of_steps() -> dict:
+    """Take a few training steps by a recipe of Pantomime's, from weights of NumPy's.
+
+    Nothing is drawn in them: backends draw other masks.
+    """
+    classes, batch, steps = 5, 8, 4
+    recipe = dataclasses.replace(
+        scales.at_pantomime_scale(table2.of_model("r3d-rs-50")),
+        width=0.125,
+        span=12,
+        size=16,
+        stochastic_depth=0.0,
+        dropout=0.0,
+        zero_init_last=False,
     )
+    draw = np.random.default_rng(0)
+    model = fit.compiled(recipe, classes, steps)
+    for variable in model.trainable_variables:
+        if variable.path.endswith("kernel"):
+            scale = math.sqrt(2 / math.prod(variable.shape[:-1]))
+            variable.assign(draw.normal(0, scale, variable.shape))
+
+    def weights():
+        """Return all that training changes, statistics of normalization too."""
+        return np.concatenate(
+            [w.numpy().ravel() for w in model.weights if "seed" not in w.path]
+        )
+
+    before, losses = weights(), []
+    for _ in range(steps):
+        clips = draw.random((batch, recipe.frames, recipe.size, recipe.size, 3))
+        labels = keras.utils.to_categorical(draw.integers(classes, size=batch), classes)
+        losses.append(model.train_on_batch(clips.astype("float32"), labels)[0])
+        model.reset_metrics()
+    return {
+        "backend": keras.backend.backend(),
+        "loss": losses,
+        "before": before,
+        "after": weights(),
+    }
+
+
+def main(what, output, *arguments):
+    """Write what came out."""
+    compute = {"devices": of_devices, "steps": of_steps}[what]
+    np.savez(output, **compute(*arguments))
 
 
 if __name__ == "__main__":

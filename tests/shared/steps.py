@@ -10,6 +10,8 @@ from r3d_rs.data.datasets import Dataset
 from r3d_rs.evaluation.multiview import Evaluation, evaluate
 from r3d_rs.experiments import parents
 from r3d_rs.experiments.run import Run, check, load_data, setup, write_record
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training.averaging import network_of
 from r3d_rs.training.fit import build, fit
 from r3d_rs.training.loop import History
 
@@ -41,6 +43,13 @@ def ask(notebook: str, folder: Path, data_dir: Path, **received) -> Run:
         "data_dir": str(data_dir),
     }
     return setup(check(notebook, given | received))
+
+
+def build_and_fit(dataset: Dataset, recipe: Recipe, *, seed: int = 0, **options):
+    """Build and train a network; return it and its metrics by epoch."""
+    model = build(recipe, dataset, seed=seed)
+    history = fit(model, dataset, recipe, seed=seed, **{"verbose": 0} | options)
+    return network_of(model), history.metrics
 
 
 def finish(run: Run, backbone: str = "") -> Finished:

@@ -1,6 +1,8 @@
-"""Several devices give what one gives, and several processes train one network."""
+"""What a run computes on: several devices give what one gives, and several processes
+train one network; the processor and its arithmetic."""
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -13,18 +15,19 @@ import tensorflow as tf
 
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, fit
-from r3d_rs.training.devices import Devices
 from tests.shared import parallel
 from tests.shared.tiny import SMALL
 
 JAX = keras.backend.backend() == "jax"
+#: Virtual devices; TensorFlow makes a program of each's part.
+SEVERAL = 4 if JAX else 2
 
 
-def start(module, *arguments, virtual=1, **variables):
-    """Start a process that computes on virtual devices."""
+def start(what, output, *arguments, virtual=1, **variables):
+    """Start a process of `tests.shared.parallel`."""
     flag = f" --xla_force_host_platform_device_count={virtual}"
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "tests.shared.parallel", what, output, *arguments],
         cwd=Path(__file__).parents[2],
         env=os.environ | {"XLA_FLAGS": os.environ["XLA_FLAGS"] + flag} | variables,
         stderr=subprocess.PIPE,
@@ -41,33 +44,50 @@ def finish(*processes):
 @pytest.fixture(scope="module")
 def single(data_dir):
     """What one device gives, which this process has."""
-    return parallel.of_network(data_dir) | {"devices": str(devices.find())}
+    return parallel.of_network(data_dir)
 
 
 @pytest.fixture(scope="module")
-def four(data_dir, tmp_path_factory):
-    """What four devices of one process give."""
-    output = tmp_path_factory.mktemp("four") / "four.npz"
-    finish(start("tests.shared.parallel", data_dir, output, "4", virtual=4))
+def several(data_dir, tmp_path_factory):
+    """What several devices of one process give."""
+    output = tmp_path_factory.mktemp("several") / "found.npz"
+    finish(start("devices", output, data_dir, str(SEVERAL), virtual=SEVERAL))
     return np.load(output)
 
 
 @pytest.mark.both_backends
-def test_four_devices_give_what_one_gives(single, four):
+def test_several_devices_give_what_one_gives(single, several):
     backend = keras.backend.backend()
     assert single["devices"] == f"1 cpu device, on {backend}"
-    assert str(four["devices"]) == f"4 cpu devices, on {backend}"
-    assert four["replicas"] == (0 if JAX else 4)  # TensorFlow's
-    assert four["ids"].tolist() == single["ids"].tolist()
-    assert len(set(four["ids"])) == 3
+    assert str(several["devices"]) == f"{SEVERAL} cpu devices, on {backend}"
+    assert several["replicas"] == (0 if JAX else SEVERAL)  # TensorFlow's
+    assert several["ids"].tolist() == single["ids"].tolist()
+    assert len(set(several["ids"])) == 3
     # TensorFlow normalizes each device's part of a batch by itself, JAX all of it.
     tolerance = 1e-3 if JAX else 0.5
-    np.testing.assert_allclose(four["loss"], single["loss"], rtol=tolerance)
+    np.testing.assert_allclose(several["loss"], single["loss"], rtol=tolerance)
     if JAX:
-        np.testing.assert_allclose(four["weights"], single["weights"], atol=1e-3)
-        np.testing.assert_allclose(
-            four["probabilities"], single["probabilities"], atol=1e-3
-        )
+        for name in ("weights", "probabilities"):
+            np.testing.assert_allclose(several[name], single[name], atol=1e-3)
+
+
+@pytest.mark.both_backends
+def test_negatives_and_statistics_are_those_of_all_devices(several):
+    one = parallel.of_pairs()
+    np.testing.assert_allclose(several["pairs_loss"], one["pairs_loss"], rtol=1e-4)
+    np.testing.assert_allclose(
+        several["pairs_accuracy"], one["pairs_accuracy"], rtol=1e-6
+    )
+    # So are their gradients.
+    np.testing.assert_allclose(several["pairs_kernel"], one["pairs_kernel"], atol=1e-5)
+    assert one["pairs_loss"][2] < one["pairs_loss"][0]
+    # Normalization has the statistics of all devices, and so has what is averaged.
+    for found in (one, several):
+        np.testing.assert_allclose(found["moving_mean"], found["of_batch"], atol=1e-6)
+    np.testing.assert_allclose(
+        several["averaged_mean"], one["averaged_mean"], atol=1e-6
+    )
+    assert (one["averaged_mean"] != one["moving_mean"]).any()
 
 
 @pytest.mark.slow
@@ -77,15 +97,16 @@ def test_two_processes_train_one_network(data_dir, single, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
+    together = {
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+    }
     outputs = [tmp_path / f"process-{number}.npz" for number in (0, 1)]
     finish(
         *(
             start(
-                "tests.shared.parallel",
-                data_dir,
-                output,
-                KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
-                KERAS_DISTRIBUTION_NUM_PROCESSES="2",
+                *("devices", output, data_dir),
+                **together,
                 KERAS_DISTRIBUTION_PROCESS_ID=str(number),
             )
             for number, output in enumerate(outputs)
@@ -103,44 +124,19 @@ def test_two_processes_train_one_network(data_dir, single, tmp_path):
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
 
 
-@pytest.mark.both_backends
-def test_negatives_and_statistics_are_those_of_all_devices(four):
-    one = parallel.of_pairs()
-    np.testing.assert_allclose(four["pairs_loss"], one["pairs_loss"], rtol=1e-4)
-    np.testing.assert_allclose(four["pairs_accuracy"], one["pairs_accuracy"], rtol=1e-6)
-    # So are their gradients.
-    np.testing.assert_allclose(four["pairs_kernel"], one["pairs_kernel"], atol=1e-5)
-    assert one["pairs_loss"][2] < one["pairs_loss"][0]
-    # Normalization has the statistics of all devices, and so has what is averaged.
-    for found in (one, four):
-        np.testing.assert_allclose(found["moving_mean"], found["of_batch"], atol=1e-6)
-    np.testing.assert_allclose(four["averaged_mean"], one["averaged_mean"], atol=1e-6)
-    assert (one["averaged_mean"] != one["moving_mean"]).any()
-
-
 @pytest.mark.slow
 def test_backends_take_the_same_steps(tmp_path):
     """Runs on either are seeds of the same point: they differ in what is drawn."""
-    outputs = {name: tmp_path / f"{name}.npz" for name in ("tensorflow", "jax")}
-    finish(
-        *(
-            start("tests.shared.parallel_steps", output, KERAS_BACKEND=name)
-            for name, output in outputs.items()
-        )
-    )
-    one, other = (np.load(output) for output in outputs.values())
-    assert [str(found["backend"]) for found in (one, other)] == list(outputs)
+    output = tmp_path / "jax.npz"
+    process = start("steps", output, KERAS_BACKEND="jax")
+    one = parallel.of_steps()
+    finish(process)
+    other = np.load(output)
+    assert (one["backend"], str(other["backend"])) == ("tensorflow", "jax")
     assert (one["before"] == other["before"]).all()
     np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
     moved = np.linalg.norm(one["after"] - one["before"])
     assert np.linalg.norm(one["after"] - other["after"]) < 1e-3 * moved
-
-
-def test_a_batch_that_devices_do_not_divide_is_refused():
-    with pytest.raises(
-        ValueError, match="batch_size is 9, but there are 4 tpu devices"
-    ):
-        Devices("tpu", 4).check(9)
 
 
 def multiplies_in_float32():
@@ -163,7 +159,7 @@ def as_by_default():
 
 
 @pytest.mark.both_backends
-@pytest.mark.usefixtures("as_by_default")
+@pytest.mark.usefixtures("as_by_default", "shallow")
 @pytest.mark.parametrize(
     ("precision", "accelerators", "in_float32"),
     [("float32", 1, True), ("float32", 0, False), ("mixed_bfloat16", 1, False)],
@@ -175,3 +171,17 @@ def test_accelerators_round_no_factors_where_the_recipe_is_in_float32(
     recipe = Recipe(**SMALL | {"precision": precision})
     fit.build_model(recipe, 3, size=recipe.size)
     assert multiplies_in_float32() == in_float32
+
+
+# The processor.
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64",
+    reason="TensorFlow has oneDNN to switch on in x86-64's wheels",
+)
+def test_tensorflow_uses_onednn_unless_the_user_says_otherwise():
+    from tensorflow.python.util import _pywrap_util_port
+
+    chosen = os.environ["TF_ENABLE_ONEDNN_OPTS"]  # by the package, unless it was set
+    assert _pywrap_util_port.IsMklEnabled() == (chosen == "1")

@@ -14,17 +14,14 @@ from r3d_rs.models import layers
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.models.platform import compiling_for_tpu
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
-from r3d_rs.recipes.recipe import Recipe, recipe_hash
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import fit, loop
 from r3d_rs.training.devices import Devices
-from r3d_rs.training.optimizers import WarmupCosine
 from tests.shared import tiny
-from tests.shared.tiny import SMALL
-
-pytestmark = pytest.mark.usefixtures("shallow")
+from tests.shared.steps import build_and_fit
 
 RECIPE = Recipe(
-    **SMALL | {"batch_size": 8},
+    **tiny.SMALL | {"batch_size": 8},
     learning_rate=0.1,
     warmup_epochs=0,
     weight_decay=0.1,
@@ -112,6 +109,7 @@ def test_tensorflow_says_what_it_does_not_do():
 
 
 @pytest.mark.both_backends
+@tiny.shallow(1, 1, 1, 1)
 def test_a_rematerialized_network_is_used_on_either_backend(tmp_path):
     again = dataclasses.replace(RECIPE, rematerialize=True)
     keras.utils.set_random_seed(0)
@@ -119,11 +117,14 @@ def test_a_rematerialized_network_is_used_on_either_backend(tmp_path):
     keras.utils.set_random_seed(0)
     plain = fit.build_model(RECIPE, 3, size=16)
     loaded = keras.saving.load_model(tmp_path / "again.keras")
-    np.testing.assert_array_equal(loaded.predict(CLIPS), plain.predict(CLIPS))
+    np.testing.assert_array_equal(
+        loaded.predict_on_batch(CLIPS), plain.predict_on_batch(CLIPS)
+    )
 
 
 @pytest.mark.both_backends
 @pytest.mark.parametrize("ema_decay", [0.0, pytest.param(0.5, marks=pytest.mark.slow)])
+@tiny.shallow(1, 1, 1, 1)
 def test_micro_batches_give_the_whole_batchs_update(ema_decay):
     # Without what a clip has from others, and without draws, which come once a part.
     recipe = dataclasses.replace(
@@ -140,18 +141,6 @@ def test_micro_batches_give_the_whole_batchs_update(ema_decay):
     )
 
 
-def test_the_schedule_counts_steps_and_not_their_parts():
-    whole, parts = WarmupCosine(0.8, 3, 10), WarmupCosine(0.8, 3, 10, 4)
-    for step in range(10):
-        for part in range(4):
-            assert float(parts(4 * step + part)) == float(whole(step))
-
-
-def test_a_run_that_a_machine_divides_is_the_run_that_was_planned():
-    divided = Recipe(micro_batches=2, rematerialize=True)
-    assert recipe_hash(divided) == recipe_hash(Recipe())
-
-
 def test_parts_of_a_batch_hold_its_clips_in_order(dataset):
     def clips(number, count, **options):
         recipe = dataclasses.replace(RECIPE, micro_batches=number)
@@ -166,9 +155,10 @@ def test_parts_of_a_batch_hold_its_clips_in_order(dataset):
     assert (np.concatenate(second) == whole[0][4:]).all()
 
 
+@tiny.shallow(1, 1, 1, 1)
 def test_a_run_in_micro_batches_has_as_many_steps(dataset):
     recipe = dataclasses.replace(RECIPE, batch_size=4, micro_batches=2, steps=5)
-    model, history = fit.fit(dataset, recipe, seed=0, verbose=0)
+    model, history = build_and_fit(dataset, recipe)
     # Of epochs of two steps the last is cut off.
     assert history["epoch"] == [1, 2, 3]
     assert int(model.optimizer.iterations) == 5
@@ -176,13 +166,18 @@ def test_a_run_in_micro_batches_has_as_many_steps(dataset):
 
 
 def test_what_cannot_be_divided_is_named():
-    with pytest.raises(ValueError, match="and 3 micro-batches: allowed are multiples"):
-        Devices("tpu", 4).check(16, 3)
+    for batch, parts, message in (
+        (9, 1, "batch_size is 9, but there are 4 tpu devices"),
+        (16, 3, "and 3 micro-batches: allowed are multiples"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Devices("tpu", 4).check(batch, parts)
     with pytest.raises(ValueError, match="micro_batches is 2; allowed is 1 on pairs"):
         pretrain(None, ContrastiveRecipe(micro_batches=2), seed=0)
 
 
 @pytest.mark.both_backends
+@tiny.shallow(1, 1, 1, 1)
 def test_a_step_that_takes_more_memory_than_there_is_is_named(dataset, monkeypatch):
     found = []
 
@@ -203,4 +198,4 @@ def test_a_step_that_takes_more_memory_than_there_is_is_named(dataset, monkeypat
         multiview.evaluate(model, dataset, recipe, batch_clips=1)
     monkeypatch.setattr(keras.Model, "fit", too_large)
     with pytest.raises(MemoryError, match="on batches of 8, in parts of 4, took more"):
-        fit.fit(dataset, recipe, seed=0, verbose=0)
+        build_and_fit(dataset, recipe)

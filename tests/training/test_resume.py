@@ -2,11 +2,7 @@
 
 import dataclasses
 import errno
-import multiprocessing
-import os
-import signal
 import threading
-import time
 
 import keras
 import numpy as np
@@ -15,7 +11,10 @@ import pytest
 
 from r3d_rs import files
 from r3d_rs.data import datasets
+from r3d_rs.evaluation import trained
+from r3d_rs.experiments import record
 from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training import checkpoints as states
 from r3d_rs.training import devices, loop
 from r3d_rs.training.checkpoints import (
     Checkpoints,
@@ -24,63 +23,44 @@ from r3d_rs.training.checkpoints import (
     is_running,
     seconds,
 )
-from r3d_rs.training.fit import fit
 from tests.shared import tiny
-
-pytestmark = pytest.mark.usefixtures("shallow")
-
-RECIPE = Recipe(
-    width=0.125,
-    span=4,
-    size=16,
-    batch_size=4,
-    epochs=4,
-    warmup_epochs=1,
-    learning_rate=0.01,
-    ema_decay=0.9,
-    precision="float32",
-)
+from tests.shared.finished import killed_at
+from tests.shared.steps import build_and_fit
 
 
-def train(data_dir, folder):
+def train(recipe, data_dir, folder):
     dataset = datasets.load("kinetics-400", data_dir)
-    with tiny.shallow():  # in another process, too
-        return fit(dataset, RECIPE, seed=1, folder=folder, verbose=0)
+    return build_and_fit(dataset, recipe, seed=1, folder=folder)
 
 
 @pytest.mark.both_backends
-def test_a_killed_run_ends_as_one_that_was_not(data_dir, tmp_path):
-    folder = tmp_path / "killed"
-    child = multiprocessing.get_context("spawn").Process(
-        target=train, args=(data_dir, folder)
-    )
-    child.start()
-    while not (folder / "epoch-0002.npz").exists() and child.is_alive():
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert not (folder / "epoch-0004.npz").exists(), "it was not killed in time"
+def test_a_killed_run_ends_as_one_that_was_not(finished, data_dir, tmp_path):
+    recipe, folder = finished.run.recipe, tmp_path / "killed"
+    killed_at(folder / "epoch-0002.npz", train, recipe, data_dir, folder)
+    assert not (folder / "epoch-0004.npz").exists()
     before = seconds(folder)
 
-    model, history = train(data_dir, folder)
-    expected, expected_history = train(data_dir, tmp_path / "whole")
-    assert history == expected_history
+    model, history = train(recipe, data_dir, folder)
+    assert history == record.read(finished.record)["history"]
     assert history["epoch"] == [1, 2, 3, 4]
-    for one, other in zip(model.weights, expected.weights, strict=True):
+    whole = trained.load(finished.folder).model
+    for one, other in zip(model.weights, whole.weights, strict=True):
         assert (one.numpy() == other.numpy()).all(), one.path
     names = sorted(path.name for path in folder.iterdir())
-    assert names == [".lock", "epoch-0003.npz", "epoch-0004.npz", "log.csv", "run.json"]
+    states = ["epoch-0003.npz", "epoch-0004.npz"]
+    assert names == [".lock", *states, "log.csv", "model.keras", "run.json"]
     log = pd.read_csv(folder / "log.csv", float_precision="round_trip")
     assert log.to_dict("list") == history
     assert seconds(folder) > before > 0  # of all epochs
 
     # A run that is complete is read, not trained again.
-    again, _ = train(data_dir, folder)
+    again, _ = train(recipe, data_dir, folder)
     assert (again.weights[0].numpy() == model.weights[0].numpy()).all()
 
 
 # The folder.
 
+RECIPE = Recipe(**tiny.SMALL, ema_decay=0.9)
 RUN = {"seed": 0, "recipe": {"epochs": 4}}
 
 
@@ -137,8 +117,7 @@ def test_a_log_that_was_not_written_in_time_is_written_later(tmp_path):
         assert log.read_bytes() == written
 
 
-def test_what_changes_no_number_does_not_make_another_run(data_dir):
-    dataset = datasets.load("kinetics-400", data_dir)
+def test_what_changes_no_number_does_not_make_another_run(dataset):
     again = dataclasses.replace(RECIPE, rematerialize=True)
     assert loop.about(dataset, again, 1) == loop.about(dataset, RECIPE, 1)
     # A loss that is summed over devices is another one on more of them.
@@ -146,29 +125,18 @@ def test_what_changes_no_number_does_not_make_another_run(data_dir):
     assert summed[0] != summed[1] != summed[2]
 
 
-def test_checkpoints_of_another_recipe_are_refused(tmp_path):
+def test_checkpoints_of_another_or_an_unknown_run_are_refused(tmp_path):
     with Checkpoints(tmp_path, RUN) as checkpoints:
         checkpoints.save(state(1))
     other = {"seed": 0, "recipe": {"epochs": 5}}
-    with (
-        pytest.raises(ValueError, match=r"another run: recipe\.epochs was 4 and is 5;"),
-        Checkpoints(tmp_path, other),
-    ):
+    message = r"another run: recipe\.epochs was 4 and is 5;"
+    with pytest.raises(ValueError, match=message), Checkpoints(tmp_path, other):
         pass
     with Checkpoints(tmp_path, RUN) as checkpoints:  # the lock was given back
         assert checkpoints.last().epoch == 1
-
-
-def test_checkpoints_of_an_unknown_run_are_refused(tmp_path):
-    with Checkpoints(tmp_path, RUN) as checkpoints:
-        checkpoints.save(state(1))
     (tmp_path / "run.json").unlink()
-    with (
-        pytest.raises(
-            ValueError, match=r"holds checkpoints, but no run\.json that says"
-        ),
-        Checkpoints(tmp_path, RUN),
-    ):
+    message = r"holds checkpoints, but no run\.json that says"
+    with pytest.raises(ValueError, match=message), Checkpoints(tmp_path, RUN):
         pass
 
 
@@ -183,15 +151,14 @@ def test_a_network_is_never_beside_another_runs_description(tmp_path):
 
 
 @pytest.mark.both_backends
-def test_checkpoints_of_other_devices_are_refused(data_dir, tmp_path):
+def test_checkpoints_of_other_devices_are_refused(dataset, data_dir, tmp_path):
     """On several devices TensorFlow's optimizer has other variables than on one."""
-    dataset = datasets.load("kinetics-400", data_dir)
     with Checkpoints(tmp_path, loop.about(dataset, RECIPE, 1)) as checkpoints:
         checkpoints.save(state(1))
     with pytest.raises(
         ValueError, match=r"have 2 variables, which are not the .* on 1 "
     ):
-        train(data_dir, tmp_path)
+        train(RECIPE, data_dir, tmp_path)
 
 
 def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
@@ -204,23 +171,17 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
         assert not is_running(tmp_path)
 
 
-def test_a_look_at_a_folder_keeps_no_run_out(tmp_path):
+def test_one_run_has_a_folder_and_a_look_at_it_keeps_none_out(tmp_path):
     with Checkpoints(tmp_path, RUN):
         assert is_running(tmp_path)
+        message = "another process is training this run"
+        with pytest.raises(RunningError, match=message), Checkpoints(tmp_path, RUN):
+            pass
     look = (tmp_path / ".lock").open()
     assert files.try_lock(look, shared=True)
     assert not is_running(tmp_path)  # nor is another look a run
     threading.Timer(0.05, look.close).start()
     with Checkpoints(tmp_path, RUN):
-        pass
-
-
-def test_two_runs_do_not_have_one_folder(tmp_path):
-    with (
-        Checkpoints(tmp_path, RUN),
-        pytest.raises(RunningError, match="another process is training this run"),
-        Checkpoints(tmp_path, RUN),
-    ):
         pass
 
 
@@ -238,10 +199,16 @@ def test_a_full_disk_leaves_the_states_that_there_are(tmp_path, monkeypatch):
         assert not list(tmp_path.glob(".epoch*"))
 
 
-def test_the_folder_says_what_the_run_was(data_dir, tmp_path):
-    dataset = datasets.load("kinetics-400", data_dir)
+def test_a_run_that_cannot_begin_leaves_no_folder(dataset, tmp_path):
     recipe = dataclasses.replace(RECIPE, batch_size=11)
     with pytest.raises(ValueError, match="batch_size is 11, but the training split"):
-        fit(dataset, recipe, seed=1, folder=tmp_path)
+        build_and_fit(dataset, recipe, seed=1, folder=tmp_path)
     assert keras.config.dtype_policy().name == "float32"
     assert not list(tmp_path.iterdir())
+
+
+def test_removing_checkpoints_leaves_what_is_not_one(tmp_path):
+    for name in ("epoch-0001.npz", "epoch-0002.npz", "run.json"):
+        (tmp_path / name).touch()
+    states.remove(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

@@ -1,39 +1,28 @@
-"""The recipe, the schedule and the loss against their formulas."""
+"""Schedule, loss, optimizers and network of a training, against their formulas."""
 
 import dataclasses
-import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from r3d_rs import paper
+from r3d_rs.data import pipeline
 from r3d_rs.models import build
-from r3d_rs.models.layers import BatchNorm, StochasticDepth
-from r3d_rs.recipes import recipe as recipes
-from r3d_rs.recipes import scales, table2
-from r3d_rs.training import fit, fused, optimizers
+from r3d_rs.models.layers import BatchNorm
+from r3d_rs.recipes import table2
+from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training import fit, fused, loop, optimizers
 from tests.shared import tiny
+from tests.shared.steps import build_and_fit
+
+RECIPE = Recipe(**tiny.SMALL)
 
 
 @pytest.fixture(scope="module")
-def model():
-    return build("r3d-rs-50", 4, 32, 5, width=0.125)
-
-
-@pytest.fixture(scope="module")
-def small():
-    """A network of few blocks, for what depth has no part in."""
+def network():
     with tiny.shallow():
         return build("r3d-rs-50", 4, 32, 5, width=0.125)
-
-
-def test_the_default_recipe_is_the_papers():
-    recipe = recipes.Recipe()
-    assert recipe.frames == 16
-    assert (recipe.learning_rate, recipe.batch_size, recipe.epochs) == (0.8, 1024, 350)
-    assert recipe.temporal_views * recipe.spatial_views == 30
 
 
 @pytest.mark.both_backends
@@ -51,21 +40,12 @@ def test_warmup_is_linear_and_meets_the_cosine():
     assert float(rate(steps)) == pytest.approx(0, abs=1e-6)
 
 
-def test_weight_decay_is_on_88_tensors_of_rs50(model):
-    names = [variable.path for variable in optimizers.decayed_variables(model)]
-    assert len(names) == len(set(names)) == 88
-    assert all(name.endswith("kernel") for name in names)
-    assert not any("gate" in name or "norm" in name for name in names)
-
-
-def test_weight_decay_is_half_the_rate_times_the_squared_norm(model):
-    decayed = optimizers.decayed_variables(model)
-    optimizers.add_weight_decay(decayed, 4e-5)
-    kernels = [v.numpy().astype("float64") for v in decayed]
-    expected = 2e-5 * sum((kernel**2).sum() for kernel in kernels)
-    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
-    optimizers.add_weight_decay(decayed, 0.0)
-    assert not model.losses
+def test_the_schedule_counts_steps_and_not_their_parts():
+    whole = optimizers.WarmupCosine(0.8, 3, 10)
+    parts = optimizers.WarmupCosine(0.8, 3, 10, 4)
+    for step in range(10):
+        for part in range(4):
+            assert float(parts(4 * step + part)) == float(whole(step))
 
 
 def test_label_smoothing_is_spread_over_all_classes():
@@ -77,151 +57,49 @@ def test_label_smoothing_is_spread_over_all_classes():
     assert float(loss(np.eye(3)[[0]], logits)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_pantomime_scale_changes_only_what_it_states():
-    paper = recipes.Recipe()
-    changed = recipes.difference(paper, scales.at_pantomime_scale(paper))
-    stated = {*scales.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
-    assert set(changed) == stated
-    assert changed["span"] == (32, 24)
-    assert scales.at_pantomime_scale(paper).frames == 8
-    assert changed["size"] == (224, 32)
-    assert changed["eval_size"] == (256, 32)
-    assert changed["epochs"] == (350, 50)
+# Weight decay.
 
 
-def test_a_hash_names_a_recipe():
-    recipe = recipes.Recipe()
-    other = dataclasses.replace(recipe, label_smoothing=0.0)
-    assert recipes.recipe_hash(recipe) == recipes.recipe_hash(recipes.Recipe())
-    assert recipes.recipe_hash(recipe) != recipes.recipe_hash(other)
+def test_weight_decay_is_on_88_tensors_of_rs50():
+    with keras.StatelessScope(initialize_variables=False):
+        model = build("r3d-rs-50", 4, 32, 5, width=0.125)
+    names = [variable.path for variable in optimizers.decayed_variables(model)]
+    assert len(names) == len(set(names)) == 88
+    assert all(name.endswith("kernel") for name in names)
+    assert not any("gate" in name or "norm" in name for name in names)
 
 
-def test_fields_that_are_defaults_do_not_change_a_hash():
-    plain = recipes.as_dict(recipes.Recipe())
-    again = recipes.from_dict(plain | {"span": 32})
-    assert again == recipes.Recipe()
-    assert recipes.recipe_hash(again) == recipes.recipe_hash(recipes.Recipe())
-    with pytest.raises(TypeError, match="'spam'"):
-        recipes.from_dict({"spam": 1})
-    with pytest.raises(TypeError, match="a recipe is '709'; allowed is an object"):
-        recipes.from_dict("709")
+def test_weight_decay_of_sgd_is_half_the_rate_times_the_squared_norm(network):
+    decayed = optimizers.decayed_variables(network)
+    optimizers.optimizer(dataclasses.replace(RECIPE, weight_decay=4e-5), 10, network)
+    assert len(network.losses) == len(decayed) > 0
+    kernels = [v.numpy().astype("float64") for v in decayed]
+    expected = 2e-5 * sum((kernel**2).sum() for kernel in kernels)
+    assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-4)
+    optimizers.add_weight_decay(decayed, 0.0)
+    assert not network.losses
 
 
-# Table 2.
-
-FIELDS = {
-    "LS": "label_smoothing",
-    "SD": "stochastic_depth",
-    "WD": "weight_decay",
-    "350-EP": "epochs",
-    "SJ": "area_range",
-    "SE": "squeeze_excitation",
-    "D-stem": "stem",
-    "RA": "randaugment_layers",
-}
-ROWS = ["baseline", *table2.TABLE_2]
-
-
-def test_the_rows_are_those_of_table_2():
-    assert paper.table(2)["row"].to_list() == ROWS
-
-
-@pytest.mark.parametrize(("above", "name"), list(itertools.pairwise(ROWS)))
-def test_a_row_differs_from_the_one_above_in_what_the_paper_names(above, name):
-    changed = recipes.difference(table2.row(above), table2.row(name))
-    if name == "RS-200@f48":
-        assert set(changed) == {"model", "span"}
-    else:
-        assert set(changed) == {FIELDS[name]}
-    small = recipes.difference(
-        *(scales.at_pantomime_scale(table2.row(row)) for row in (above, name))
-    )
-    assert set(small) == set(changed)
-
-
-def test_the_rows_have_the_papers_values():
-    settings = paper.settings()["scratch"]
-    last = table2.row("RA")
-    for name in ("label_smoothing", "stochastic_depth", "weight_decay", "epochs"):
-        assert getattr(last, name) == settings[name]["value"]
-    assert last.span == settings["scaled_span"]["value"]
-    assert table2.row("baseline").epochs == 200
-
-
-def test_the_row_with_the_stem_is_r3d_rs_50():
-    row, named = table2.row("D-stem"), table2.of_model("r3d-rs-50")
-    assert set(recipes.difference(row, named)) == {"model"}
-    narrow = [dataclasses.replace(recipe, width=0.125) for recipe in (row, named)]
-    networks = [fit.build_model(recipe, 5, size=32) for recipe in narrow]
-    shapes = [[(w.path, w.shape) for w in network.weights] for network in networks]
-    assert shapes[0] == shapes[1]
-
-
-def test_toggles_are_changes_of_the_baseline():
-    some = table2.toggled("SE", "LS")
-    changed = recipes.difference(table2.row("baseline"), some)
-    assert set(changed) == {"squeeze_excitation", "label_smoothing"}
-    for function, argument in ((table2.row, "SX"), (table2.toggled, "SX")):
-        with pytest.raises(ValueError, match=r"received 'SX', allowed are .*LS, SD"):
-            function(argument)
-
-
-def test_the_published_recipe_feeds_32_frames():
-    published = recipes.Recipe(**recipes.PUBLISHED)
-    assert published.frames == 32 and published.temporal_stride == 2
-    assert (published.stochastic_depth, published.ema_decay) == (0.1, 0.9999)
-
-
-def test_the_rate_of_sgd_goes_with_the_batch():
-    small = recipes.with_batch_size(recipes.Recipe(), 64)
-    assert (small.batch_size, small.learning_rate) == (64, pytest.approx(0.05))
-    adam = recipes.Recipe(optimizer="adamw", learning_rate=0.01)
-    assert recipes.with_batch_size(adam, 64).learning_rate == 0.01
-
-
-# The network that is trained.
-
-
-@pytest.mark.both_backends
-def test_precision_and_momentum_are_the_recipes():
-    recipe = recipes.Recipe(width=0.125, span=4, bn_momentum=0.5)
-    network = fit.build_model(recipe, 5, size=16)
-    for one in (network, keras.models.clone_model(network)):  # by its configuration
-        layers = list(one._flatten_layers(include_self=False))
-        norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
-        assert {norm.momentum for norm in norms} == {0.5}
-    block = network.get_layer("stage2").blocks[0]
-    assert block.spatial_conv.compute_dtype == "bfloat16"
-    assert all(weight.dtype == "float32" for weight in network.weights)
-    assert network.output.dtype == "float32"
-    assert keras.config.dtype_policy().name == "float32"
-
-
-def test_stochastic_depth_is_a_mask_a_clip():
-    layer = StochasticDepth(0.25)
-    x = np.random.default_rng(0).normal(size=(4000, 2, 1, 1, 3)).astype("float32")
-    y = keras.ops.convert_to_numpy(layer(x, training=True))
-    kept = (y != 0).all(axis=(1, 2, 3, 4))
-    assert ((y == 0).all(axis=(1, 2, 3, 4)) | kept).all()
-    np.testing.assert_allclose(y[kept], x[kept] / 0.75, rtol=1e-6)
-    assert kept.mean() == pytest.approx(0.75, abs=0.03)
-    assert (keras.ops.convert_to_numpy(layer(x)) == x).all()
-
-
-def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(small):
-    recipe = recipes.Recipe(optimizer="adamw", learning_rate=0.002, warmup_epochs=0)
-    made = optimizers.optimizer(recipe, 10, small)
-    assert not small.losses
-    made.build(small.trainable_variables)
-    before = [variable.numpy() for variable in small.trainable_variables]
-    made.apply([keras.ops.zeros(v.shape) for v in small.trainable_variables])
-    decayed = {id(variable) for variable in optimizers.decayed_variables(small)}
+def test_adamw_takes_from_the_decayed_kernels_what_sgd_would(network):
+    recipe = Recipe(optimizer="adamw", learning_rate=0.002, warmup_epochs=0)
+    made = optimizers.optimizer(recipe, 10, network)
+    assert not network.losses
+    made.build(network.trainable_variables)
+    before = [variable.numpy() for variable in network.trainable_variables]
+    made.apply([keras.ops.zeros(v.shape) for v in network.trainable_variables])
+    decayed = {id(variable) for variable in optimizers.decayed_variables(network)}
     share = recipe.weight_decay * 0.8
-    for variable, old in zip(small.trainable_variables, before, strict=True):
+    for variable, old in zip(network.trainable_variables, before, strict=True):
         expected = old * (1 - share) if id(variable) in decayed else old
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
         variable.assign(old)
-    assert 0 < len(decayed) < len(small.trainable_variables)
+    assert 0 < len(decayed) < len(network.trainable_variables)
+
+
+def test_an_unknown_optimizer_is_named(network):
+    recipe = dataclasses.replace(RECIPE, optimizer="sdg")
+    with pytest.raises(ValueError, match="'sdg'; allowed are sgd, lars, adamw"):
+        optimizers.optimizer(recipe, 10, network)
 
 
 @pytest.mark.parametrize(
@@ -254,14 +132,93 @@ def test_variables_updated_together_end_as_those_updated_alone(kind, options):
         assert (np.abs(together - start) > 1e-3).any()
 
 
-def test_sgd_has_the_decay_in_the_loss(small):
-    optimizers.optimizer(recipes.Recipe(), 10, small)
-    decayed = optimizers.decayed_variables(small)
-    assert len(small.losses) == len(decayed) > 0
-    optimizers.add_weight_decay(decayed, 0.0)
+# What a recipe decides acts: in the network, its loss, its optimizer and its clips.
 
 
-def test_an_unknown_optimizer_is_named(model):
-    recipe = dataclasses.replace(recipes.Recipe(), optimizer="sdg")
-    with pytest.raises(ValueError, match="'sdg'; allowed are sgd, lars, adamw"):
-        optimizers.optimizer(recipe, 10, model)
+@pytest.mark.both_backends
+@tiny.shallow()
+def test_a_model_is_compiled_as_the_recipe_says():
+    recipe = dataclasses.replace(
+        RECIPE,
+        label_smoothing=0.3,
+        stochastic_depth=0.5,
+        zero_init_last=True,
+        bn_momentum=0.5,
+        precision="mixed_bfloat16",
+        clip_norm=0.7,
+        momentum=0.8,
+        warmup_epochs=2.0,
+        epochs=10,
+    )
+    model = fit.compiled(recipe, num_classes=3, steps_per_epoch=5)
+    assert model.loss.label_smoothing == 0.3
+    block = model.get_layer("stage5").blocks[0]
+    assert block.stochastic_depth.rate == 0.5  # that of the last stage
+    assert (block.norm2.zero_scale, block.norm3.zero_scale) == (False, True)
+    made = model.optimizer
+    assert (made.momentum, made.nesterov, made.global_clipnorm) == (0.8, True, 0.7)
+    schedule = made._learning_rate
+    assert (schedule.warmup_steps, schedule.steps) == (10, 50)
+    for one in (model, keras.models.clone_model(model)):  # by its configuration
+        layers = list(one._flatten_layers(include_self=False))
+        norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+        assert {norm.momentum for norm in norms} == {0.5}
+    assert block.spatial_conv.compute_dtype == "bfloat16"
+    assert all(weight.dtype == "float32" for weight in model.weights)
+    assert model.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"  # as before
+
+
+@tiny.shallow()
+def test_the_row_with_the_stem_is_r3d_rs_50():
+    shapes = []
+    for recipe in (table2.row("D-stem"), table2.of_model("r3d-rs-50")):
+        narrow = dataclasses.replace(recipe, width=0.125)
+        network = fit.build_model(narrow, 5, size=32)
+        shapes.append([(w.path, w.shape) for w in network.weights])
+    assert shapes[0] == shapes[1]
+
+
+def clips_and_views(dataset, **changes):
+    """Return the first batch and the first video's views by a recipe."""
+    recipe = dataclasses.replace(RECIPE, flip=False, **changes)
+    clips = pipeline.training_clips(dataset, recipe, seed=0)
+    views = pipeline.evaluation_views(dataset, recipe, split="validation")
+    return (
+        next(clips.as_numpy_iterator())[0],
+        next(views.as_numpy_iterator())["views"],
+    )
+
+
+def test_clips_are_cut_and_changed_as_the_recipe_says(dataset):
+    plain, _ = clips_and_views(dataset)
+    changed, _ = clips_and_views(dataset, randaugment_layers=2)
+    assert (changed != plain).any()
+    for clips in clips_and_views(dataset, standardize=True):
+        assert np.abs(clips.mean((1, 2, 3, 4))).max() < 1e-4
+        assert clips.std((1, 2, 3, 4)) == pytest.approx(1, abs=1e-3)
+    # A crop of nearly all of a video that is 4 wide and 3 high has its whole ramp.
+    whole, _ = clips_and_views(dataset, area_range=(0.98, 1.0), aspect_range=(1.3, 1.4))
+    ramp = whole[..., 1].mean((1, 2))
+    assert (ramp[:, -1] - ramp[:, 0] > 0.65).all()
+
+
+@pytest.mark.both_backends
+@tiny.shallow(1, 1, 1, 1)
+def test_another_seed_has_other_initial_weights(dataset, monkeypatch):
+    monkeypatch.setattr(loop, "train", lambda *args, **options: {})
+
+    def weights(seed):
+        model, _ = build_and_fit(dataset, RECIPE, seed=seed)
+        return keras.ops.convert_to_numpy(model.trainable_variables[0])
+
+    first = weights(1)
+    np.testing.assert_array_equal(first, weights(1))
+    assert (first != weights(2)).all()
+
+
+@tiny.shallow(1, 1, 1, 1)
+def test_a_loss_that_is_no_number_ends_the_run(dataset):
+    wild = dataclasses.replace(RECIPE, learning_rate=1e30, warmup_epochs=0.0, epochs=2)
+    with pytest.raises(loop.NotFiniteError, match=r"epoch 1 is .*lower the"):
+        build_and_fit(dataset, wild)

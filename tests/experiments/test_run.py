@@ -1,0 +1,141 @@
+"""A run from its parameters to its record, and the evaluation of its network."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from r3d_rs.data import datasets, frame_index
+from r3d_rs.evaluation import trained
+from r3d_rs.evaluation.multiview import evaluate, evaluate_over_views
+from r3d_rs.experiments import record, run, scoring, show
+from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.models.model_garden import CheckpointMismatch
+from r3d_rs.models.resnet3d import DEPTHS
+from r3d_rs.recipes import contrastive, scales
+from r3d_rs.recipes.recipe import recipe_hash
+from r3d_rs.training.fit import build, build_model, fit
+from tests.shared.official import official_values, write_objects
+
+
+@pytest.mark.both_backends
+def test_the_record_is_of_the_row(finished):
+    asked, path = finished.run, finished.record
+    found = record.read(path)
+    assert path.parts[-4:] == ("kinetics-400", "ablation", "SE", "seed-1.json")
+    assert found["experiment"]["point"] == "SE"
+    assert found["recipe"]["squeeze_excitation"] == 0.25
+    assert found["metrics"]["num_videos"] == 3
+    table = show.recipe_table(asked.paper, asked.recipe)
+    assert set(table.index[table[""] == "changed"]) >= {"width", "epochs"}
+    # The run's states go with its record; what describes its network stays.
+    names = sorted(file.name for file in asked.folder.iterdir())
+    assert names == [".lock", "log.csv", "model.keras", "run.json"]
+
+
+def test_what_could_not_be_reported_is_not_trained(finished, dataset, monkeypatch):
+    alone = dataclasses.replace(dataset, splits={"train": dataset.splits["train"]})
+    monkeypatch.setattr(datasets, "load", lambda *_: alone)
+    with pytest.raises(ValueError, match="has no videos in its split 'validation'"):
+        run.load_data(finished.run)
+    monkeypatch.setattr(datasets, "load", lambda *_: dataset)
+    index = frame_index.of(dataset.splits["validation"], dataset.parse)
+    ids = index.ids.copy()
+    ids[1] = ids[0]
+    monkeypatch.setattr(
+        frame_index, "of", lambda *_: dataclasses.replace(index, ids=ids)
+    )
+    message = "'validation': has 1 ids more than once, 'val"
+    with pytest.raises(ValueError, match=message):
+        run.load_data(finished.run)
+
+
+def test_toggles_name_the_run():
+    given = {"row": "SE", "dataset": "pantomime", "seed": 1}
+    options = {"toggles": "LS, SE", "checkpoints": "there"}
+    asked = run.check("ablation", given | options)
+    assert asked.folder.parts[-3:] == ("ablation", "baseline+LS+SE", "seed-1")
+    assert asked.recipe.label_smoothing == 0.1 and asked.recipe.stem == "7x7"
+    for name in ("toggles", "row"):
+        with pytest.raises(ValueError, match=f"parameter {name}: received 'XS'"):
+            run.check("ablation", given | {name: "XS"})
+
+
+def test_a_run_divides_its_batches_as_it_is_told(tmp_path):
+    wanted = {"point": "RS-50", "data_dir": str(tmp_path), "rematerialize": True}
+    kinetics = wanted | {"dataset": "kinetics-400", "micro_batches": 8}
+    with pytest.warns(UserWarning, match="kinetics-400, at the paper's scale, on a C"):
+        asked = run.setup(run.check("scaling", kinetics))
+    assert (asked.recipe.micro_batches, asked.recipe.rematerialize) == (8, True)
+    assert recipe_hash(asked.recipe) == recipe_hash(asked.paper)
+    small = wanted | {"dataset": "pantomime"}
+    pairs = run.setup(run.check("contrastive", small)).pretraining
+    assert (pairs.micro_batches, pairs.rematerialize) == (1, True)
+    with pytest.raises(ValueError, match="micro_batches: received -1, allowed is 0"):
+        run.check("scaling", small | {"micro_batches": -1})
+
+
+def test_tensorboard_has_the_curves_on_request(finished, dataset, monkeypatch):
+    logs, recipe = Path(finished.run.options.tensorboard), finished.run.recipe
+    assert list(logs.glob("train/events.out.tfevents.*"))
+    model = build(recipe, dataset, seed=0)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
+        fit(model, dataset, recipe, seed=0, verbose=0, tensorboard=logs)
+
+
+# An evaluation notebook's steps.
+
+
+def test_a_kept_network_is_evaluated(finished):
+    data_dir = finished.run.options.data_dir
+    options = {"checkpoint": str(finished.folder), "data_dir": data_dir}
+    network, data, split = scoring.load(scoring.check(options))
+    shown = show.network(network, data, split)
+    assert shown["evaluated on"] == "kinetics-400, split validation"
+    evaluations = evaluate_over_views(network.model, data, network.recipe, split=split)
+    curve = show.over_views(evaluations)
+    assert curve.index.to_list() == ["1×1", "2×1"]
+    top1 = finished.evaluation.metrics()["video_top1"]
+    assert curve.loc["2×1", "video_top1"] == round(100 * top1, 2)
+    *_, last = evaluations.values()
+    assert last.ids.tolist() == finished.evaluation.ids.tolist()
+    network, data, split = scoring.load(scoring.check(options | {"split": "train"}))
+    assert show.network(network, data, split)["videos"] == "10"
+
+
+def test_wrong_parameters_of_an_evaluation_are_named(tmp_path):
+    options = {"checkpoint": str(tmp_path)}
+    for wrong, message in (
+        ({"split": "val"}, "split: received 'val', allowed are train"),
+        ({"point": "RS-9"}, "point: received 'RS-9', allowed are"),
+        ({"dataset": "ucf"}, "dataset: received 'ucf', allowed are"),
+        ({"official": "x"}, "an official checkpoint needs one"),
+        ({"checkpoint": 3}, r"checkpoint: received 3 \(int\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            scoring.check(options | wrong)
+    with pytest.raises(FileNotFoundError, match=r"model\.keras is not there"):
+        scoring.load(scoring.check(options))
+
+
+def test_an_official_checkpoint_is_evaluated(dataset, data_dir, tmp_path, monkeypatch):
+    _, small = contrastive.at_scale("r3d-50", "tiny")
+    small = dataclasses.replace(small, frozen=False)  # a plain R3D without self-gating
+    monkeypatch.setattr(scales, "of_point", lambda point, scale: small)
+    values = official_values(DEPTHS[14], classes=3)
+    prefix = str(write_objects(tmp_path / "ckpt", values))
+    given = {"checkpoint": "", "official": prefix, "point": "R3D-50"}
+    given |= {"dataset": "kinetics-400", "data_dir": str(data_dir)}
+    network, data, split = scoring.load(scoring.check(given))
+    found = evaluate(network.model, data, network.recipe, split=split)
+    model = build_model(small, 3, size=16)
+    load_model_garden_checkpoint(model, prefix)
+    expected = evaluate(model, dataset, small)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
+    with pytest.raises(FileNotFoundError, match="absent"):
+        trained.load_official(tmp_path / "absent", small, dataset)
+    others = dataclasses.replace(dataset, classes=("one", "two"))
+    with pytest.raises(CheckpointMismatch, match="layer_with_weights-1/bias"):
+        trained.load_official(prefix, small, others)

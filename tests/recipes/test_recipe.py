@@ -1,0 +1,123 @@
+"""The recipes: the paper's values, the rows of Table 2, the scales, the hashes."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from r3d_rs import paper
+from r3d_rs.recipes import contrastive, scales, table2
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
+from r3d_rs.recipes.recipe import (
+    PUBLISHED,
+    Recipe,
+    as_dict,
+    difference,
+    from_dict,
+    recipe_hash,
+    with_batch_size,
+)
+
+
+def test_the_default_recipe_is_the_papers():
+    recipe = Recipe()
+    assert recipe.frames == 16
+    assert (recipe.learning_rate, recipe.batch_size, recipe.epochs) == (0.8, 1024, 350)
+    assert recipe.temporal_views * recipe.spatial_views == 30
+    published = Recipe(**PUBLISHED)  # the official configuration
+    assert published.frames == 32 and published.temporal_stride == 2
+    assert (published.stochastic_depth, published.ema_decay) == (0.1, 0.9999)
+
+
+def test_the_pantomime_scale_changes_only_what_it_states():
+    small = scales.at_pantomime_scale(Recipe())
+    changed = difference(Recipe(), small)
+    stated = {*scales.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
+    assert set(changed) == stated
+    assert small.frames == 8
+    expected = {"span": (32, 24), "size": (224, 32), "eval_size": (256, 32)}
+    assert changed.items() >= (expected | {"epochs": (350, 50)}).items()
+
+
+def test_a_hash_names_a_recipe():
+    same = recipe_hash(Recipe())
+    assert recipe_hash(from_dict(as_dict(Recipe()) | {"span": 32})) == same
+    assert recipe_hash(dataclasses.replace(Recipe(), label_smoothing=0.0)) != same
+    assert recipe_hash(ContrastiveRecipe()) != same
+    # How a machine divides a batch changes no number.
+    assert recipe_hash(Recipe(micro_batches=2, rematerialize=True)) == same
+    with pytest.raises(TypeError, match="'spam'"):
+        from_dict({"spam": 1})
+    with pytest.raises(TypeError, match="a recipe is '709'; allowed is an object"):
+        from_dict("709")
+
+
+def test_the_rate_of_sgd_goes_with_the_batch():
+    small = with_batch_size(Recipe(), 64)
+    assert (small.batch_size, small.learning_rate) == (64, pytest.approx(0.05))
+    adam = Recipe(optimizer="adamw", learning_rate=0.01)
+    assert with_batch_size(adam, 64).learning_rate == 0.01
+
+
+# Table 2.
+
+FIELDS = {
+    "LS": {"label_smoothing"},
+    "SD": {"stochastic_depth"},
+    "WD": {"weight_decay"},
+    "350-EP": {"epochs"},
+    "SJ": {"area_range"},
+    "SE": {"squeeze_excitation"},
+    "D-stem": {"stem"},
+    "RA": {"randaugment_layers"},
+    "RS-200@f48": {"model", "span"},
+}
+ROWS = ["baseline", *table2.TABLE_2]
+
+
+def test_the_rows_are_those_of_table_2():
+    assert paper.table(2)["row"].to_list() == ROWS
+
+
+def test_a_row_differs_from_the_one_above_in_what_the_paper_names():
+    for above, name in itertools.pairwise(ROWS):
+        rows = table2.row(above), table2.row(name)
+        assert set(difference(*rows)) == FIELDS[name]
+        small = difference(*map(scales.at_pantomime_scale, rows))
+        assert set(small) == FIELDS[name]
+
+
+def test_the_rows_have_the_papers_values():
+    settings = paper.settings()["scratch"]
+    last = table2.row("RA")
+    for name in ("label_smoothing", "stochastic_depth", "weight_decay", "epochs"):
+        assert getattr(last, name) == settings[name]["value"]
+    assert last.span == settings["scaled_span"]["value"]
+    assert table2.row("baseline").epochs == 200
+
+
+def test_toggles_are_changes_of_the_baseline():
+    changed = difference(table2.row("baseline"), table2.toggled("SE", "LS"))
+    assert set(changed) == {"squeeze_excitation", "label_smoothing"}
+    for function in (table2.row, table2.toggled):
+        with pytest.raises(ValueError, match=r"received 'SX', allowed are .*LS, SD"):
+            function("SX")
+
+
+# Contrastive pre-training (§4.5).
+
+
+def test_the_papers_values_of_pre_training():
+    recipe, linear = contrastive.at_scale("r3d-rs-101", "kinetics-400")
+    assert recipe.optimizer == "lars" and recipe.learning_rate == 0.64
+    assert (recipe.batch_size, recipe.epochs) == (2048, 800)
+    assert (linear.learning_rate, linear.batch_size, linear.epochs) == (64, 1024, 100)
+    assert linear.frozen and linear.temporal_views * linear.spatial_views == 30
+    assert recipe.frames == 16 and linear.frames == 32
+    same = [(r.model, r.stem, r.squeeze_excitation) for r in (recipe, linear)]
+    assert same[0] == same[1] == ("r3d-rs-101", "resnet-d", 0.25)
+    plain, _ = contrastive.at_scale("r3d-50", "kinetics-400")
+    assert (plain.stem, plain.self_gating) == ("7x7", "none")
+    small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime-20")
+    assert small.frames == small_linear.frames and small.size == small_linear.size
+    assert recipe_hash(small) != recipe_hash(recipe)
