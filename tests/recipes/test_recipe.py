@@ -108,7 +108,7 @@ def test_toggles_are_changes_of_the_baseline():
 
 
 def test_the_papers_values_of_pre_training():
-    recipe, linear = contrastive.at_scale("r3d-rs-101", "kinetics-400")
+    recipe, linear = contrastive.at_scale("r3d-rs-101", "paper")
     assert recipe.optimizer == "lars" and recipe.learning_rate == 0.64
     assert (recipe.batch_size, recipe.epochs) == (2048, 800)
     assert (linear.learning_rate, linear.batch_size, linear.epochs) == (64, 1024, 100)
@@ -116,8 +116,8 @@ def test_the_papers_values_of_pre_training():
     assert recipe.frames == 16 and linear.frames == 32
     same = [(r.model, r.stem, r.squeeze_excitation) for r in (recipe, linear)]
     assert same[0] == same[1] == ("r3d-rs-101", "resnet-d", 0.25)
-    plain, _ = contrastive.at_scale("r3d-50", "kinetics-400")
+    plain, _ = contrastive.at_scale("r3d-50", "paper")
     assert (plain.stem, plain.self_gating) == ("7x7", "none")
-    small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime-20")
+    small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime")
     assert small.frames == small_linear.frames and small.size == small_linear.size
     assert recipe_hash(small) != recipe_hash(recipe)
