@@ -16,7 +16,7 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes import recipe as recipes
-from r3d_rs.training.fit import fit
+from r3d_rs.training.fit import build, fit
 
 
 def reverse(views):
@@ -82,12 +82,16 @@ def write(
     dataset: Dataset, recipe: recipes.Recipe, results: Path, *, seed: int = 0
 ) -> Path:
     """Measure all probes and write `<results>/<dataset>/probes.json`."""
-    model, _ = fit(dataset, recipe, seed=seed)
-    single, _ = fit(dataset, recipe, seed=seed, transform=freeze)
+
+    def trained(transform=None):
+        model = build(recipe, dataset, seed=seed)
+        fit(model, dataset, recipe, seed=seed, transform=transform)
+        return model
 
     def top1(network, transform=None):
         return evaluate(network, dataset, recipe, transform=transform).metrics()
 
+    model, single = trained(), trained(freeze)
     measured = {
         "dataset": dataset.name,
         "recipe": recipes.as_dict(recipe),

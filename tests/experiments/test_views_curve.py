@@ -1,5 +1,6 @@
 """The accuracy over the number of views, as it is measured and kept."""
 
+import dataclasses
 import itertools
 import shutil
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import multiview, trained
-from r3d_rs.experiments import record, views_curve
+from r3d_rs.experiments import record, registry, views_curve
 from r3d_rs.files import whole_file
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
+from r3d_rs.training.fit import build_model
 from tests.shared.made_up import is_locked, made_up
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -55,6 +57,22 @@ def curve(results, top1):
 
 def write(results, *points):
     return views_curve.write("checkpoints", results, DATASET, points, [0])
+
+
+def test_a_network_is_measured_with_each_number_of_views(
+    dataset, data_dir, monkeypatch
+):
+    recipe = registry.get("scaling/RS-50").recipe("kinetics-400", "tiny")
+    recipe = dataclasses.replace(recipe, spatial_views=3)
+    model = build_model(recipe, len(dataset.classes), size=recipe.size)
+    network = trained.Trained(model, recipe, dataset.classes, dataset.name)
+    monkeypatch.setattr(trained, "load", lambda folder: network)
+    rows = views_curve.measure("checkpoint", data_dir)
+    numbers = [(row["clips"], row["crops"]) for row in rows]
+    assert numbers == [(1, 1), (1, 3), (2, 1), (2, 3)]
+    top1 = multiview.evaluate(model, dataset, recipe).metrics()["video_top1"]
+    assert rows[-1]["top1"] == round(top1, 6)
+    assert {row["recipe"] for row in rows} == {recipe_hash(recipe)}
 
 
 def test_a_curve_ends_where_its_record_is(tmp_path):
