@@ -5,14 +5,15 @@ from importlib.metadata import version
 
 import worker
 
-from r3d_rs.data import datasets, pipeline
+from r3d_rs.data import datasets, model_garden, pipeline
 from r3d_rs.recipes.recipe import Recipe
 
 
 def dataset_of(records: str) -> datasets.Dataset:
     """Return the records of a folder as a dataset."""
     with tempfile.TemporaryDirectory() as folder:
-        return datasets.use_records("kinetics-400", records, folder, progress=False)
+        model_garden.use_records("kinetics-400", records, folder, progress=False)
+        return datasets.load("kinetics-400", folder)
 
 
 def batches(settings: dict):

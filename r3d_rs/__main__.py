@@ -13,7 +13,7 @@ EXPECTED = (ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
 
 def prepare(arguments) -> None:
     """Prepare a dataset."""
-    from r3d_rs.data import datasets
+    from r3d_rs.data import datasets, model_garden, preparation
 
     name = datasets.canonical_name(arguments.dataset)
     others = ("videos", "annotations", "short_side", "max_aside", "workers")
@@ -26,9 +26,10 @@ def prepare(arguments) -> None:
     if arguments.labels and not arguments.records:
         raise ValueError("--labels: allowed only with --records, whose classes it has")
     if arguments.records:
-        dataset = datasets.use_records(
+        model_garden.use_records(
             name, arguments.records, arguments.data_dir, labels=arguments.labels
         )
+        dataset = datasets.load(name, arguments.data_dir)
     else:
         options = {
             "videos": arguments.videos,
@@ -38,7 +39,7 @@ def prepare(arguments) -> None:
             "workers": arguments.workers,
         }
         options = {key: value for key, value in options.items() if value is not None}
-        dataset = datasets.prepare(name, arguments.data_dir, **options)
+        dataset = preparation.prepare(name, arguments.data_dir, **options)
     for split, part in dataset.splits.items():
         aside = sum(video.split == split for video in dataset.aside)
         note = f", {aside} set aside (data verify lists them)" if aside else ""
@@ -62,7 +63,7 @@ def verify(arguments) -> None:
     """Compare a dataset with its CSV files, and read all its records."""
     from r3d_rs.data import datasets
     from r3d_rs.data import verify as checks
-    from r3d_rs.data.directory import data_directory
+    from r3d_rs.data.names import data_directory
 
     name = datasets.canonical_name(arguments.dataset)
     videos = Path(arguments.videos or data_directory(arguments.data_dir) / name)
@@ -244,11 +245,11 @@ def saliency(arguments) -> None:
 
 def probes(arguments) -> None:
     """Measure how much of a dataset's accuracy is motion."""
-    from r3d_rs.data import datasets
+    from r3d_rs.data import preparation
     from r3d_rs.recipes import points, scales
     from r3d_rs.report import probes as study_probes
 
-    dataset = datasets.prepare(arguments.dataset, arguments.data_dir)
+    dataset = preparation.prepare(arguments.dataset, arguments.data_dir)
     recipe = scales.of_point(points.point("RS-50"), dataset.name)
     print(study_probes.write(dataset, recipe, Path(arguments.results)))
 

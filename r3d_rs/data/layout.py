@@ -6,54 +6,19 @@ reads such a folder by `tfds.builder_from_directory`; this library does not need
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
+from r3d_rs.data.names import LAYOUT, VERSION
 from r3d_rs.files import parse_json
 
-#: Name of every dataset that is made of videos here, and the version of its layout.
-NAME, VERSION = "kinetics", "1.1.0"
-
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
-
-
-def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes:
-    """Serialize a video as `tf.train.Example`, the same bytes in every process."""
-    video = tf.train.Example()
-    features = video.features.feature
-    features["id"].bytes_list.value.append(ident.encode())
-    features["label"].int64_list.value.append(label)
-    features["frames"].bytes_list.value.extend(jpegs)
-    features["fps"].float_list.value.append(fps)
-    return video.SerializeToString(deterministic=True)
-
-
-def parse(record, place, frames: str = "frames") -> dict[str, tf.Tensor]:
-    """Return the features of a record, the frames still encoded.
-
-    Args:
-        record: serialized.
-        place: of the record; it names the video where there is no feature `id`.
-        frames: name of the feature that holds the frames.
-    """
-    features = tf.io.parse_single_example(
-        record,
-        {
-            "id": tf.io.FixedLenFeature([], tf.string, ""),
-            "label": tf.io.FixedLenFeature([], tf.int64),
-            "fps": tf.io.FixedLenFeature([], tf.float32, 0.0),
-            frames: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
-        },
-    )
-    ident = features["id"]
-    return {
-        "id": tf.where(ident == "", place, ident),
-        "label": features["label"],
-        "fps": features["fps"],
-        "frames": features[frames],
-    }
+#: Where a dataset lists the videos that it had to leave out.
+ASIDE = "set_aside.csv"
+#: Where it keeps the CSV files that it was made by.
+ANNOTATIONS = "annotations"
+#: Where the frames of a split lie.
+FRAMES = "frames-{split}.npz"
 
 
 def record_file(name: str, split: str, index: int, count: int) -> str:
@@ -83,7 +48,7 @@ def write(
     info = {
         "description": "Videos as frames in JPEG, with a label each.",
         "fileFormat": "tfrecord",
-        "name": NAME,
+        "name": LAYOUT,
         "splits": described,
         "version": VERSION,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, preparation
 from r3d_rs.experiments import executed, parameters, provenance, record
 from r3d_rs.experiments.parents import Parent
 from r3d_rs.files import whole_file
@@ -265,7 +265,7 @@ class Run:
             ValueError: as `Dataset.check_reported` does.
         """
         if self.dataset_name.startswith("pantomime"):
-            dataset = datasets.prepare(self.dataset_name, self.data_dir)
+            dataset = preparation.prepare(self.dataset_name, self.data_dir)
         else:
             dataset = datasets.load(self.dataset_name, self.data_dir)
         dataset.check_reported(dataset.evaluated)

@@ -71,7 +71,7 @@ def test_what_could_not_be_reported_is_not_trained(finished, monkeypatch):
     with pytest.raises(ValueError, match="has no videos in its split 'validation'"):
         this.load_data()
     monkeypatch.setattr(datasets, "load", lambda *_: data)
-    index = frame_index.of(data.splits["validation"], data.parse)
+    index = data.frames("validation")
     index.ids[1] = index.ids[0]
     monkeypatch.setattr(frame_index, "of", lambda *_: index)
     with pytest.raises(

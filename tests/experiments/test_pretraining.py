@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, preparation
 from r3d_rs.experiments import pretraining, record
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes import scales, table2
@@ -29,7 +29,7 @@ def both_dir(tmp_path_factory):
     for name, videos in (("web-video-text", 9), ("kinetics-400", 6)):
         write_videos(folder / name, {"train": videos, "validate": 3})
         options = {"short_side": 48, "workers": 1, "progress": False}
-        datasets.prepare(name, folder, **options)
+        preparation.prepare(name, folder, **options)
     return folder
 
 

@@ -18,15 +18,14 @@ import tensorflow as tf
 from r3d_rs.data import (
     clip,
     datasets,
-    frame_index,
-    kinetics,
     listing,
+    model_garden,
     pipeline,
-    records,
+    shards,
 )
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record
-from r3d_rs.files import read_json
+from r3d_rs.files import read_json, write_json
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.training.checkpoints import Checkpoints, State
 from tests.shared import tiny_run
@@ -231,7 +230,7 @@ def test_a_file_of_records(copy):
         try_all(tally, path, read, times(25, 1000), "records")
 
     def train():
-        index = frame_index.of(dataset.splits["train"], dataset.parse)
+        index = dataset.frames("train")
         with pipeline.naming_broken_records(dataset, "train"):
             stream = tf.data.Dataset.range(len(index.ids)).map(
                 lambda video: index.read(video, tf.range(FRAMES))
@@ -246,7 +245,7 @@ def test_a_jpeg_within_a_record(copy):
     """Even where the record's own checksum is made to fit, training sees it."""
     dataset = load(copy)
     split = dataset.splits["train"]
-    index = frame_index.of(split, dataset.parse)
+    index = dataset.frames("train")
     path = Path(split.files[0])
     rows = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     content = path.read_bytes()
@@ -282,7 +281,7 @@ def test_an_index_of_frames(copy):
     split = dataset.splits["train"]
 
     def read():
-        index = frame_index.of(split, dataset.parse)
+        index = dataset.frames("train")
         return plain({k: v for k, v in vars(index).items() if k != "tensors"})
 
     with tallied(PART, "an index of frames", "test_an_index_of_frames") as tally:
@@ -319,14 +318,14 @@ def test_an_index_of_other_records(tmp_path):
     path = tmp_path / "kinetics-400.json"
     (tmp_path / "train").touch()
     files = {"train": {str(tmp_path / "train"): 12}}
-    records.write_index(records.Index(("a", "b"), files), path)
+    write_json(path, {"classes": ["a", "b"], "files": files})
     with tallied(
         PART, "the index of Model Garden's records", "test_an_index_of_other_records"
     ) as tally:
         try_all(
             tally,
             path,
-            lambda: records.read_index(path),
+            lambda: model_garden.read_index(path),
             times(300, 4000),
             "records.json",
         )
@@ -346,9 +345,9 @@ def test_annotations(tmp_path):
     whole = {video.id: video.label for video in listing.read(csv)}
 
     def read():
-        classes = kinetics.read_classes(csv, len(labels))
-        shards = kinetics.plan({"train": csv}, videos, classes, None, 1.0)["train"]
-        found = {v.id: v.label for shard in shards for v in shard.videos if v.path}
+        source = shards.Source(videos, tmp_path, None, 1.0)
+        _, planned = shards.plan(source, len(labels))
+        found = {v.id: v.label for s in planned["train"] for v in s.videos if v.path}
         # What is left out is counted, and named in `set_aside.csv`.
         return all(whole.get(ident) == label for ident, label in found.items())
 

@@ -26,7 +26,14 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from r3d_rs import files
-from r3d_rs.data import clip, datasets, frame_index, inspect, listing, shards
+from r3d_rs.data import (
+    clip,
+    frame_index,
+    inspect,
+    listing,
+    preparation,
+    processes,
+)
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record, run
 from r3d_rs.report import interactive, links
@@ -72,7 +79,7 @@ def test_names_of_classes(tmp_path):
     write_csv(videos / "train.csv", rows)
     before = kill.files(tmp_path)
     data_dir = tmp_path / "a" / "b" / "data"
-    dataset = datasets.prepare(
+    dataset = preparation.prepare(
         tiny_run.NAME, data_dir, progress=False, videos=videos, short_side=48
     )
     with tallied(PART, "names of classes", "test_names_of_classes") as tally:
@@ -221,7 +228,7 @@ def test_nothing_is_unpickled(tmp_path):
             (files.read_arrays, single),
             (files.read_arrays, raw),
             (record.load_scores, scores),
-            (lambda path: frame_index.of(split, None), scores),
+            (lambda path: frame_index.load(split, None), scores),
         ):
             if path == scores:
                 split.index = path
@@ -373,7 +380,7 @@ def test_the_engine_quotes_its_folders(tmp_path):
 
 def results_of(paths, function=clip.encoded):
     """Decode videos as a preparation does, each in a process that may crash."""
-    return list(shards.isolated_map(function, ((path, 48) for path in paths), 2))
+    return list(processes.isolated_map(function, ((path, 48) for path in paths), 2))
 
 
 def test_mutated_videos(tmp_path):
@@ -487,7 +494,7 @@ def test_a_preparation_survives_them_all(tmp_path):
     bad[0].write_bytes(b"\0" * 100)
     write_video(bad[1], np.zeros((clip.MAX_FRAMES + 2, 16, 16, 3), "uint8"))
     write_black(bad[2], [(8192, 8208, 1)])
-    dataset = datasets.prepare(
+    dataset = preparation.prepare(
         *(tiny_run.NAME, tmp_path / "data", False), videos=tmp_path, max_aside=0.3
     )
     assert {video.id for video in dataset.aside} == {path.stem for path in bad}

@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from r3d_rs.data import datasets
+from r3d_rs.data import preparation
 from r3d_rs.experiments import record
 from r3d_rs.operations import tpu
 from tests.shared.tally import LONG, RESULTS, tallied
@@ -85,7 +85,7 @@ def said(folder):
 
 
 def test_a_host_is_preempted(tmp_path):
-    datasets.prepare("pantomime-20")
+    preparation.prepare("pantomime-20")
     run = tmp_path / "runs" / "pantomime-20" / "scaling" / "RS-50" / "seed-0"
     about = {"hosts": HOSTS, "devices of each": DEVICES, "epochs": EPOCHS}
 

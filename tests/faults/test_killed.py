@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, preparation
 from r3d_rs.experiments import record
 from r3d_rs.operations import exact, plan
 from r3d_rs.recipes import scales
@@ -45,7 +45,7 @@ def tree(folder):
 
 
 def prepare(videos, data_dir):
-    datasets.prepare(tiny_run.NAME, data_dir, progress=False, videos=videos)
+    preparation.prepare(tiny_run.NAME, data_dir, progress=False, videos=videos)
 
 
 def test_preparation(tmp_path):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import clip, datasets, shards
+from r3d_rs.data import clip, datasets, preparation, processes
 from r3d_rs.experiments import record
 from tests.faults.test_killed import outcome, tree
 from tests.shared import kill, tiny_run
@@ -91,7 +91,7 @@ def prepare(videos, data_dir, **options):
 def prepared(videos, tmp_path_factory):
     """A dataset that was never short of anything."""
     folder = tmp_path_factory.mktemp("prepared")
-    datasets.prepare(tiny_run.NAME, folder, progress=False, videos=videos)
+    preparation.prepare(tiny_run.NAME, folder, progress=False, videos=videos)
     return folder
 
 
@@ -115,7 +115,7 @@ def check_preparation(
     if not (crashes and code in CRASHED):
         tally.count(is_clear(code, said), f"{how}: {code}, it said {said[-2000:]!r}")
     before = finished_shards(data_dir)
-    datasets.prepare(tiny_run.NAME, data_dir, progress=False, videos=videos)
+    preparation.prepare(tiny_run.NAME, data_dir, progress=False, videos=videos)
     tally.count(tree(data_dir) == expected, f"{how}: another dataset")
     again = before - set(kill.files(data_dir).values())
     tally.count(not again, f"{how}: {len(again)} shards were written again")
@@ -357,7 +357,7 @@ def test_no_memory_to_decode(videos):
     paths = sorted(videos.rglob("*.mp4"))[: times(1, 100)]
     with tallied(PART, "decoding with no memory", "test_no_memory_to_decode") as tally:
         for path in paths:
-            calls = shards.isolated_map(starved, [(path, 4000, 1)], 1)
+            calls = processes.isolated_map(starved, [(path, 4000, 1)], 1)
             try:
                 tally.count(False, f"{path}: {next(calls)!r}"[:200])
             except ChildProcessError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from r3d_rs.data import datasets
+from r3d_rs.data import preparation
 from r3d_rs.experiments.run import Run
 from r3d_rs.recipes.recipe import Recipe
 from tests.shared.tiny import SMALL, shallow, write_videos
@@ -30,7 +30,7 @@ POINT = ("scaling", "RS-50", "seed-0")
 def make_data(folder: Path, videos: int = 8) -> Path:
     """Write videos in Kinetics' layout, prepare them and return the data directory."""
     write_videos(folder / NAME, {"train": videos, "validate": 4})
-    datasets.prepare(NAME, folder, progress=False)
+    preparation.prepare(NAME, folder, progress=False)
     return folder
 
 
