@@ -8,42 +8,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import clip, datasets, pipeline, records
-from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.data import clip, datasets, model_garden, pipeline, preparation
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training.fit import build_model, fit
 from tests.shared.tiny import (
     CLASSES,
+    SMALL,
     clock,
     sequence_example,
-    shallow,
     write_records,
     write_video,
-    write_videos,
 )
 
-RECIPE = Recipe(
-    model="r3d-50",
-    stem="7x7",
-    squeeze_excitation=0.0,
-    width=0.125,
-    span=4,
-    size=16,
-    eval_size=16,
-    batch_size=4,
-    epochs=1,
-    temporal_views=2,
-    spatial_views=1,
-    precision="float32",
-)
-
-
+RECIPE = Recipe(**SMALL | {"spatial_views": 1})
 JPEG = clip.encode_jpeg(clock(1)[0])
 PNG = tf.io.encode_png(clock(1)[0]).numpy()
 
 
 def used(folder, data_dir, **options):
-    model_garden.use_records("kinetics-400", folder, data_dir, progress=False, **options)
+    model_garden.use_records(
+        "kinetics-400", folder, data_dir, progress=False, **options
+    )
     return datasets.load("kinetics-400", data_dir)
 
 
@@ -101,7 +85,7 @@ def test_they_give_the_same_clips_and_views(dataset, garden):
 
 
 def test_without_ids_a_video_is_named_after_its_place(dataset, tmp_path):
-    as_records(prepared, tmp_path, ident=False, names=False)
+    as_records(dataset, tmp_path, ident=False, names=False)
     labels = tmp_path / "labels.txt"
     labels.write_text("".join(f"name {i}\n" for i in range(400)))
     dataset = used(tmp_path, tmp_path, labels=labels)
@@ -130,9 +114,10 @@ def test_options_of_videos_are_refused_where_records_are_used(garden):
 
 
 def test_records_that_are_gone_are_named(tmp_path):
-    as_records(prepared, tmp_path / "records")
-    datasets.use_records("kinetics-400", tmp_path / "records", tmp_path, progress=False)
-    (tmp_path / "records" / "train-00001-of-00002.tfrecord").unlink()
+    path = tmp_path / "records" / "train.tfrecord"
+    write_records(path, [sequence_example([JPEG], 0)])
+    used(path.parent, tmp_path)
+    path.unlink()
     with pytest.raises(FileNotFoundError, match=r"train\.tfrecord: .*lists it, but"):
         datasets.load("kinetics-400", tmp_path)
 
@@ -154,11 +139,11 @@ def test_a_record_that_is_not_allowed_is_named(tmp_path, record, message):
         used(tmp_path, tmp_path)
 
 
-def test_a_truncated_file_is_named_when_it_is_counted(dataset, tmp_path):
-    as_records(dataset, tmp_path)
-    path = tmp_path / "train-00001-of-00002.tfrecord"
+def test_a_truncated_file_is_named_when_it_is_read(tmp_path):
+    path = tmp_path / "train.tfrecord"
+    write_records(path, [sequence_example([JPEG], 0)] * 3)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(ValueError, match=r"train-00001.*, record 4: truncated record"):
+    with pytest.raises(ValueError, match=r"train\.tfrecord, record 2: truncated rec"):
         used(tmp_path, tmp_path)
     with pytest.raises(FileNotFoundError, match="no training records"):
         (tmp_path / "empty").mkdir()
