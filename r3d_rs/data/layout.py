@@ -1,4 +1,4 @@
-"""The layout of a folder of TFRecords: TensorFlow Datasets', written without it.
+"""A dataset's folder: its shards in TensorFlow Datasets' layout, written without it.
 
 `dataset_info.json` has the number of videos in each file, `label.labels.txt` the names
 of the classes, `features.json` what TensorFlow Datasets needs to parse a record. It
@@ -6,11 +6,14 @@ reads such a folder by `tfds.builder_from_directory`; this library does not need
 """
 
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from r3d_rs.data import frame_index, listing, shards
 from r3d_rs.data.names import LAYOUT, VERSION
-from r3d_rs.files import parse_json
+from r3d_rs.files import parse_json, seal_folder
 
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
 #: Where a dataset lists the videos that it had to leave out.
@@ -21,29 +24,72 @@ ANNOTATIONS = "annotations"
 FRAMES = "frames-{split}.npz"
 
 
+def make(
+    folder: Path,
+    csvs: Mapping[str, Path],
+    classes: Sequence[str],
+    written: Mapping[str, Sequence[shards.Written]],
+) -> None:
+    """Make a dataset of its shards: its folder appears when it is complete.
+
+    Args:
+        folder: of the dataset.
+        csvs: the CSV file of each split.
+        classes: names, by label.
+        written: the shards of each split, all of them.
+
+    Raises:
+        OSError: naming the folder, when it cannot be written.
+    """
+    incomplete = folder.with_name(f"incomplete.{folder.name}")
+    shutil.rmtree(incomplete, ignore_errors=True)
+    try:
+        (incomplete / ANNOTATIONS).mkdir(parents=True)
+        for split, path in csvs.items():
+            copy = incomplete / ANNOTATIONS / f"{split}.csv"
+            copy.write_bytes(path.read_bytes())
+        write(incomplete, classes, written)
+        for split, files in written.items():
+            frames = frame_index.join([file.frames() for file in files])
+            frame_index.write(incomplete / FRAMES.format(split=split), frames)
+        aside = [v for files in written.values() for file in files for v in file.aside]
+        listing.write_aside(aside, incomplete / ASIDE)
+        seal_folder(incomplete)
+        for split, files in written.items():
+            for index, file in enumerate(files):
+                name = record_file(LAYOUT, split, index, len(files))
+                _link(file.path, incomplete / name)
+        incomplete.rename(folder)
+    except OSError as error:
+        raise shards.not_written(folder, error) from error
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # a file system without links
+        os.replace(old, new)
+
+
 def record_file(name: str, split: str, index: int, count: int) -> str:
     """Return the name of one of `count` record files of a split."""
     return f"{name}-{split}.tfrecord-{index:05d}-of-{count:05d}"
 
 
 def write(
-    folder: Path, classes: Sequence[str], splits: Mapping[str, Mapping[Path, int]]
+    folder: Path,
+    classes: Sequence[str],
+    written: Mapping[str, Sequence[shards.Written]],
 ) -> None:
-    """Write the small files of a dataset.
-
-    Args:
-        folder: of the dataset.
-        classes: names, by label.
-        splits: the record files of each split, with the number of videos in each.
-    """
+    """Write the small files that describe the records, as TensorFlow Datasets does."""
     described = [
         {
             "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
             "name": split,
-            "numBytes": str(sum(path.stat().st_size for path in files)),
-            "shardLengths": [str(count) for count in files.values()],
+            "numBytes": str(sum(file.path.stat().st_size for file in files)),
+            "shardLengths": [str(file.num_videos) for file in files],
         }
-        for split, files in splits.items()
+        for split, files in written.items()
     ]
     info = {
         "description": "Videos as frames in JPEG, with a label each.",

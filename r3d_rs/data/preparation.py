@@ -9,22 +9,13 @@ stopped and started again.
 
 import contextlib
 import dataclasses
-import os
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from r3d_rs.data import datasets, frame_index, layout, listing, shards
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.names import (
-    DATASETS,
-    LAYOUT,
-    UCF101,
-    Place,
-    canonical_name,
-    data_directory,
-)
+from r3d_rs.data.names import DATASETS, UCF101, Place, canonical_name, data_directory
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
@@ -188,10 +179,7 @@ def _max_classes(place: Place) -> int | None:
 def _build(
     place: Place, source: shards.Source, workers: int | None, progress: bool
 ) -> None:
-    """Write all shards that are not there yet, and make them a dataset.
-
-    Its folder appears when it is complete.
-    """
+    """Write all shards that are not there yet, and make them a dataset."""
     classes, planned = shards.plan(source, _max_classes(place))
     written = {
         split: shards.write(
@@ -204,45 +192,8 @@ def _build(
         )
         for split, every in planned.items()
     }
-    incomplete = place.folder.with_name(f"incomplete.{place.folder.name}")
-    shutil.rmtree(incomplete, ignore_errors=True)
-    try:
-        _write_small_files(incomplete, source, classes, written)
-        for split, files in written.items():
-            for index, file in enumerate(files):
-                name = layout.record_file(LAYOUT, split, index, len(files))
-                _link(file.path, incomplete / name)
-        incomplete.rename(place.folder)
-    except OSError as error:
-        raise shards.not_written(place.folder, error) from error
-
-
-def _write_small_files(
-    folder: Path,
-    source: shards.Source,
-    classes: Sequence[str],
-    written: dict[str, list[shards.Written]],
-) -> None:
-    """Write all files of a dataset but its records, and seal them."""
-    (folder / layout.ANNOTATIONS).mkdir(parents=True)
-    for split, path in listing.find_csvs(source.annotations).items():
-        copy = folder / layout.ANNOTATIONS / f"{split}.csv"
-        copy.write_bytes(path.read_bytes())
-    counts = {s: {f.path: f.num_videos for f in files} for s, files in written.items()}
-    layout.write(folder, classes, counts)
-    for split, files in written.items():
-        frames = frame_index.join([file.frames() for file in files])
-        frame_index.write(folder / layout.FRAMES.format(split=split), frames)
-    aside = [v for files in written.values() for file in files for v in file.aside]
-    listing.write_aside(aside, folder / layout.ASIDE)
-    seal_folder(folder)
-
-
-def _link(old: Path, new: Path) -> None:
-    try:
-        os.link(old, new)
-    except OSError:  # a file system without links
-        os.replace(old, new)
+    csvs = listing.find_csvs(source.annotations)
+    layout.make(place.folder, csvs, classes, written)
 
 
 def _tidy(place: Place) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -301,8 +302,8 @@ if __name__ == "__main__":
     from r3d_rs.data import preparation, shards
 
     shards.SHARD_VIDEOS = 4
-    videos, data_dir, part = sys.argv[1:]
-    options = {"videos": videos, "short_side": 48, "part": part, "workers": 1}
+    videos, data_dir = sys.argv[1:]
+    options = {"videos": videos, "short_side": 48, "part": "2/2", "workers": 1}
     preparation.prepare("kinetics-400", data_dir, False, **options)
 """
 
@@ -323,22 +324,20 @@ def test_parts_side_by_side_of_which_one_is_killed_give_the_same_bytes(
     assert [len(part.files) for part in whole.splits.values()] == [10, 2]
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    first, second = (
-        subprocess.Popen(
-            [sys.executable, program, videos, tmp_path, part], env=environment
-        )
-        for part in ("1/2", "2/2")
+    second = subprocess.Popen(
+        [sys.executable, program, videos, tmp_path],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     try:
-        while not (partial(tmp_path) / "train-00001.json").exists():
-            assert second.poll() is None
-            time.sleep(0.005)
-        second.kill()
-        assert second.wait() == -signal.SIGKILL
-        assert first.wait() == 0
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(prepare, videos, tmp_path, part="1/2")
+            while not (partial(tmp_path) / "train-00001.json").exists():
+                assert second.poll() is None
+                time.sleep(0.005)
+            second.kill()
+            assert second.wait() == -signal.SIGKILL
+            assert first.result() is None
     finally:
-        first.kill()
         second.kill()
     before = files(partial(tmp_path), "*.tfrecord")
     names = {f"train-{i:05d}.tfrecord" for i in (0, 1, 2, 4, 6, 8)}

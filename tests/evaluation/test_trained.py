@@ -73,7 +73,7 @@ def test_what_could_not_be_reported_is_not_trained(finished, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda *_: data)
     index = data.frames("validation")
     index.ids[1] = index.ids[0]
-    monkeypatch.setattr(frame_index, "of", lambda *_: index)
+    monkeypatch.setattr(frame_index, "load", lambda *_: index)
     with pytest.raises(
         ValueError, match="'validation': has 1 ids more than once, 'val"
     ):
