@@ -160,7 +160,7 @@ def _video(fields: dict[str, str], where: str) -> Video:
 
 
 def _is_line(text: str) -> bool:
-    """Say whether a text has neither control characters nor ends of lines."""
+    """Return whether a text has neither control characters nor ends of lines."""
     return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in text)
 
 
