@@ -2,6 +2,10 @@
 #
 #   snakemake --profile profiles/local --dry-run
 #   snakemake --profile profiles/local --config only="scaling/RS-50 scaling/R3D-50" seeds=2
+#   snakemake --profile profiles/slurm --config videos=VIDEOS parts=64 \
+#     -- build/study/data/kinetics-400
+#
+# The last prepares a dataset of videos in parts, side by side, and merges them.
 #
 # What is stale is told by the hashes of recipes in the records (r3d_rs/operations/plan.py), not
 # by the times of files; a run's marker has the hash in its name.
@@ -11,6 +15,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
+from r3d_rs.data.names import DATASETS
 from r3d_rs.operations import plan
 
 PLAN = plan.make(
@@ -27,6 +32,30 @@ PARAMETERS = "".join(
 )
 if PLAN.scale:
     PARAMETERS += f" -p scale={shlex.quote(PLAN.scale)}"
+# A dataset of videos may be prepared in parts, and takes these options.
+PARTS = int(config.get("parts", 1))
+PREPARE = " ".join(
+    f"--{option.replace('_', '-')} {shlex.quote(str(config[option]))}"
+    for option in ("videos", "annotations", "short_side", "max_aside")
+    if option in config
+)
+
+
+def parts(wildcards):
+    """Return the parts that a dataset waits for, none where it is prepared at once."""
+    if PARTS == 1 or DATASETS[wildcards.dataset].source != "videos":
+        return []
+    folder = f"{plan.FOLDER}/parts/{wildcards.dataset}"
+    return [f"{folder}/{part}-of-{PARTS}" for part in range(1, PARTS + 1)]
+
+
+def prepare(wildcards, input):
+    """Return the command that makes a dataset, of its parts if there are any."""
+    if DATASETS[wildcards.dataset].source != "videos":
+        return f"prepare {wildcards.dataset}"
+    if input:
+        return f"merge {wildcards.dataset}"
+    return f"prepare {wildcards.dataset} {PREPARE}"
 
 
 # A lock of the operating system's, which ends with the process. Snakemake's own would
@@ -56,9 +85,19 @@ rule run:
         " -p threads={threads} {PARAMETERS}"
 
 
+rule part:
+    output: touch("build/study/parts/{dataset}/{part}-of-{total}")
+    threads: 2
+    shell:
+        "{sys.executable:q} -m r3d_rs data prepare {wildcards.dataset}"
+        " --part {wildcards.part}/{wildcards.total} --workers {threads} {PREPARE}"
+
+
 rule data:
     output: touch("build/study/data/{dataset}")
-    shell: "{sys.executable:q} -m r3d_rs data prepare {wildcards.dataset}"
+    input: parts
+    params: command=prepare
+    shell: "{sys.executable:q} -m r3d_rs data {params.command}"
 
 
 rule book:

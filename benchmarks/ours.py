@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import worker
 
-from r3d_rs.data import datasets, pipeline
+from r3d_rs.data import datasets, model_garden, pipeline
 from r3d_rs.evaluation import multiview
 from r3d_rs.models import complexity
 from r3d_rs.recipes import recipe as recipes
@@ -176,7 +176,7 @@ def clips(settings: dict):
 def dataset_of(records: str) -> datasets.Dataset:
     """Return the records of a folder as a dataset."""
     with tempfile.TemporaryDirectory() as folder:
-        return datasets.use_records("kinetics-400", records, folder, progress=False)
+        return model_garden.use_records("kinetics-400", records, folder, progress=False)
 
 
 def about(model) -> dict:

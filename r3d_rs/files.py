@@ -105,12 +105,13 @@ def try_lock(file: IO | int, shared: bool = False) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, shared: bool = False) -> Iterator[None]:
     """Keep other processes out of what a file stands for, or wait until they are done.
 
     Args:
         path: of a file to lock, made where there is none, or of a folder. Where the
             file system has no locks, nobody is kept out.
+        shared: let others have the lock that share it.
     """
     how = os.O_RDONLY
     if not path.is_dir():
@@ -119,7 +120,7 @@ def locked(path: Path) -> Iterator[None]:
     lock = os.open(path, how, 0o666)
     try:
         with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)

@@ -7,7 +7,7 @@ Contrastive Video Representation Learning", CVPR 2021.
 import tensorflow as tf
 
 from r3d_rs.contrastive.colors import augment
-from r3d_rs.data import frame_index, pipeline, sampling
+from r3d_rs.data import pipeline, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
@@ -29,7 +29,7 @@ def pair_starts(length, frames: int, stride: int, seed):
     Returns:
         int32 `(2,)`.
     """
-    starts = sampling.num_random_starts(length, frames, stride)
+    starts = transforms.num_random_starts(length, frames, stride)
     fits = length > (frames - 1) * stride
     draws = tf.random.split(seed, 2)
     # Two different numbers of 0 to M are a pair of starts: the smaller one and the one
@@ -64,7 +64,7 @@ def training_pairs(
         Elements `(pairs, labels)`: float32 `(batch, 2, frames, size, size, 3)` and
         int32 `(batch,)`.
     """
-    index = frame_index.of(dataset.split("train"), dataset.parse)
+    index = dataset.frames("train")
 
     def pair(video, draw):
         draws = tf.random.split(draw, 3)

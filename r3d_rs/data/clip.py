@@ -1,4 +1,4 @@
-"""Reading a video file: frames upright, at a constant rate, of a stated size."""
+"""Decoding a video file: frames upright, at a constant rate, of a stated size."""
 
 import contextlib
 import errno
@@ -162,7 +162,7 @@ def limit_memory() -> None:
 
 
 def _is_short() -> bool:
-    """Say whether this process may have less memory than a video may take."""
+    """Return whether this process may have less memory than a video may take."""
     limits = {resource.RLIMIT_DATA: MAX_MEMORY, resource.RLIMIT_AS: 2 * MAX_MEMORY}
     return any(
         0 <= resource.getrlimit(kind)[0] < enough for kind, enough in limits.items()
@@ -177,7 +177,7 @@ def encode_jpeg(frame: np.ndarray) -> bytes:
 
 
 def is_whole_jpeg(jpeg: bytes) -> bool:
-    """Say whether bytes begin and end as a JPEG does."""
+    """Return whether bytes begin and end as a JPEG does."""
     return jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9"
 
 
@@ -233,7 +233,7 @@ def _upright(
 
 
 def _steady(timed, stream, path) -> Iterator[np.ndarray]:
-    """Yield frames at the stream's average rate, and see that none are missing."""
+    """Yield frames at the stream's average rate, and check that none are missing."""
     rate = float(stream.average_rate or 0)
     start = last = None
     due = 0

@@ -91,6 +91,11 @@ def data() -> None:
     show_default="all usable cores",
     help="Processes that decode videos.",
 )
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Write one part of the shards, such as 3/64; `data merge` makes the dataset.",
+)
 @click.option("--records", type=FOLDER, help="Folder of Model Garden's TFRecords.")
 @click.option(
     "--labels",
@@ -105,6 +110,7 @@ def prepare(
     short_side: int | None,
     max_aside: float | None,
     workers: int | None,
+    part: str | None,
     records: Path | None,
     labels: Path | None,
 ) -> None:
@@ -115,6 +121,7 @@ def prepare(
         "short_side": short_side,
         "max_aside": max_aside,
         "workers": workers,
+        "part": part,
     }
     options = {name: value for name, value in options.items() if value is not None}
     if records and options:
@@ -124,16 +131,34 @@ def prepare(
         )
     if labels and not records:
         raise click.UsageError("--labels: allowed only with --records")
-    from r3d_rs.data import datasets
+    from r3d_rs.data import model_garden, preparation
 
     if records:
-        prepared = datasets.use_records(dataset, records, data_dir, labels=labels)
+        prepared = model_garden.use_records(dataset, records, data_dir, labels=labels)
     else:
-        prepared = datasets.prepare(dataset, data_dir, **options)
-    for split, part in prepared.splits.items():
-        aside = sum(video.split == split for video in prepared.aside)
+        prepared = preparation.prepare(dataset, data_dir, **options)
+    if prepared:
+        _print_splits(prepared)
+    else:
+        click.echo(f"{dataset}: part {part} is written")
+
+
+@data.command()
+@dataset_argument
+@data_dir_option
+def merge(dataset: str, data_dir: str | None) -> None:
+    """Make DATASET of its parts, once all are written."""
+    from r3d_rs.data import preparation
+
+    _print_splits(preparation.merge(dataset, data_dir))
+
+
+def _print_splits(dataset) -> None:
+    """Print how many videos each split has, and how many were set aside."""
+    for split, part in dataset.splits.items():
+        aside = sum(video.split == split for video in dataset.aside)
         note = f", {aside} set aside (data verify lists them)" if aside else ""
-        click.echo(f"{prepared.name} {split}: {part.num_videos} videos{note}")
+        click.echo(f"{dataset.name} {split}: {part.num_videos} videos{note}")
 
 
 @data.command()
@@ -172,7 +197,7 @@ def verify(
     """
     from r3d_rs.data import datasets
     from r3d_rs.data import verify as checks
-    from r3d_rs.data.directory import data_directory
+    from r3d_rs.data.names import data_directory
 
     name = canonical_name(dataset)
     if not datasets.is_prepared(name, data_dir):

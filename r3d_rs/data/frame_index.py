@@ -91,7 +91,7 @@ class FrameIndex:
             return tf.identity(jpegs)
 
 
-def of(split, parse: Callable, progress: bool = False) -> FrameIndex:
+def load(split, parse: Callable, progress: bool = False) -> FrameIndex:
     """Return a split's index, from its file or, where there is none, made and kept.
 
     Args:

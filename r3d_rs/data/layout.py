@@ -1,4 +1,4 @@
-"""The layout of a folder of TFRecords: TensorFlow Datasets', written without it.
+"""A dataset's folder: its shards in TensorFlow Datasets' layout, written without it.
 
 `dataset_info.json` has the number of videos in each file, `label.labels.txt` the names
 of the classes, `features.json` what TensorFlow Datasets needs to parse a record. It
@@ -6,54 +6,69 @@ reads such a folder by `tfds.builder_from_directory`; this library does not need
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
-from r3d_rs.files import parse_json
-
-#: Name of every dataset that is made of videos here, and the version of its layout.
-NAME, VERSION = "kinetics", "1.1.0"
+from r3d_rs.data import frame_index, listing, shards
+from r3d_rs.data.names import LAYOUT, VERSION
+from r3d_rs.files import parse_json, seal_folder
 
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
+#: Where a dataset lists the videos that it had to leave out.
+ASIDE = "set_aside.csv"
+#: Where it keeps the CSV files that it was made by.
+ANNOTATIONS = "annotations"
+#: Where the frames of a split lie.
+FRAMES = "frames-{split}.npz"
 
 
-def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes:
-    """Serialize a video as `tf.train.Example`, the same bytes in every process."""
-    video = tf.train.Example()
-    features = video.features.feature
-    features["id"].bytes_list.value.append(ident.encode())
-    features["label"].int64_list.value.append(label)
-    features["frames"].bytes_list.value.extend(jpegs)
-    features["fps"].float_list.value.append(fps)
-    return video.SerializeToString(deterministic=True)
-
-
-def parse(record, place, frames: str = "frames") -> dict[str, tf.Tensor]:
-    """Return the features of a record, the frames still encoded.
+def make(
+    folder: Path,
+    csvs: Mapping[str, Path],
+    classes: Sequence[str],
+    written: Mapping[str, Sequence[shards.Written]],
+) -> None:
+    """Make a dataset of its shards: its folder appears when it is complete.
 
     Args:
-        record: serialized.
-        place: of the record; it names the video where there is no feature `id`.
-        frames: name of the feature that holds the frames.
+        folder: of the dataset.
+        csvs: the CSV file of each split.
+        classes: names, by label.
+        written: the shards of each split, all of them.
+
+    Raises:
+        OSError: naming the folder, when it cannot be written.
     """
-    features = tf.io.parse_single_example(
-        record,
-        {
-            "id": tf.io.FixedLenFeature([], tf.string, ""),
-            "label": tf.io.FixedLenFeature([], tf.int64),
-            "fps": tf.io.FixedLenFeature([], tf.float32, 0.0),
-            frames: tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
-        },
-    )
-    ident = features["id"]
-    return {
-        "id": tf.where(ident == "", place, ident),
-        "label": features["label"],
-        "fps": features["fps"],
-        "frames": features[frames],
-    }
+    incomplete = folder.with_name(f"incomplete.{folder.name}")
+    shutil.rmtree(incomplete, ignore_errors=True)
+    try:
+        (incomplete / ANNOTATIONS).mkdir(parents=True)
+        for split, path in csvs.items():
+            copy = incomplete / ANNOTATIONS / f"{split}.csv"
+            copy.write_bytes(path.read_bytes())
+        write(incomplete, classes, written)
+        for split, files in written.items():
+            frames = frame_index.join([file.frames() for file in files])
+            frame_index.write(incomplete / FRAMES.format(split=split), frames)
+        aside = [v for files in written.values() for file in files for v in file.aside]
+        listing.write_aside(aside, incomplete / ASIDE)
+        seal_folder(incomplete)
+        for split, files in written.items():
+            for index, file in enumerate(files):
+                name = record_file(LAYOUT, split, index, len(files))
+                _link(file.path, incomplete / name)
+        incomplete.rename(folder)
+    except OSError as error:
+        raise shards.not_written(folder, error) from error
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:  # a file system without links
+        os.replace(old, new)
 
 
 def record_file(name: str, split: str, index: int, count: int) -> str:
@@ -62,28 +77,24 @@ def record_file(name: str, split: str, index: int, count: int) -> str:
 
 
 def write(
-    folder: Path, classes: Sequence[str], splits: Mapping[str, Mapping[Path, int]]
+    folder: Path,
+    classes: Sequence[str],
+    written: Mapping[str, Sequence[shards.Written]],
 ) -> None:
-    """Write the small files of a dataset.
-
-    Args:
-        folder: of the dataset.
-        classes: names, by label.
-        splits: the record files of each split, with the number of videos in each.
-    """
+    """Write the small files that describe the records, as TensorFlow Datasets does."""
     described = [
         {
             "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
             "name": split,
-            "numBytes": str(sum(path.stat().st_size for path in files)),
-            "shardLengths": [str(count) for count in files.values()],
+            "numBytes": str(sum(file.path.stat().st_size for file in files)),
+            "shardLengths": [str(file.num_videos) for file in files],
         }
-        for split, files in splits.items()
+        for split, files in written.items()
     ]
     info = {
         "description": "Videos as frames in JPEG, with a label each.",
         "fileFormat": "tfrecord",
-        "name": NAME,
+        "name": LAYOUT,
         "splits": described,
         "version": VERSION,
     }

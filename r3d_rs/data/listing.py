@@ -36,6 +36,37 @@ class Video:
     path: Path | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Aside:
+    """A video that could not be used.
+
+    Attributes:
+        split: of the dataset.
+        id: of the video.
+        label: name of its class.
+        reason: what is wrong with it.
+    """
+
+    split: str
+    id: str
+    label: str
+    reason: str
+
+
+def write_aside(aside: Iterable[Aside], path: Path) -> None:
+    """Write the list of the videos set aside, a header alone if there are none."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(field.name for field in dataclasses.fields(Aside))
+        rows.writerows(dataclasses.astuple(video) for video in aside)
+
+
+def read_aside(path: Path) -> list[Aside]:
+    """Read what `write_aside` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [Aside(**row) for row in csv.DictReader(file)]
+
+
 def find_csv(folder: Path, split: str) -> Path | None:
     """Return a split's CSV file in a folder, None where there is none.
 
@@ -129,7 +160,7 @@ def _video(fields: dict[str, str], where: str) -> Video:
 
 
 def _is_line(text: str) -> bool:
-    """Say whether a text has neither control characters nor ends of lines."""
+    """Return whether a text has neither control characters nor ends of lines."""
     return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in text)
 
 

@@ -1,8 +1,21 @@
-"""The datasets by name, and what is fixed about each. Needs no TensorFlow."""
+"""The datasets by name, what is fixed about each, and where they lie.
+
+Needs no TensorFlow.
+"""
 
 import dataclasses
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
+
+#: Name of every dataset that is made of videos here, and the version of its layout.
+LAYOUT, VERSION = "kinetics", "1.1.0"
+#: The first of UCF-101's three splits, as TensorFlow Datasets names it.
+UCF101 = "ucf101/ucf101_1"
+
+#: The environment variable that names the data directory.
+VARIABLE = "R3D_RS_DATA"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,11 +23,13 @@ class Kind:
     """What is fixed about a dataset by its name.
 
     Attributes:
-        num_classes: that it has when it is complete.
+        num_classes: classes of the complete dataset.
         evaluated: the split whose accuracy is reported.
         short_side: of the stored frames, pixels; None for the videos' own.
         source: "rendered" here, "videos" that the user has, or "download" by TFDS.
         scale: of its recipes, a name in `recipes.scales.SCALES`.
+        sided: some classes are told apart by left and right, so that their clips are
+            never mirrored.
         any_classes: videos of any number of classes may be prepared under this name.
     """
 
@@ -23,17 +38,25 @@ class Kind:
     short_side: int | None
     source: str = "videos"
     scale: str = "paper"
+    sided: bool = False
     any_classes: bool = False
 
 
+_PANTOMIME = {
+    "short_side": 48,
+    "source": "rendered",
+    "scale": "pantomime",
+    "sided": True,
+}
+
 #: The datasets there are. The paper reports on Kinetics' validation videos. Web Video
-#: Text, whose labels are the queries that found a video, is not public: it stands for
-#: any such videos, listed as Kinetics' are.
+#: Text, whose labels are the queries that found a video, is not public: the name stands
+#: for any such videos, listed as Kinetics' are.
 DATASETS: Mapping[str, Kind] = MappingProxyType(
     {
-        "pantomime-20": Kind(20, "test", 48, "rendered", "pantomime"),
-        "pantomime-30": Kind(30, "test", 48, "rendered", "pantomime"),
-        "pantomime-web": Kind(30, "validation", 48, "rendered", "pantomime"),
+        "pantomime-20": Kind(20, "test", **_PANTOMIME),
+        "pantomime-30": Kind(30, "test", **_PANTOMIME),
+        "pantomime-web": Kind(30, "validation", **_PANTOMIME),
         "kinetics-400": Kind(400, "validation", 256),
         "kinetics-600": Kind(600, "validation", 256),
         "kinetics-700": Kind(700, "validation", 256),
@@ -59,3 +82,60 @@ def canonical_name(dataset: str) -> str:
             f" {', '.join([*ALIASES, *DATASETS])}"
         )
     return name
+
+
+def data_directory(path: str | os.PathLike | None = None) -> Path:
+    """Return the data directory, which need not exist yet.
+
+    It is `path`, else what the environment variable `R3D_RS_DATA` says, else
+    `~/.cache/r3d_rs`.
+    """
+    if path is None or str(path) == "":
+        path = os.environ.get(VARIABLE) or Path("~", ".cache", "r3d_rs")
+    return Path(path).expanduser().absolute()
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a dataset lies.
+
+    Attributes:
+        name: of the dataset.
+        directory: the data directory.
+    """
+
+    name: str
+    directory: Path
+
+    @property
+    def root(self) -> Path:
+        """Folder of the dataset, its lock and the shards that it is made of."""
+        return self.directory / "tfds" / self.name
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its TFRecords, if they are its own."""
+        if DATASETS[self.name].source == "download":
+            # Which version it is depends on TensorFlow Datasets'.
+            versions = sorted((self.root / UCF101).glob("[0-9]*"))
+            return versions[-1] if versions else self.root / UCF101 / "prepared"
+        return self.root / LAYOUT / VERSION
+
+    @property
+    def lock(self) -> Path:
+        """File whose lock a preparation holds."""
+        return self.root / ".lock"
+
+    @property
+    def partial(self) -> Path:
+        """Folder of the shards of a dataset that is being prepared."""
+        return self.root / "partial"
+
+    @property
+    def garden(self) -> Path:
+        """File that says where its Model Garden records are, if they are such."""
+        return self.directory / "model-garden" / f"{self.name}.json"
+
+    def is_prepared(self) -> bool:
+        """Return whether the dataset can be loaded."""
+        return self.folder.exists() or self.garden.exists()

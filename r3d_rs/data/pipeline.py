@@ -2,8 +2,8 @@
 
 Everything random is a stateless function of the seed, the epoch and, but for the order
 of the videos, the video's id: a run gives the same clips again, whatever the number of
-threads. Training reads the bytes of a clip's frames alone, and holds no videos to
-shuffle them; memory holds the index of the frames and some batches. Pixels are float32
+threads. Only the bytes of a clip's frames are read, and no videos are held to shuffle
+them; memory holds the index of the frames and some batches. Pixels are float32
 in [0, 1], or standardized where the recipe says so; the official implementation
 truncates them to 256 grey levels after resizing.
 """
@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from r3d_rs.cores import usable_cores
-from r3d_rs.data import augment, frame_index, records, sampling, views
+from r3d_rs.data import frame_index, records, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import rand_augment
 
 if TYPE_CHECKING:
     from r3d_rs.recipes.recipe import Recipe
-
-#: What the message of a frame that cannot be decoded begins with.
-BROKEN = "not a whole JPEG among the frames of"
 
 #: Videos that are cut into views at once: each takes up to 1 GB at the paper's scale.
 MAX_VIDEOS = 16
@@ -59,13 +56,13 @@ def training_clips(
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1],
         or standardized where the recipe says so, and int32 `(batch,)`.
     """
-    index = frame_index.of(dataset.split(split), dataset.parse)
+    index = dataset.frames(split)
     labels = index.tensors["labels"]
-    may_flip = tf.constant(augment.may_flip(dataset.classes))
+    may_flip = tf.constant(dataset.may_flip)
 
     def clip(video, draw):
         draws = tf.random.split(draw, 4)
-        start = sampling.random_start(
+        start = transforms.random_start(
             index.length(video), recipe.frames, recipe.temporal_stride, draws[0]
         )
         label = labels[video]
@@ -149,24 +146,24 @@ def crop(index: frame_index.FrameIndex, video, start, recipe: Recipe, may_flip, 
     Returns:
         float32 `(frames, size, size, 3)` from 0 to 255.
     """
-    indices = sampling.clip_indices(
+    indices = transforms.clip_indices(
         start, index.length(video), recipe.frames, recipe.temporal_stride
     )
     jpegs = index.read(video, indices)
     shape = tf.io.extract_jpeg_shape(jpegs[0])
-    box = augment.random_crop_box(
+    box = transforms.random_crop_box(
         shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[0]
     )
     frames = _decode(jpegs, box)
     if recipe.flip:
-        frames = augment.random_flip(frames, may_flip, draws[1])
-    frames = augment.resize(frames, recipe.size, recipe.size)
+        frames = transforms.random_flip(frames, may_flip, draws[1])
+    frames = transforms.resize(frames, recipe.size, recipe.size)
     return tf.ensure_shape(frames, [recipe.frames, recipe.size, recipe.size, 3])
 
 
 def finish(clip, recipe: Recipe):
     """Standardize a clip in [0, 1] if the recipe says so."""
-    clip = augment.standardize(clip) if recipe.standardize else clip
+    clip = transforms.standardize(clip) if recipe.standardize else clip
     return tf.ensure_shape(clip, [recipe.frames, recipe.size, recipe.size, 3])
 
 
@@ -187,47 +184,55 @@ def evaluation_views(
         or standardized where the recipe says so, all clips of the first crop before
         those of the second.
     """
+    index = dataset.frames(split)
+    stored, total = index.tensors, len(index.ids)
+
+    def element(video):
+        return {
+            "id": stored["ids"][video],
+            "label": stored["labels"][video],
+            "views": _views(
+                lambda frames: index.read(video, frames), index.length(video), recipe
+            ),
+        }
+
     return (
-        videos(dataset, split)
-        .take(-1 if limit is None else limit)
-        .map(
-            lambda video: {
-                "id": video["id"],
-                "label": tf.cast(video["label"], tf.int32),
-                "views": cut(video["frames"], recipe, video["id"]),
-            },
-            num_parallel_calls=min(usable_cores(), MAX_VIDEOS),
-        )
+        tf.data.Dataset.range(total if limit is None else min(limit, total))
+        .map(element, num_parallel_calls=min(usable_cores(), MAX_VIDEOS))
         .with_options(_options())
         .prefetch(2)
     )
 
 
-def cut(jpegs, recipe: Recipe, video_id=""):
+def cut(jpegs: Sequence[bytes], recipe: Recipe):
     """Cut a video into the recipe's views.
 
     Args:
         jpegs: `(time,)` its frames, encoded.
         recipe: gives the clips and the crops.
-        video_id: for the error about a frame that is no JPEG.
 
     Returns:
         `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`.
     """
+    return _views(lambda frames: tf.gather(jpegs, frames), len(jpegs), recipe)
+
+
+def _views(read: Callable, length, recipe: Recipe):
+    """Cut a video into views, its frames being read by their numbers."""
     size, clips = recipe.eval_size, recipe.temporal_views
-    length = tf.size(jpegs)
-    starts = sampling.even_starts(length, recipe.frames, recipe.temporal_stride, clips)
-    indices = sampling.clip_indices(
+    starts = transforms.even_starts(
+        length, recipe.frames, recipe.temporal_stride, clips
+    )
+    indices = transforms.clip_indices(
         starts, length, recipe.frames, recipe.temporal_stride
     )
-    # Every frame that some clip takes is decoded and resized once.
+    # Every frame that some clip takes is read, decoded and resized once.
     used, indices = tf.unique(tf.reshape(indices, [-1]))
-    frames = _decode(_checked(tf.gather(jpegs, used), video_id))
-    frames = views.resize_short_side(frames, size) / 255
-    crops = views.spatial_crops(frames, size, recipe.spatial_views)
+    frames = transforms.resize_short_side(_decode(read(used)), size) / 255
+    crops = transforms.spatial_crops(frames, size, recipe.spatial_views)
     shape = [recipe.spatial_views * clips, recipe.frames, size, size, 3]
-    clip_views = tf.reshape(tf.gather(crops, indices, axis=1), shape)
-    return augment.standardize(clip_views) if recipe.standardize else clip_views
+    views = tf.reshape(tf.gather(crops, indices, axis=1), shape)
+    return transforms.standardize(views) if recipe.standardize else views
 
 
 def clip_seed(seed: int, epoch, video_id):
@@ -260,15 +265,15 @@ def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
         raise ValueError(f"{dataset.name}, split {split}: {where}") from error
     except tf.errors.InvalidArgumentError as error:
         broken = re.search(
-            rf"\[({BROKEN}|{frame_index.BROKEN}|{frame_index.NEVER_WHOLE})\]"
-            r" \[(.*?)\](?: \[(.*?)\])?\n",
+            rf"\[({frame_index.BROKEN}|{frame_index.NEVER_WHOLE})\]"
+            r" \[(.*?)\] \[(.*?)\]\n",
             error.message,
         )
         if broken is None:
             raise
-        where = f"{broken[2]} in {broken[3]}" if broken[3] else broken[2]
+        what, ident, file = broken.groups()
         raise ValueError(
-            f"{dataset.name}, split {split}: {broken[1]} {where}"
+            f"{dataset.name}, split {split}: {what} {ident} in {file}"
         ) from error
 
 
@@ -282,30 +287,14 @@ def _read(path) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(path).enumerate().map(placed)
 
 
-def _checked(jpegs, video_id):
-    """Return JPEGs `(time,)`, seeing that each begins and ends as one.
-
-    A frame that does not decode would be an error that does not tell of which video.
-    """
-    begins = tf.strings.substr(tf.strings.join([jpegs, "--"]), 0, 2) == b"\xff\xd8"
-    ends = tf.strings.substr(tf.strings.join(["--", jpegs]), -2, 2) == b"\xff\xd9"
-    whole = tf.reduce_all(begins & ends)
-    with tf.control_dependencies([tf.debugging.Assert(whole, [BROKEN, video_id])]):
-        return tf.identity(jpegs)
-
-
 def _decode(jpegs, box=None):
     """Decode JPEGs `(time,)` to uint8, or a (top, left, height, width) box of them."""
-    if box is None:
 
-        def decode(jpeg):
-            return tf.io.decode_jpeg(jpeg, 3, dct_method="INTEGER_ACCURATE")
-    else:
-
-        def decode(jpeg):
-            return tf.io.decode_and_crop_jpeg(
-                jpeg, box, 3, dct_method="INTEGER_ACCURATE"
-            )
+    def decode(jpeg):
+        how = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
+        if box is None:
+            return tf.io.decode_jpeg(jpeg, **how)
+        return tf.io.decode_and_crop_jpeg(jpeg, box, **how)
 
     return tf.map_fn(
         decode, jpegs, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)

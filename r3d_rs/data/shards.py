@@ -1,38 +1,28 @@
-"""Videos encoded on many processes and written shard by shard.
+"""Shards: some of a split's videos in one TFRecord file, planned and then written.
 
-A shard is some of a split's videos in one TFRecord file. One that is written stays: a
-preparation that was stopped goes on with the next. Each video is decoded in a process
-that may crash or hang without taking the others along.
+Which videos a shard holds depends on their ids alone. One that is written stays: a
+preparation that was stopped goes on with the next.
 """
 
 import contextlib
 import dataclasses
 import hashlib
 import json
-import multiprocessing
-import signal
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import TimeoutError
 from pathlib import Path
 
 import numpy as np
-import pebble
 import tensorflow as tf
 
-from r3d_rs.cores import usable_cores
-from r3d_rs.data import clip, frame_index, layout
-from r3d_rs.data.listing import Video
+from r3d_rs.data import clip, frame_index, listing, records
+from r3d_rs.data.listing import Aside, Video
+from r3d_rs.data.processes import isolated_map
 from r3d_rs.files import read_arrays, read_json, whole_file, write_json
 from r3d_rs.progress import bar
 
 #: Videos in a shard. Kinetics' take some 10 MB each.
 SHARD_VIDEOS = 32
-#: A video that takes longer to decode is set aside.
-TIMEOUT_SECONDS = 300
-
-#: What to do where the machine was short of something.
-_AGAIN = "what is finished stays: start it again, perhaps with fewer workers"
 
 
 class TooManyAsideError(ValueError):
@@ -40,20 +30,20 @@ class TooManyAsideError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Aside:
-    """A video that could not be used.
+class Source:
+    """Videos on disk, and how they are stored.
 
     Attributes:
-        split: of the dataset.
-        id: of the video.
-        label: name of its class.
-        reason: what is wrong with it.
+        videos: folder of the videos, in any layout that `listing.locate` reads.
+        annotations: folder of the CSV files.
+        short_side: of the stored frames, pixels; None for the videos' own.
+        max_aside: share of a split's videos that may be missing or broken.
     """
 
-    split: str
-    id: str
-    label: str
-    reason: str
+    videos: Path
+    annotations: Path
+    short_side: int | None
+    max_aside: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +77,52 @@ class Shard:
         return hashlib.sha256(json.dumps([files, settings]).encode()).hexdigest()
 
 
+def plan(
+    source: Source, max_classes: int | None = None
+) -> tuple[list[str], dict[str, list[Shard]]]:
+    """Return the classes and every split's shards.
+
+    The classes are the labels of the training split in alphabetical order, which is
+    Kinetics' own order of classes. All CSV files are read, and all files looked for,
+    before the first video is decoded: a mistake in the last of them is not found hours
+    later.
+
+    Args:
+        source: the videos.
+        max_classes: how many there may be; None for any number.
+
+    Raises:
+        FileNotFoundError: when there is no CSV file of the training split.
+        ValueError: naming a malformed line of a CSV file, or too many classes.
+        TooManyAsideError: when too many files of a split are not there.
+    """
+    csvs = listing.find_csvs(source.annotations)
+    classes = _classes(csvs.get("train", source.annotations / "train.csv"), max_classes)
+    rows = {split: listing.read(path, classes) for split, path in csvs.items()}
+    planned = {
+        split: cut(listing.locate(own, source.videos, split), split, source.short_side)
+        for split, own in rows.items()
+        if own
+    }
+    for split, own in planned.items():
+        check(absent(own), len(rows[split]), split, source.max_aside)
+    return classes, planned
+
+
+def _classes(path: Path, most: int | None) -> list[str]:
+    """Return the classes in the CSV file of a training split, in order."""
+    counts = Counter(video.label for video in listing.read(path))
+    if not counts:
+        raise ValueError(f"{path}: lists no videos")
+    if most is not None and len(counts) > most:
+        rare = ", ".join(repr(label) for label, _ in counts.most_common()[:-4:-1])
+        raise ValueError(
+            f"{path}: found {len(counts)} classes, expected {most};"
+            f" those with the fewest videos are {rare}"
+        )
+    return sorted(counts)
+
+
 def cut(videos: Sequence[Video], split: str, short_side: int | None) -> list[Shard]:
     """Divide a split's videos among shards, in an order that only their ids decide."""
     ordered = sorted(
@@ -117,7 +153,7 @@ class Written:
         try:
             return read_arrays(self.path.with_suffix(".npz"))
         except (FileNotFoundError, ValueError):  # of an older version, or damaged
-            return frame_index.of_file(self.path, layout.parse)
+            return frame_index.of_file(self.path, records.parse)
 
 
 def write(
@@ -126,16 +162,18 @@ def write(
     classes: Sequence[str],
     *,
     max_aside: float,
+    total: int | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> list[Written]:
-    """Write a split's shards, but for those that are there already.
+    """Write shards of a split, but for those that are there already.
 
     Args:
         shards: of one split.
         folder: to write to.
         classes: names, by label.
-        max_aside: share of the videos that may be set aside.
+        max_aside: share of the split's videos that may be set aside.
+        total: videos of the split, where these shards are a part of it.
         workers: processes to decode in; all usable cores by default.
         progress: show a bar.
 
@@ -147,7 +185,7 @@ def write(
     videos = [video for shard in shards for video in shard.videos]
     labels = {name: label for label, name in enumerate(classes)}
     split = shards[0].split
-    done = {shard.name: _finished(shard, folder) for shard in shards}
+    done = {shard.name: finished(shard, folder) for shard in shards}
     todo = [shard for shard in shards if done[shard.name] is None]
     aside = [video for old in done.values() if old for video in old.aside]
     shown = bar(
@@ -165,7 +203,7 @@ def write(
             done[shard.name] = _write_shard(shard, folder, ticking, labels)
             aside += done[shard.name].aside
             shown.set_postfix({"set aside": len(aside)}, refresh=False)
-            check(aside, len(videos), split, max_aside)
+            check(aside, total or len(videos), split, max_aside)
     return [done[shard.name] for shard in shards]
 
 
@@ -223,7 +261,7 @@ def _write_shard(shard, folder, results, labels) -> Written:
                     continue
                 jpegs, rate = result
                 label = labels[video.label]
-                record = layout.example(video.id, label, jpegs, rate)
+                record = records.example(video.id, label, jpegs, rate)
                 writer.write(record)
                 rows.add(record, video.id, label, jpegs)
         frame_index.write(path.with_suffix(".npz"), rows.arrays())
@@ -238,10 +276,10 @@ def _write_shard(shard, folder, results, labels) -> Written:
     return Written(path, count, tuple(aside))
 
 
-def _finished(shard: Shard, folder: Path) -> Written | None:
-    """Return a shard that is there already, None if it is not or is another's.
+def finished(shard: Shard, folder: Path) -> Written | None:
+    """Return a shard that is in a folder, None if it is not or is another's.
 
-    One whose note is damaged is written again.
+    One whose note is damaged counts as missing.
     """
     path = folder / f"{shard.name}.tfrecord"
     try:
@@ -256,58 +294,3 @@ def _finished(shard: Shard, folder: Path) -> Written | None:
 
 def _size(path: Path | None) -> int | None:
     return None if path is None else path.stat().st_size
-
-
-def isolated_map(function, tasks: Iterable[tuple], workers: int | None) -> Iterator:
-    """Call a function on processes of its own; yield the results in order.
-
-    A few tasks are taken ahead of the consumer. A call that crashes its process or
-    takes longer than `TIMEOUT_SECONDS` gives a text that says so instead of a result.
-
-    Raises:
-        ChildProcessError: when a process cannot be started, is killed from outside or
-            finds the machine short of memory or file handles.
-    """
-    workers = workers or usable_cores()
-    spawn = multiprocessing.get_context("spawn")
-    with pebble.ProcessPool(
-        workers, context=spawn, initializer=clip.limit_memory
-    ) as pool:
-        waiting = deque()
-        try:
-            for task in tasks:
-                waiting.append(_schedule(pool, function, task))
-                if len(waiting) > 2 * workers:
-                    yield _result(waiting.popleft())
-            while waiting:
-                yield _result(waiting.popleft())
-        finally:
-            pool.stop()
-
-
-def _schedule(pool: pebble.ProcessPool, function, task: tuple):
-    try:
-        return pool.schedule(function, task, timeout=TIMEOUT_SECONDS)
-    except RuntimeError as error:  # it could not start its processes
-        raise ChildProcessError(
-            f"the processes that decode videos failed: {error}; {_AGAIN}"
-        ) from error
-
-
-def _result(future):
-    try:
-        return future.result()
-    except TimeoutError:
-        return f"decoding took longer than {TIMEOUT_SECONDS} seconds"
-    except pebble.ProcessExpired as error:
-        # By one's own fault a process ends by another signal.
-        if error.exitcode >= 0 or error.exitcode == -signal.SIGKILL:
-            raise ChildProcessError(
-                "a process that decodes videos was ended from outside (exit code"
-                f" {error.exitcode}), as when memory is short; {_AGAIN}"
-            ) from error
-        return f"decoding crashed its process (exit code {error.exitcode})"
-    except (OSError, MemoryError, RuntimeError) as error:  # RuntimeError: of the pool
-        raise ChildProcessError(
-            f"a process that decodes videos failed: {error}; {_AGAIN}"
-        ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from r3d_rs.data import clip, listing, records
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.shards import Aside
+from r3d_rs.data.listing import Aside
 from r3d_rs.progress import bar
 
 

@@ -149,7 +149,7 @@ def predict(
     frames = clip.encoded(video, side)
     if isinstance(frames, str):
         raise ValueError(f"{video}: {frames}")
-    views = pipeline.cut(frames[0], trained.recipe, str(video))
+    views = pipeline.cut(frames[0], trained.recipe)
     network = for_evaluation(trained.model, trained.recipe)
     probabilities = predict_clips(network, np.asarray(views)).mean(0)
     best = np.argsort(-probabilities, kind="stable")[:top_k]

@@ -200,10 +200,10 @@ def load_data(run: Run):
     Raises:
         ValueError: as `Dataset.check_reported` does.
     """
-    from r3d_rs.data import datasets
+    from r3d_rs.data import datasets, preparation
 
     rendered = names.DATASETS[run.dataset].source == "rendered"
-    load = datasets.prepare if rendered else datasets.load
+    load = preparation.prepare if rendered else datasets.load
     dataset = load(run.dataset, run.options.data_dir or None)
     dataset.check_reported(dataset.evaluated)
     return dataset

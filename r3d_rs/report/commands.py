@@ -92,10 +92,10 @@ def views(
 @own_option
 def probes(dataset: str, data_dir: str | None, results: Path) -> None:
     """Measure how much of a dataset's accuracy is motion."""
-    from r3d_rs.data import datasets
+    from r3d_rs.data import preparation
     from r3d_rs.evaluation import probes as study
     from r3d_rs.experiments import registry
 
-    prepared = datasets.prepare(dataset, data_dir)
+    prepared = preparation.prepare(dataset, data_dir)
     recipe = registry.get("scaling/RS-50").recipe(prepared.name)
     click.echo(study.write(prepared, recipe, results))

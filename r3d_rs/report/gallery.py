@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from r3d_rs.data import augment, clip, inspect, sampling, views
+from r3d_rs.data import clip, inspect, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 from r3d_rs.recipes.recipe import Recipe
@@ -122,8 +122,8 @@ def centre_clip(dataset: Dataset, recipe: Recipe, split: str) -> np.ndarray:
     """
     frames = next(inspect.videos(dataset, split))["frames"]
     chosen = recipe.frames, recipe.temporal_stride
-    start = sampling.even_starts(len(frames), *chosen, count=1)
-    [indices] = sampling.clip_indices(start, len(frames), *chosen).numpy()
+    start = transforms.even_starts(len(frames), *chosen, count=1)
+    [indices] = transforms.clip_indices(start, len(frames), *chosen).numpy()
     return np.stack([tf.io.decode_jpeg(frames[i], 3).numpy() for i in indices])
 
 
@@ -157,12 +157,12 @@ def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
 def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarray]:
     """Crop as in training, to squares as high as the frames, and say what was drawn."""
     height, width = frames.shape[1:3]
-    box = augment.random_crop_box(
+    box = transforms.random_crop_box(
         height, width, area_range, Recipe.aspect_range, draw
     ).numpy()
     top, left, rows, columns = box
     cropped = frames[:, top : top + rows, left : left + columns]
-    pixels = augment.resize(cropped, height, height).numpy()
+    pixels = transforms.resize(cropped, height, height).numpy()
     share = rows * columns / (height * width)
     least, most = area_range
     caption = f"crop, {100 * share:.0f} % of the area\ndrawn from {least:g} to {most:g}"
@@ -191,8 +191,8 @@ def views_figure(
         width: of the video, pixels.
         size: height and width of a crop, pixels.
     """
-    starts = sampling.even_starts(length, frames, stride, temporal_views)
-    clips = sampling.clip_indices(starts, length, frames, stride).numpy()
+    starts = transforms.even_starts(length, frames, stride, temporal_views)
+    clips = transforms.clip_indices(starts, length, frames, stride).numpy()
     figure = Figure(figsize=(6.4, 3 + 0.14 * temporal_views), layout="tight")
     grid = figure.add_gridspec(2, spatial_views, height_ratios=(3, 2))
     time = figure.add_subplot(grid[0, :])
@@ -203,7 +203,7 @@ def views_figure(
     time.spines[["top", "right"]].set_visible(False)
     rows, columns = clip.scaled_size(height, width, size)
     tops, lefts = (
-        views.crop_offsets(side, size, spatial_views).numpy()
+        transforms.crop_offsets(side, size, spatial_views).numpy()
         for side in (rows, columns)
     )
     for number, (top, left) in enumerate(zip(tops, lefts, strict=True)):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from r3d_rs.data.directory import data_directory
+from r3d_rs.data.names import data_directory
 
 #: The folder, within that of the datasets. It may be deleted at any time.
 FOLDER = "compiled"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import clip, frame_index, records
+from r3d_rs.data import clip, frame_index, model_garden
 from r3d_rs.data.datasets import Split
 from tests.shared.tiny import clock, sequence_example, write_records
 
@@ -44,7 +44,7 @@ def read(index, video, frames):
 
 def test_frames_are_read_in_any_order(split):
     split, videos = split
-    index = frame_index.of(split, records.parse)
+    index = frame_index.load(split, model_garden.parse)
     assert index.ids.tolist() == ["moving", "still", "nested", "cut off"]
     assert index.labels.tolist() == [3, 1, 0, 2]
     for video, frames in enumerate(videos):
@@ -55,17 +55,17 @@ def test_frames_are_read_in_any_order(split):
 
 def test_the_index_is_kept_and_can_move_with_its_records(split, tmp_path):
     split, _ = split
-    index = frame_index.of(split, records.parse)
+    index = frame_index.load(split, model_garden.parse)
     made = np.load(split.index)
     assert sorted(made) == sorted({*vars(index)} - {"files", "tensors"})
     moved = tuple(shutil.copy(path, tmp_path) for path in split.files)
     copy = Split(moved, 4, Path(shutil.copy(split.index, tmp_path)))
-    assert read(frame_index.of(copy, None), 0, [2]) == read(index, 0, [2])
+    assert read(frame_index.load(copy, None), 0, [2]) == read(index, 0, [2])
 
 
 def test_a_jpeg_that_was_cut_off_is_refused_when_it_is_read(split):
     split, _ = split
-    index = frame_index.of(split, records.parse)
+    index = frame_index.load(split, model_garden.parse)
     message = r"\[not a whole JPEG when it was indexed, a frame of\] \[cut off\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         read(index, 3, [0])
@@ -84,7 +84,7 @@ def test_a_frame_that_is_no_jpeg_is_refused_when_it_is_indexed(tmp_path, bad, fo
     write_records(path, [sequence_example([good], 0), sequence_example([good, bad], 0)])
     message = rf"train-0\.tfrecord, record 1: frame 1 is {found}, expected JPEG"
     with pytest.raises(ValueError, match=message):
-        frame_index.make((str(path),), records.parse)
+        frame_index.make((str(path),), model_garden.parse)
 
 
 def test_a_split_without_records_has_no_index(tmp_path):
@@ -92,14 +92,14 @@ def test_a_split_without_records_has_no_index(tmp_path):
     for path in paths:
         path.touch()
     with pytest.raises(ValueError, match=f"{paths[0]}, {paths[1]}: found no records"):
-        frame_index.make(tuple(map(str, paths)), records.parse)
+        frame_index.make(tuple(map(str, paths)), model_garden.parse)
 
 
 def test_an_index_of_other_files_is_refused(split, tmp_path):
     split, _ = split
-    frame_index.of(split, records.parse)
+    frame_index.load(split, model_garden.parse)
     other = tmp_path / "train-0.tfrecord"
     write_records(other, [sequence_example([b"?"], 0)])
     changed = Split((str(other), split.files[1]), 4, split.index)
     with pytest.raises(ValueError, match=r"train-0\.tfrecord: has \d+ bytes, \d+ when"):
-        frame_index.of(changed, records.parse)
+        frame_index.load(changed, model_garden.parse)

@@ -116,6 +116,12 @@ def test_a_file_named_after_its_source_alone_must_be_the_only_stretch_of_it(tmp_
     assert [video.path for video in found] == [None, None]
 
 
+def test_what_was_set_aside_comes_back_as_written(tmp_path):
+    aside = [listing.Aside("train", "a_000000_000010", "wave, left", 'say "no"\n')]
+    listing.write_aside(aside, tmp_path / "aside.csv")
+    assert listing.read_aside(tmp_path / "aside.csv") == aside
+
+
 def test_links_to_folders_are_followed_and_circles_are_not(tmp_path):
     real = tmp_path / "disk" / "val"
     real.mkdir(parents=True)

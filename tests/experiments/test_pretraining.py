@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, preparation
 from r3d_rs.experiments import record, show
 from r3d_rs.experiments.run import check
 from r3d_rs.recipes import recipe as recipes
@@ -28,7 +28,7 @@ def both_dir(tmp_path_factory):
     for name, videos in (("web-video-text", 9), ("kinetics-400", 6)):
         write_videos(folder / name, {"train": videos, "validate": 3})
         options = {"short_side": 48, "workers": 1, "progress": False}
-        datasets.prepare(name, folder, **options)
+        preparation.prepare(name, folder, **options)
     return folder
 
 

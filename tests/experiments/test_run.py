@@ -40,11 +40,11 @@ def test_what_could_not_be_reported_is_not_trained(finished, dataset, monkeypatc
     with pytest.raises(ValueError, match="has no videos in its split 'validation'"):
         run.load_data(finished.run)
     monkeypatch.setattr(datasets, "load", lambda *_: dataset)
-    index = frame_index.of(dataset.splits["validation"], dataset.parse)
+    index = dataset.frames("validation")
     ids = index.ids.copy()
     ids[1] = ids[0]
     monkeypatch.setattr(
-        frame_index, "of", lambda *_: dataclasses.replace(index, ids=ids)
+        frame_index, "load", lambda *_: dataclasses.replace(index, ids=ids)
     )
     message = "'validation': has 1 ids more than once, 'val"
     with pytest.raises(ValueError, match=message):

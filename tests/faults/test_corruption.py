@@ -17,11 +17,10 @@ import tensorflow as tf
 
 from r3d_rs.data import (
     datasets,
-    frame_index,
-    kinetics,
     listing,
+    model_garden,
     pipeline,
-    records,
+    shards,
 )
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record
@@ -202,7 +201,7 @@ def test_a_file_of_records(load):
             videos = pipeline.videos(dataset, "train").as_numpy_iterator()
             return [plain(video) for video in videos]
 
-    index = frame_index.of(dataset.splits["train"], dataset.parse)
+    index = dataset.frames("train")
 
     def train():
         with pipeline.naming_broken_records(dataset, "train"):
@@ -218,9 +217,8 @@ def test_a_file_of_records(load):
 def test_a_jpeg_within_a_record(load):
     """Even where the record's own checksum is made to fit, training sees it."""
     dataset = load()
-    split = dataset.splits["train"]
-    index = frame_index.of(split, dataset.parse)
-    path = Path(split.files[0])
+    index = dataset.frames("train")
+    path = Path(dataset.splits["train"].files[0])
     rows = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     content, generator = path.read_bytes(), np.random.default_rng(0)
     for _ in range(10):
@@ -249,7 +247,7 @@ def test_an_index_of_frames(load):
     split = dataset.splits["train"]
 
     def read():
-        index = frame_index.of(split, dataset.parse)
+        index = dataset.frames("train")
         return plain({k: v for k, v in vars(index).items() if k != "tensors"})
 
     damage(split.index, read, 100)
@@ -278,8 +276,8 @@ def test_an_index_of_other_records(tmp_path):
     """The index of the records that the official code prepared."""
     path, file = tmp_path / "kinetics-400.json", tmp_path / "train"
     file.touch()
-    records.write_index(records.Index(("a", "b"), {"train": {str(file): 12}}), path)
-    damage(path, lambda: records.read_index(path), 100)
+    write_json(path, {"classes": ["a", "b"], "files": {"train": {str(file): 12}}})
+    damage(path, lambda: model_garden.read_index(path), 100)
 
 
 def test_annotations(tmp_path):
@@ -294,10 +292,9 @@ def test_annotations(tmp_path):
     whole = {video.id: video.label for video in listing.read(csv)}
 
     def read():
-        classes = kinetics.read_classes(csv, len(labels))
-        split = {"train": csv}
-        plan = kinetics.plan(split, tmp_path / "videos", classes, None, 1.0)["train"]
-        found = {v.id: v.label for shard in plan for v in shard.videos if v.path}
+        source = shards.Source(tmp_path / "videos", tmp_path, None, 1.0)
+        _, planned = shards.plan(source, len(labels))
+        found = {v.id: v.label for s in planned["train"] for v in s.videos if v.path}
         # What is left out is counted, and named in `set_aside.csv`.
         return all(whole.get(ident) == label for ident, label in found.items())
 

@@ -198,7 +198,7 @@ def test_nothing_is_unpickled(tmp_path):
         (files.read_arrays, single),
         (files.read_arrays, raw),
         (record.load_scores, scores),
-        (lambda path: frame_index.of(split, None), scores),
+        (lambda path: frame_index.load(split, None), scores),
     ):
         with pytest.raises(ValueError, match=path.name):
             read(path)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import clip, shards
+from r3d_rs.data import clip, processes
 from r3d_rs.experiments import record
 from tests.shared import kill, tiny_run
 from tests.shared.made_up import made_up, made_up_scores
@@ -146,7 +146,7 @@ def test_no_memory_to_decode(videos):
     """The video is not set aside for it: that is an error."""
     path = min(videos.rglob("*.mp4"))
     with pytest.raises(ChildProcessError, match="what is finished stays"):
-        next(shards.isolated_map(starved, [(path, 4000, 1)], 1))
+        next(processes.isolated_map(starved, [(path, 4000, 1)], 1))
 
 
 # Runs and records.

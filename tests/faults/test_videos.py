@@ -11,14 +11,14 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data import clip, datasets, shards
+from r3d_rs.data import clip, preparation, processes
 from tests.shared import tiny_run
 from tests.shared.tiny import clock, write_video, write_videos
 
 
 def results_of(*paths, function=clip.encoded):
     """Decode videos as a preparation does."""
-    return list(shards.isolated_map(function, ((path, 48) for path in paths), 2))
+    return list(processes.isolated_map(function, ((path, 48) for path in paths), 2))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_videos_that_ask_for_too_much(tmp_path):
     write_black(grows, (64, 48, 3), (8192, 8208, 1))
     # Two frames in ten hours are a video of few frames, or refused.
     write_video(hours, clock(2), pts=[0, 36_000_000])
-    dataset = datasets.prepare(
+    dataset = preparation.prepare(
         *(tiny_run.NAME, tmp_path / "data", False), videos=tmp_path, max_aside=0.4
     )
     aside = {video.id: video.reason for video in dataset.aside}

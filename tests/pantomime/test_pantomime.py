@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data.directory import data_directory
+from r3d_rs.data.names import data_directory
 from r3d_rs.pantomime import (
     CLASSES_20,
     CLASSES_30,

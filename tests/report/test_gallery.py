@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image, ImageSequence
 
-from r3d_rs.data import sampling, views
+from r3d_rs.data import transforms
 from r3d_rs.data.randaugment import GREY, OPERATIONS
 from r3d_rs.pantomime import video
 from r3d_rs.recipes.recipe import Recipe
@@ -103,13 +103,13 @@ def test_crops_cover_what_scale_jittering_allows(clip):
 def test_the_views_lie_where_they_are_sampled():
     figure = gallery.views_figure(250, 16, 2, 10, 3, 240, 320, 256)
     time, *crops = figure.axes
-    starts = sampling.even_starts(250, 16, 2, 10).numpy()
+    starts = transforms.even_starts(250, 16, 2, 10).numpy()
     assert [line.get_xdata()[0] for line in time.lines] == list(starts)
     assert starts[0] == 0
     for line in time.lines:
         assert list(np.diff(line.get_xdata())) == [2] * 15
     lefts = [axes.patches[0].get_x() for axes in crops]
-    assert lefts == list(views.crop_offsets(341, 256, 3).numpy())
+    assert lefts == list(transforms.crop_offsets(341, 256, 3).numpy())
     assert all(axes.patches[0].get_width() == 256 for axes in crops)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets
+from r3d_rs.data import datasets, preparation, shards
 from r3d_rs.files import locked
 from r3d_rs.models import resnet3d
 
@@ -94,6 +95,18 @@ def write_videos(folder, counts):
         write_csv(folder / f"{split}.csv", rows)
 
 
+@contextlib.contextmanager
+def in_process():
+    """Decode videos in this process, where starting others has no part."""
+
+    def calls(function, tasks, workers):
+        yield from (function(*task) for task in tasks)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "isolated_map", calls)
+        yield
+
+
 def prepared(folder: Path) -> Path:
     """Prepare `VIDEOS` as Kinetics-400, in one of the processes that ask for it.
 
@@ -103,8 +116,8 @@ def prepared(folder: Path) -> Path:
     with locked(folder / ".lock"):
         if not datasets.is_prepared("kinetics-400", folder):
             write_videos(folder / "kinetics-400", VIDEOS)
-            options = {"short_side": 48, "workers": 1, "progress": False}
-            datasets.prepare("kinetics-400", folder, **options)
+            with in_process():
+                preparation.prepare("kinetics-400", folder, False, short_side=48)
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from r3d_rs.data import datasets
+from r3d_rs.data import preparation
 from r3d_rs.experiments import record, registry
 from r3d_rs.training.checkpoints import RunningError
 from tests.shared.steps import ask, finish
@@ -25,7 +25,7 @@ POINT = ("scaling", "RS-50", "seed-0")
 
 def prepare(videos: Path, data_dir: Path):
     """Prepare a folder of videos as `NAME`."""
-    return datasets.prepare(NAME, data_dir, progress=False, videos=videos)
+    return preparation.prepare(NAME, data_dir, progress=False, videos=videos)
 
 
 def do(data_dir: Path, folder: Path, **changes) -> Path:

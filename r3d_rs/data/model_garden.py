@@ -1,0 +1,187 @@
+"""Model Garden's TFRecords, read where they are.
+
+They hold `tf.train.SequenceExample`s as the official implementation's data loader reads
+them (`video_input.py`, tf-models-official 2.20.0): the feature list `image/encoded` has
+one JPEG a frame, the context feature `clip/label/index` the class. Two more context
+features, which MediaSequence writes, are used where they are there: `clip/media_id` and
+`clip/label/string`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from r3d_rs.data import frame_index, records
+from r3d_rs.data.listing import SPLITS
+from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
+from r3d_rs.files import read_json, write_json
+from r3d_rs.progress import bar
+
+FRAMES, LABEL, NAME, IDENT = (
+    "image/encoded",
+    "clip/label/index",
+    "clip/label/string",
+    "clip/media_id",
+)
+_CONTEXT = {
+    LABEL: tf.io.VarLenFeature(tf.int64),
+    NAME: tf.io.VarLenFeature(tf.string),
+    IDENT: tf.io.FixedLenFeature([], tf.string, ""),
+}
+
+
+def parse(record, place):
+    """Return a record's features: id, label, fps (0, unknown), frames still encoded.
+
+    A video without `clip/media_id` is named after its place, `<file>__<number>`.
+    """
+    context, lists = _parts(record, tf.io.FixedLenSequenceFeature([], tf.string))
+    ident = context[IDENT]
+    return {
+        "id": tf.where(ident == "", place, ident),
+        "label": context[LABEL].values[0],
+        "frames": lists[FRAMES],
+        "fps": tf.constant(0.0),
+    }
+
+
+def use_records(
+    name: str,
+    folder: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    labels: str | Path | None = None,
+    progress: bool = True,
+) -> None:
+    """Make a dataset of Model Garden's TFRecords, which stay where they are.
+
+    All records are read once, to count them and to note where their frames are.
+
+    Args:
+        name: one of `DATASETS` or an alias.
+        folder: with files whose names begin with a split's: "train", "validate",
+            "validation", "val" or "test".
+        data_dir: folder of the datasets, for the index.
+        labels: file with the names of the classes, one a line; without it they are the
+            records' own or, if they have none, "class 0" and so on.
+        progress: show a bar for each split.
+
+    Raises:
+        FileExistsError: when a dataset of this name has been prepared otherwise.
+        FileNotFoundError: when there are no training records.
+        ValueError: naming the file and record that is broken, has no frames, a frame
+            that is no JPEG or a label that is not allowed; or the files of a split
+            where none has a record.
+    """
+    place = Place(canonical_name(name), data_directory(data_dir))
+    if place.folder.exists():
+        raise FileExistsError(
+            f"dataset {place.name} is prepared already, in {place.folder}; remove that,"
+            " or choose another data directory"
+        )
+    num_classes = DATASETS[place.name].num_classes
+    found = find(Path(folder))
+    if "train" not in found:
+        raise FileNotFoundError(
+            f"{folder}: there are no training records; looked for files whose names"
+            " begin with 'train'"
+        )
+    names, files, frames = {}, {}, {}
+    if labels is not None:
+        lines = Path(labels).read_text(encoding="utf-8").split("\n")
+        names = dict(enumerate(line.strip() for line in lines if line.strip()))
+        if len(names) != num_classes:
+            raise ValueError(
+                f"{labels}: found {len(names)} names of classes, expected {num_classes}"
+            )
+    for split, paths in found.items():
+        shown = bar(paths, desc=f"Reading: {split}", unit="file", disable=not progress)
+        parts = [_index(path, num_classes, names) for path in shown]
+        counts = [len(part["ids"]) for part in parts]
+        if not any(counts):
+            raise ValueError(
+                f"split {split}: found no records in {', '.join(map(str, paths))},"
+                " expected one or more; remove the files if there is no such split"
+            )
+        files[split] = dict(zip(map(str, paths), counts, strict=True))
+        frames[split] = frame_index.join(parts)
+    for split, joined in frames.items():
+        frame_index.write(frames_file(place.garden, split), joined)
+    classes = [names.get(i) or f"class {i}" for i in range(num_classes)]
+    write_json(place.garden, {"classes": classes, "files": files})
+
+
+def frames_file(index: Path, split: str) -> Path:
+    """Return the file that says where a split's frames lie, beside that of an index."""
+    return index.with_name(f"{index.stem}-frames-{split}.npz")
+
+
+def find(folder: Path) -> dict[str, list[Path]]:
+    """Return a folder's record files by split; JSON and text files are not records."""
+    folder, found = Path(folder).absolute(), {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".txt", ".csv") or not path.is_file():
+            continue
+        for split, names in SPLITS.items():
+            if path.name.startswith(names):
+                found.setdefault(split, []).append(path)
+    return found
+
+
+def _index(
+    path: Path, num_classes: int, names: dict[int, str]
+) -> dict[str, np.ndarray]:
+    """Return a file's part of a `FrameIndex`, its records being well-formed.
+
+    Args:
+        path: of the file.
+        num_classes: of the dataset; labels are less.
+        names: of classes by label; those of records are added.
+    """
+    rows = frame_index.FileRows()
+    # Here, and only here, a record may lack frames, so that the message can say so.
+    kind = tf.io.VarLenFeature(tf.string)
+    found = records.examples(
+        path, lambda record, place: (record, place, *_parts(record, kind))
+    )
+    for number, (record, place, context, lists) in enumerate(found):
+        where = f"{path}, record {number}"
+        label = context[LABEL].values.numpy()
+        if len(label) != 1 or not 0 <= label[0] < num_classes:
+            raise ValueError(
+                f"{where}: {LABEL} is {label.tolist()}, expected one number from 0 to"
+                f" {num_classes - 1}"
+            )
+        jpegs = lists[FRAMES].values.numpy()
+        if not len(jpegs):
+            raise ValueError(f"{where}: no frames in {FRAMES}")
+        records.check_frames(jpegs, where)
+        for name in context[NAME].values.numpy()[:1]:
+            names.setdefault(int(label[0]), name.decode())
+        ident = context[IDENT].numpy().decode() or place
+        rows.add(record, ident, int(label[0]), jpegs)
+    return rows.arrays()
+
+
+def _parts(record, frames):
+    """Return a record's context and feature lists, its frames as a feature says."""
+    return tf.io.parse_single_sequence_example(record, _CONTEXT, {FRAMES: frames})
+
+
+def read_index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
+    """Read the file that `use_records` wrote.
+
+    Returns:
+        The names of the classes by label and, for each split, the paths of its files
+        with the number of videos in each.
+
+    Raises:
+        FileNotFoundError: naming a file of records that is not there any more.
+        ValueError: when the index is damaged.
+    """
+    fields = read_json(path)
+    for name in (name for files in fields["files"].values() for name in files):
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"{name}: {path} lists it, but it is not there")
+    return tuple(fields["classes"]), fields["files"]

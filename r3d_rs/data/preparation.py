@@ -1,0 +1,311 @@
+"""Preparation: from listed videos to a dataset of TFRecords.
+
+The CSV files say which videos there are (`listing`). `shards` plans which of them a
+TFRecord file holds, has each decoded and encoded as JPEGs (`clip`), and writes them.
+Here that is done for a dataset by its name, at once or in parts, and the shards become
+a dataset (`datasets`) when all are there. Either way gives the same bytes, and can be
+stopped and started again.
+"""
+
+import contextlib
+import dataclasses
+import re
+import shutil
+from pathlib import Path
+
+from r3d_rs.data import datasets, frame_index, layout, listing, shards
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.names import DATASETS, UCF101, Place, canonical_name, data_directory
+from r3d_rs.files import locked, read_json, seal_folder, write_json
+
+#: Share of a split's videos that may be missing or broken, unless more are allowed.
+MAX_ASIDE = 0.05
+
+#: Where parts note, among their shards, how many there are and what of.
+PARTS = "parts.json"
+
+
+def prepare(
+    name: str,
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+    *,
+    videos: str | Path | None = None,
+    annotations: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float | None = None,
+    workers: int | None = None,
+    part: str | None = None,
+) -> Dataset | None:
+    """Make a dataset ready for training, unless it is already.
+
+    Pantomime is rendered first, UCF-101 downloaded by TensorFlow Datasets. Kinetics'
+    videos have to be there: `train.csv`, and `validate.csv` and `test.csv` if there are
+    such splits, and the video files in any folders (see `listing.locate`).
+
+    A dataset that is there is left as it is, and options that ask for another are
+    refused, as far as can be known: it keeps the CSV files, the size of the frames and
+    which videos were set aside, and not where the videos were. The same command again
+    succeeds, even without the videos.
+
+    With a part only that part of the shards is written. Parts may be written side by
+    side, on machines that share the data directory, and then `merge` makes the dataset.
+
+    Args:
+        name: one of `DATASETS` or an alias.
+        data_dir: folder of the datasets; see `data_directory`.
+        progress: show progress bars.
+        videos: folder of the videos, by default `<data_dir>/<name>`.
+        annotations: folder of the CSV files, by default the videos'.
+        short_side: of the stored frames, pixels; by default the dataset's.
+        max_aside: share of a split's videos that may be missing or broken (0.05).
+        workers: processes to decode in; all usable cores by default.
+        part: "3/64" for the third of 64 parts.
+
+    Returns:
+        The dataset; None where a part has been written.
+
+    Raises:
+        ValueError: for an unknown name, options of a dataset that takes none, options
+            that differ from those of the dataset that is there (naming them and its
+            folder) or of its other parts, a malformed CSV file (naming file and line)
+            or too many videos that cannot be used (naming some).
+        FileNotFoundError: naming a CSV file that is not there.
+        OSError: naming a file that cannot be written, the disk being full for example.
+    """
+    place = Place(canonical_name(name), data_directory(data_dir))
+    content = {
+        "annotations": annotations,
+        "max_aside": max_aside,
+        "short_side": short_side,
+        "videos": videos,
+    }
+    options = {key: value for key, value in content.items() if value is not None}
+    how = {"part": part, "workers": workers}
+    given = [*options, *(key for key, value in how.items() if value is not None)]
+    source = DATASETS[place.name].source
+    if source != "videos" and given:
+        raise ValueError(
+            f"{place.name} is not made of videos that you have: received"
+            f" {', '.join(given)}, allowed are none"
+        )
+    if part is not None:
+        _write_part(
+            place, *_numbers(part), _source(place, **options), workers, progress
+        )
+        return None
+    if not place.is_prepared():
+        with locked(place.lock):
+            if not place.is_prepared():  # by now
+                if source == "download":
+                    _download_ucf101(place.root)
+                else:
+                    if source == "rendered":
+                        options = _render(place, progress)
+                    _build(place, _source(place, **options), workers, progress)
+    _tidy(place)
+    dataset = datasets.load(place.name, data_dir)
+    if source == "rendered":
+        _check_pantomime(dataset)
+    elif options:
+        datasets.check_options(dataset, place, options)
+    for split in dataset.splits.values():  # a run would make them otherwise
+        frame_index.load(split, dataset.parse, progress)
+    return dataset
+
+
+def merge(
+    name: str, data_dir: str | Path | None = None, progress: bool = True
+) -> Dataset:
+    """Make a dataset of its parts once all are there; nothing is decoded.
+
+    Args:
+        name: one of `DATASETS` or an alias.
+        data_dir: folder of the datasets; see `data_directory`.
+        progress: show progress bars.
+
+    Raises:
+        FileNotFoundError: when no part has been prepared.
+        ValueError: naming the parts that are missing; and as `prepare` does.
+        OSError: naming a file that cannot be written.
+    """
+    place = Place(canonical_name(name), data_directory(data_dir))
+    if place.is_prepared():
+        return prepare(place.name, data_dir, progress)
+    command = f"`python -m r3d_rs data prepare {place.name} --part"
+    if not (place.partial / PARTS).exists():
+        raise FileNotFoundError(
+            f"dataset {place.name} has no parts: looked for {place.partial / PARTS};"
+            f" prepare them by {command} 1/N` to N/N"
+        )
+    options = read_json(place.partial / PARTS)
+    count = options.pop("parts")
+    _, planned = shards.plan(_source(place, **options), _max_classes(place))
+    missing = {
+        index % count + 1
+        for every in planned.values()
+        for index, shard in enumerate(every)
+        if shards.finished(shard, place.partial) is None
+    }
+    if missing:
+        parts = ", ".join(f"{part}/{count}" for part in sorted(missing))
+        raise ValueError(
+            f"dataset {place.name} lacks the parts {parts}; prepare them by"
+            f" {command} I/{count}`, with the options of the others"
+        )
+    return prepare(place.name, data_dir, progress, **options)
+
+
+def _source(
+    place: Place,
+    *,
+    videos: str | Path | None = None,
+    annotations: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float = MAX_ASIDE,
+) -> shards.Source:
+    """Return videos and how they are stored, with the defaults of their dataset."""
+    videos = Path(videos or place.directory / place.name).absolute()
+    annotations = Path(annotations or videos).absolute()
+    side = short_side or DATASETS[place.name].short_side
+    return shards.Source(videos, annotations, side, max_aside)
+
+
+def _max_classes(place: Place) -> int | None:
+    kind = DATASETS[place.name]
+    return None if kind.any_classes else kind.num_classes
+
+
+def _build(
+    place: Place, source: shards.Source, workers: int | None, progress: bool
+) -> None:
+    """Write all shards that are not there yet, and make them a dataset."""
+    classes, planned = shards.plan(source, _max_classes(place))
+    written = {
+        split: shards.write(
+            every,
+            place.partial,
+            classes,
+            max_aside=source.max_aside,
+            workers=workers,
+            progress=progress,
+        )
+        for split, every in planned.items()
+    }
+    csvs = listing.find_csvs(source.annotations)
+    layout.make(place.folder, csvs, classes, written)
+
+
+def _tidy(place: Place) -> None:
+    """Seal a dataset, and remove what preparations that were stopped have left."""
+    if not place.folder.exists():
+        return
+    with contextlib.suppress(OSError):  # a folder that may only be read
+        seal_folder(place.folder)  # TensorFlow Datasets does not
+    for left in (
+        place.partial,
+        *place.folder.parent.glob("incomplete.*"),
+        *place.directory.glob(f"{place.name}-videos.incomplete-*"),
+    ):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+# Parts: shards 1, N + 1, 2 N + 1 … of every split are the first of N parts.
+
+
+def _numbers(part: str) -> tuple[int, int]:
+    """Return the number of a part, from 1, and how many there are."""
+    found = re.fullmatch(r"(\d+)/(\d+)", part)
+    number, count = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise ValueError(
+            f"parameter part: received {part!r}, allowed are 1/N to N/N, such as 3/64"
+        )
+    return number, count
+
+
+def _write_part(
+    place: Place,
+    number: int,
+    count: int,
+    source: shards.Source,
+    workers: int | None,
+    progress: bool,
+) -> None:
+    """Write a part of the shards, but for those that are there already."""
+    with locked(place.lock, shared=True):
+        if place.is_prepared():
+            return
+        classes, planned = shards.plan(source, _max_classes(place))
+        _note_parts(place, count, source)
+        for every in planned.values():
+            if own := every[number - 1 :: count]:
+                shards.write(
+                    own,
+                    place.partial,
+                    classes,
+                    total=sum(len(shard.videos) for shard in every),
+                    max_aside=source.max_aside,
+                    workers=workers,
+                    progress=progress,
+                )
+
+
+def _note_parts(place: Place, count: int, source: shards.Source) -> None:
+    """Write down what parts are of, or check that this one is of the same.
+
+    Another number of parts is no mistake: every shard is the same in both.
+    """
+    path = place.partial / PARTS
+    note = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in dataclasses.asdict(source).items()
+    }
+    found = read_json(path) if path.exists() else note
+    for option, value in note.items():
+        if found[option] != value:
+            raise ValueError(
+                f"{option} is {value}, but {found[option]} in other parts of"
+                f" {place.name}: give all parts the same, or remove {place.partial}"
+            )
+    if found.get("parts") != count:
+        write_json(path, {**note, "parts": count})
+
+
+# Datasets that are not made of the user's videos.
+
+
+def _render(place: Place, progress: bool) -> dict:
+    """Render Pantomime; return the options of its preparation."""
+    from r3d_rs import pantomime
+
+    folder = place.directory / f"{place.name}-videos"
+    videos = pantomime.make(folder, name=place.name, progress=progress)
+    return {"videos": videos, "max_aside": 0.0}
+
+
+def _check_pantomime(dataset: Dataset) -> None:
+    """Check that a dataset was not prepared by a version that made fewer videos."""
+    from r3d_rs.pantomime import SETS
+
+    for split, part in dataset.splits.items():
+        listed = "validate" if split == "validation" else split
+        expected = SETS[dataset.name].count(listed)
+        if part.num_videos != expected:
+            raise ValueError(
+                f"{dataset.name}, split {split}: has {part.num_videos} videos, expected"
+                f" {expected}; another version prepared it: remove {part.index.parent}"
+                f" and the folder {dataset.name}-videos"
+            )
+
+
+def _download_ucf101(root: Path) -> None:
+    """Let TensorFlow Datasets prepare the first of UCF-101's three splits."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "ucf101 is downloaded by the package tensorflow-datasets, which cannot be"
+            f" imported here: {error}"
+        ) from error
+    tfds.builder(UCF101, data_dir=root).download_and_prepare()

@@ -1,0 +1,201 @@
+"""Model Garden's TFRecords and UCF-101, used as datasets."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from r3d_rs.data import clip, datasets, model_garden, pipeline, preparation
+from r3d_rs.recipes.recipe import Recipe
+from tests.shared.tiny import (
+    CLASSES,
+    SMALL,
+    clock,
+    sequence_example,
+    write_records,
+    write_video,
+)
+
+RECIPE = Recipe(**SMALL | {"spatial_views": 1})
+JPEG = clip.encode_jpeg(clock(1)[0])
+PNG = tf.io.encode_png(clock(1)[0]).numpy()
+
+
+def used(folder, data_dir, **options):
+    model_garden.use_records(
+        "kinetics-400", folder, data_dir, progress=False, **options
+    )
+    return datasets.load("kinetics-400", data_dir)
+
+
+def as_records(dataset, folder, ident=True, names=True):
+    """Write a dataset as Model Garden's records, two files a split."""
+    for split in dataset.splits:
+        rows = [
+            sequence_example(
+                video["frames"],
+                int(video["label"]),
+                video["id"] if ident else None,
+                dataset.classes[video["label"]].encode() if names else None,
+            )
+            for video in pipeline.videos(dataset, split).as_numpy_iterator()
+        ]
+        half = len(rows) // 2
+        for number, part in enumerate((rows[:half], rows[half:])):
+            name = f"{split}-{number:05d}-of-00002.tfrecord"
+            write_records(folder / name, part)
+
+
+@pytest.fixture(scope="module")
+def garden(dataset, tmp_path_factory):
+    """The tiny videos as Model Garden's records, used where they are."""
+    folder = tmp_path_factory.mktemp("garden")
+    as_records(dataset, folder / "records")
+    return used(folder / "records", folder)
+
+
+def test_records_are_used_where_they_are(dataset, garden):
+    assert garden.classes[:3] == CLASSES
+    assert garden.classes[3] == "class 3" and len(garden.classes) == 400
+    assert garden.num_videos("train") == 10 and garden.num_videos("validation") == 3
+    folder = Path(garden.splits["train"].files[0]).parents[1]
+    assert sorted(path.name for path in folder.iterdir()) == ["model-garden", "records"]
+    assert datasets.load("kinetics-400", folder) == garden
+
+
+def test_they_give_the_same_clips_and_views(dataset, garden):
+    def batches(stream):
+        return [
+            [np.asarray(part) for part in tf.nest.flatten(element)]
+            for element in stream.as_numpy_iterator()
+        ]
+
+    for make in (
+        lambda d: pipeline.training_clips(d, RECIPE, seed=3).take(5),  # 2½ epochs
+        lambda d: pipeline.evaluation_views(d, RECIPE, split="validation"),
+    ):
+        ours, theirs = (batches(make(d)) for d in (dataset, garden))
+        assert len(ours) == len(theirs) >= 3
+        for one, other in zip(ours, theirs, strict=True):
+            for a, b in zip(one, other, strict=True):
+                assert (a == b).all()
+
+
+def test_without_ids_a_video_is_named_after_its_place(dataset, tmp_path):
+    as_records(dataset, tmp_path, ident=False, names=False)
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"name {i}\n" for i in range(400)))
+    dataset = used(tmp_path, tmp_path, labels=labels)
+    assert dataset.classes[:2] == ("name 0", "name 1")
+    ids = [
+        v["id"].decode() for v in pipeline.videos(dataset, "train").as_numpy_iterator()
+    ]
+    assert ids[:2] == [f"train-00000-of-00002.tfrecord__{i}" for i in (0, 1)]
+    assert len(set(ids)) == 10
+    labels.write_text("one\ntwo\n")
+    with pytest.raises(ValueError, match=r"labels\.txt: found 2 names .* expected 400"):
+        used(tmp_path, tmp_path, labels=labels)
+
+
+def test_records_do_not_replace_what_is_prepared(data_dir, tmp_path):
+    with pytest.raises(FileExistsError, match="kinetics-400 is prepared already, in"):
+        used(tmp_path, data_dir)
+
+
+def test_options_of_videos_are_refused_where_records_are_used(garden):
+    data_dir = Path(garden.splits["train"].files[0]).parents[1]
+    message = "already, and otherwise: short_side is 320, and these are Model Garden's"
+    with pytest.raises(ValueError, match=message):
+        preparation.prepare("kinetics-400", data_dir, False, short_side=320)
+    assert preparation.prepare("kinetics-400", data_dir, False, workers=1) == garden
+
+
+def test_records_that_are_gone_are_named(tmp_path):
+    path = tmp_path / "records" / "train.tfrecord"
+    write_records(path, [sequence_example([JPEG], 0)])
+    used(path.parent, tmp_path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"train\.tfrecord: .*lists it, but"):
+        datasets.load("kinetics-400", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (sequence_example([JPEG], 400), r"record 1: clip/label/index is \[400\], exp"),
+        (sequence_example([], 3), "record 1: no frames in image/encoded"),
+        (sequence_example([JPEG, PNG], 3), "record 1: frame 1 is PNG, expected JPEG"),
+        (sequence_example([b""], 3), "record 1: frame 0 is bytes that begin with b''"),
+        (b"\x0a\xff\xff", "record 1: "),
+        (tf.train.SequenceExample().SerializeToString(), "record 1: .*label/index is"),
+    ],
+)
+def test_a_record_that_is_not_allowed_is_named(tmp_path, record, message):
+    write_records(tmp_path / "train.tfrecord", [sequence_example([JPEG], 0), record])
+    with pytest.raises(ValueError, match=rf"train\.tfrecord, {message}"):
+        used(tmp_path, tmp_path)
+
+
+def test_a_truncated_file_is_named_when_it_is_read(tmp_path):
+    path = tmp_path / "train.tfrecord"
+    write_records(path, [sequence_example([JPEG], 0)] * 3)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=r"train\.tfrecord, record 2: truncated rec"):
+        used(tmp_path, tmp_path)
+    with pytest.raises(FileNotFoundError, match="no training records"):
+        (tmp_path / "empty").mkdir()
+        used(tmp_path / "empty", tmp_path)
+
+
+def test_a_split_without_records_is_refused(tmp_path):
+    write_records(tmp_path / "train.tfrecord", [sequence_example([JPEG], 0)])
+    empty = tmp_path / "validation-0.tfrecord"
+    empty.touch()
+    with pytest.raises(
+        ValueError, match=f"split validation: found no records in {empty}, expected one"
+    ):
+        used(tmp_path, tmp_path)
+    assert not datasets.is_prepared("kinetics-400", tmp_path)
+
+
+# UCF-101.
+
+
+@pytest.fixture
+def ucf101(tmp_path, monkeypatch):
+    """TFDS's own builder of UCF-101, on three videos that need no download."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("TFDS reads UCF-101 with the program ffmpeg, which is not here")
+    source = tmp_path / "source"
+    lists = source / "lists" / "ucfTrainTestlist"
+    lists.mkdir(parents=True)
+    names = [f"v_{label}_g01_c01.avi" for label in ("Archery", "YoYo", "TaiChi")]
+    for name in names:
+        write_video(source / "UCF101" / name, clock(), codec="mpeg4")
+    (lists / "trainlist01.txt").write_text(
+        f"Archery/{names[0]} 3\nYoYo/{names[1]} 101\n"
+    )
+    (lists / "testlist01.txt").write_text(f"TaiChi/{names[2]}\n")
+    monkeypatch.setattr(
+        tfds.download.DownloadManager,
+        "download_and_extract",
+        lambda self, urls: {"videos": str(source), "splits": str(source / "lists")},
+    )
+    return preparation.prepare("ucf101", tmp_path / "data", progress=False)
+
+
+def test_ucf101_is_read_through_tfds(ucf101):
+    assert len(ucf101.classes) == 101 and ucf101.evaluated == "test"
+    assert ucf101.num_videos("train") == 2 and ucf101.num_videos("test") == 1
+    [video] = pipeline.videos(ucf101, "test").as_numpy_iterator()
+    assert ucf101.classes[video["label"]] == "TaiChi"
+    assert video["id"] == b"ucf101-test.tfrecord-00000-of-00001__0"
+    assert len(video["frames"]) == 20
+    recipe = dataclasses.replace(RECIPE, batch_size=2)
+    [(clips, labels)] = pipeline.training_clips(ucf101, recipe, seed=0).take(1)
+    assert clips.shape == (2, 2, 16, 16, 3)
+    assert {ucf101.classes[label] for label in labels} == {"Archery", "YoYo"}
