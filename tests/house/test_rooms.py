@@ -29,7 +29,7 @@ LESS = {
 TESTS = LIBRARY.with_name("tests")
 
 #: Folders of tests that are of no room of the library.
-OTHERS = {"book", "faults", "fixtures", "house", "shared"}
+OTHERS = {"benchmarks", "book", "faults", "fixtures", "house", "shared"}
 
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY)
 MODULES += [path for path in LIBRARY.glob("*.py") if path.stem != "__init__"]
