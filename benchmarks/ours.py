@@ -1,7 +1,9 @@
 """The sides of this library and its TensorFlow, on the backend of `KERAS_BACKEND`."""
 
+import atexit
 import dataclasses
 import itertools
+import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -175,8 +177,10 @@ def clips(settings: dict):
 
 def dataset_of(records: str) -> datasets.Dataset:
     """Return the records of a folder as a dataset."""
-    with tempfile.TemporaryDirectory() as folder:
-        return model_garden.use_records("kinetics-400", records, folder, progress=False)
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    model_garden.use_records("kinetics-400", records, folder, progress=False)
+    return datasets.load("kinetics-400", folder)
 
 
 def about(model) -> dict:

@@ -131,10 +131,11 @@ def prepare(
         )
     if labels and not records:
         raise click.UsageError("--labels: allowed only with --records")
-    from r3d_rs.data import model_garden, preparation
+    from r3d_rs.data import datasets, model_garden, preparation
 
     if records:
-        prepared = model_garden.use_records(dataset, records, data_dir, labels=labels)
+        model_garden.use_records(dataset, records, data_dir, labels=labels)
+        prepared = datasets.load(dataset, data_dir)
     else:
         prepared = preparation.prepare(dataset, data_dir, **options)
     if prepared:
