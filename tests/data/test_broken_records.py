@@ -8,7 +8,8 @@ import pytest
 from r3d_rs.data import clip, datasets, model_garden, pipeline
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training.fit import build_model, fit
+from r3d_rs.training.fit import build_model
+from tests.shared.steps import build_and_fit
 from tests.shared.tiny import SMALL, clock, sequence_example, shallow, write_records
 
 RECIPE = Recipe(
@@ -41,7 +42,7 @@ def test_frames_that_break_are_named_by_training_and_evaluation(copied):
         rf" train-[0-9]+_.* in .*{path.name}$"
     )
     with pytest.raises(ValueError, match=message):
-        fit(dataset, RECIPE, seed=0, verbose=0)
+        build_and_fit(dataset, RECIPE)
     model = build_model(RECIPE, len(dataset.classes), size=RECIPE.eval_size)
     with pytest.raises(ValueError, match=message):
         evaluate(model, dataset, RECIPE, split="train")
