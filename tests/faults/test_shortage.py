@@ -17,11 +17,7 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
-from r3d_rs.data import clip, processes
-=======
-from r3d_rs.data import clip, datasets, shards
->>>>>>> h-faults
+from r3d_rs.data import clip, datasets, processes
 from r3d_rs.experiments import record
 from tests.shared import kill, tiny_run
 from tests.shared.made_up import made_up, made_up_scores
