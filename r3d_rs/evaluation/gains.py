@@ -1,0 +1,221 @@
+"""Gains: how much better one network is than another, over seeds and videos.
+
+All networks are evaluated on the same videos with the same views. Equal seeds start
+kernels of equal shape alike and give videos in the same order, so seeds are blocks:
+what a seed adds to all networks is no part of a gain. Where seeds share nothing, the
+model costs a few degrees of freedom and stays right.
+
+Accuracy is modelled as `network + seed + rest`. The rest's variance is pooled over
+networks that are alike, unless Levene's test at 20 % finds that they spread
+differently. Then a gain has the variance of its own two networks. The variance over
+videos is added, by Satterthwaite's degrees of freedom. One run at an end gives no
+interval.
+
+The gains that are compared at once are one family. Their intervals are adjusted for
+their number by Holm's method: an adjusted 95 % interval leaves out zero exactly where
+the adjusted probability is below 5 %.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+#: Whether each video was right, by seed.
+Outcomes = Mapping[int, np.ndarray]
+
+#: Significance of the family of gains, and of the test of equal spreads.
+LEVEL, SPREADS = 0.05, 0.2
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A difference of accuracies, as shares from -1 to 1.
+
+    Args:
+        mean: over seeds and videos.
+        low: lower end of the adjusted 95 % interval; None without two runs at each end.
+        high: upper end.
+        p: two-sided probability of such a gain if there were none, adjusted.
+        seeds: of the first network and of the second.
+        deviation: standard deviation of accuracy between seeds, less blocks.
+        pooled: whether it is that of all networks that are alike.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    seeds: tuple[int, int]
+    deviation: float | None = None
+    pooled: bool = False
+
+    @property
+    def bound(self) -> float | None:
+        """Size that the gain stays below, either way."""
+        return None if self.low is None else max(abs(self.low), abs(self.high))
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """A gain before it is adjusted: its error and degrees of freedom."""
+
+    mean: float
+    seeds: tuple[int, int]
+    error: float = 0.0
+    degrees: float = 0.0
+    deviation: float | None = None
+    pooled: bool = False
+
+    @property
+    def p(self) -> float:
+        if not self.error:
+            return float(self.mean == 0)
+        return float(2 * special.stdtr(self.degrees, -abs(self.mean) / self.error))
+
+    def adjusted(self, p: float, level: float) -> Gain:
+        """Return the gain with the interval that leaves out `level`."""
+        half = special.stdtrit(self.degrees, 1 - level / 2) * self.error
+        ends = (float(self.mean - half), float(self.mean + half))
+        return Gain(self.mean, *ends, p, self.seeds, self.deviation, self.pooled)
+
+
+def family(
+    networks: Mapping[str, Outcomes],
+    pairs: Sequence[tuple[str, str]],
+    alike: Sequence[Sequence[str]] = (),
+) -> list[Gain | None]:
+    """Estimate gains, adjusted for their number.
+
+    Args:
+        networks: outcomes by name; all of the same videos in the same order.
+        pairs: names of the network before and after each gain.
+        alike: groups of networks whose seeds are expected to spread alike.
+
+    Returns:
+        One gain a pair; None where a network has no run.
+    """
+    fits = [_Fit({n: networks[n] for n in own if networks.get(n)}) for own in alike]
+    found = [
+        _estimate(networks, pair, fits) if all(map(networks.get, pair)) else None
+        for pair in pairs
+    ]
+    decided = [i for i, one in enumerate(found) if one and one.degrees]
+    adjusted = holm([found[i].p for i in decided])
+    # Holm's steps: the interval of the i-th smallest probability leaves out a share of
+    # LEVEL / (number - i), and from the first that is not found on, all the same.
+    order = sorted(decided, key=lambda i: found[i].p)
+    first = sum(p < LEVEL for p in adjusted)
+    gains = [one and Gain(one.mean, None, None, None, one.seeds) for one in found]
+    for rank, i in enumerate(order):
+        level = LEVEL / (len(order) - min(rank, first))
+        gains[i] = found[i].adjusted(adjusted[decided.index(i)], level)
+    return gains
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjust probabilities for their number (Holm, 1979)."""
+    order = np.argsort(p, kind="stable")
+    adjusted, largest = np.empty(len(p)), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
+
+
+class _Fit:
+    """Least squares of `network + seed + rest`, over networks that are alike."""
+
+    def __init__(self, networks: Mapping[str, Outcomes]):
+        self.names = list(networks)
+        runs = [
+            (name, seed, np.mean(right))
+            for name, own in networks.items()
+            for seed, right in own.items()
+        ]
+        seeds = sorted({seed for _, seed, _ in runs})
+        self.design = np.array(
+            [
+                [*(name == n for n in self.names), *(seed == s for s in seeds[1:])]
+                for name, seed, _ in runs
+            ],
+            float,
+        ).reshape(len(runs), -1)
+        values = np.array([value for *_, value in runs])
+        self.inverse = np.linalg.pinv(self.design)
+        self.coefficients = self.inverse @ values
+        rest = values - self.design @ self.coefficients
+        self.degrees = len(runs) - np.linalg.matrix_rank(self.design) if runs else 0
+        self.variance = (rest**2).sum() / self.degrees if self.degrees else 0.0
+        groups = [rest[[n == name for n, *_ in runs]] for name in self.names]
+        groups = [own for own in groups if len(own) > 2]
+        self.is_alike = len(groups) < 2 or not (
+            stats.levene(*groups, center="mean").pvalue < SPREADS
+        )
+
+    def contrast(self, before: str, after: str) -> tuple[float, float]:
+        """Return a gain and its variance as a multiple of the rest's."""
+        own = [(n == after) - (n == before) for n in self.names]
+        weights = np.array(own + [0] * (len(self.coefficients) - len(own)), float)
+        row = weights @ self.inverse
+        return float(weights @ self.coefficients), float(row @ row)
+
+
+def _estimate(networks, pair: tuple[str, str], fits: Sequence[_Fit]) -> _Estimate:
+    before, after = (networks[name] for name in pair)
+    seeds = (len(before), len(after))
+    means = [np.mean(list(own.values()), axis=0) for own in (before, after)]
+    mean = float(np.mean(means[1]) - np.mean(means[0]))
+    if min(seeds) < 2:
+        return _Estimate(mean, seeds)
+    pooled = next((f for f in fits if set(pair) <= set(f.names) and f.is_alike), None)
+    shared = sorted(set(before) & set(after))
+    if pooled:
+        mean, factor = pooled.contrast(*pair)
+        of_seeds, degrees = pooled.variance * factor, pooled.degrees
+        deviation = math.sqrt(pooled.variance)
+    elif len(shared) > 1:
+        own = [np.mean(after[s]) - np.mean(before[s]) for s in shared]
+        mean, degrees = float(np.mean(own)), len(own) - 1
+        of_seeds = np.var(own, ddof=1) / len(own)
+        deviation = math.sqrt(np.var(own, ddof=1) / 2)
+    else:
+        each = [[np.mean(right) for right in own.values()] for own in (before, after)]
+        parts = [(np.var(one, ddof=1) / len(one), len(one) - 1) for one in each]
+        of_seeds, degrees = sum(p for p, _ in parts), _degrees(parts)
+        deviation = math.sqrt(of_seeds / sum(1 / n for n in seeds))
+    of_videos, videos = _of_videos(before, after, means)
+    parts = [(of_seeds, degrees), (of_videos, videos - 1)]
+    error = math.sqrt(of_seeds + of_videos)
+    return _Estimate(
+        mean, seeds, error, _degrees(parts), float(deviation), pooled is not None
+    )
+
+
+def _of_videos(before: Outcomes, after: Outcomes, means) -> tuple[float, int]:
+    """Return a gain's variance over videos, beyond that of seeds, and their number.
+
+    A finite number of seeds makes a video's mean outcome vary by chance: that much is
+    subtracted.
+    """
+    difference = means[1] - means[0]
+    videos = len(difference)
+    if videos < 2:
+        return 0.0, videos
+    chance = 0.0
+    for own, mean in zip((before, after), means, strict=True):
+        rest = np.array(list(own.values()), float) - mean
+        rest -= rest.mean(1, keepdims=True)
+        number = len(own)
+        chance += (rest**2).sum() / (number - 1) / (videos - 1) / number
+    found = difference.var(ddof=1) - chance
+    return max(0.0, float(found)) / videos, videos
+
+
+def _degrees(parts: Sequence[tuple[float, float]]) -> float:
+    """Return the degrees of freedom of a sum of variances (Satterthwaite, 1946)."""
+    total = sum(part for part, _ in parts)
+    weights = sum(part**2 / of for part, of in parts if part and of)
+    return total**2 / weights if weights else float(max(of for _, of in parts))

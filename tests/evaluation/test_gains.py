@@ -1,0 +1,116 @@
+"""Gains against known answers, and how often their intervals are right."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from r3d_rs.evaluation import gains
+
+VIDEOS = 300
+
+
+def drawn(generator, deviations, numbers, block=0.0, gain=0.0):
+    """Return outcomes of networks whose accuracies spread over seeds as they are told.
+
+    A network's accuracy is 0.6, `gain` more for each after the first, plus what its
+    seed adds to all networks and to it alone. Videos differ in how hard they are.
+    """
+    hard = generator.normal(0, 0.15, VIDEOS)
+    shared = generator.normal(0, block, max(numbers))
+    return {
+        f"n{i}": {
+            seed: generator.random(VIDEOS)
+            < np.clip(
+                0.6 + gain * i + hard + shared[seed] + generator.normal(0, deviation),
+                0,
+                1,
+            )
+            for seed in range(number)
+        }
+        for i, (deviation, number) in enumerate(zip(deviations, numbers, strict=True))
+    }
+
+
+def following(networks):
+    return list(itertools.pairwise(networks))
+
+
+#: Deviations and numbers of seeds of networks, and what a seed adds to all of them.
+CASES = {
+    "alike": ([0.015] * 6, [6] * 6, 0.0),
+    "shared seeds": ([0.015] * 6, [6] * 6, 0.02),
+    "one spreads more": ([0.01, 0.01, 0.03, 0.01, 0.01, 0.01], [8] * 6, 0.01),
+    "unequal spreads": ([0.006, 0.03, 0.01, 0.02, 0.008, 0.015], [6] * 6, 0.01),
+    "unequal numbers": ([0.015] * 6, [8, 8, 5, 4, 3, 3], 0.01),
+    "all of it": ([0.01, 0.03, 0.012, 0.02, 0.01, 0.025], [8, 8, 6, 5, 4, 4], 0.015),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_interval_has_the_truth_in_it_as_often_as_it_says(case):
+    """Of a single gain; a family's are wider."""
+    generator, repetitions, inside = np.random.default_rng(0), 160, []
+    for _ in range(repetitions):
+        networks = drawn(generator, *CASES[case])
+        for pair in following(networks):
+            [found] = gains.family(networks, [pair], [list(networks)])
+            inside.append(found.low <= 0 <= found.high)
+    assert 0.925 <= np.mean(inside) <= 0.975
+
+
+def test_a_family_errs_as_rarely_as_it_says():
+    generator, wrong = np.random.default_rng(1), []
+    for _ in range(300):
+        networks = drawn(generator, [0.015] * 6, [5] * 6, 0.02)
+        found = gains.family(networks, following(networks), [list(networks)])
+        wrong.append(any(not one.low <= 0 <= one.high for one in found))
+    assert np.mean(wrong) <= 0.075
+
+
+def test_an_interval_leaves_out_zero_where_the_probability_is_small():
+    generator = np.random.default_rng(2)
+    for gain in (0.0, 0.02, 0.04):
+        networks = drawn(generator, [0.015] * 6, [5] * 6, 0.02, gain)
+        for one in gains.family(networks, following(networks), [list(networks)]):
+            assert (one.low > 0 or one.high < 0) == (one.p < 0.05)
+            assert one.bound == max(abs(one.low), abs(one.high))
+
+
+def test_what_a_seed_adds_to_all_networks_is_no_part_of_a_gain():
+    generator = np.random.default_rng(3)
+    quiet = drawn(generator, [0.01] * 4, [8] * 4)
+    generator = np.random.default_rng(3)
+    loud = drawn(generator, [0.01] * 4, [8] * 4, block=0.05)
+    spreads = [
+        gains.family(networks, [("n0", "n1")], [list(networks)])[0].deviation
+        for networks in (quiet, loud)
+    ]
+    assert spreads[1] < 2 * spreads[0]
+
+
+def test_networks_that_spread_otherwise_are_not_pooled():
+    generator = np.random.default_rng(4)
+    networks = drawn(generator, [0.002, 0.002, 0.06, 0.06], [8] * 4)
+    own, other = gains.family(networks, [("n0", "n1"), ("n2", "n3")], [list(networks)])
+    assert not own.pooled and not other.pooled
+    assert own.high - own.low < other.high - other.low
+    alike = drawn(generator, [0.02] * 4, [8] * 4)
+    assert gains.family(alike, [("n0", "n1")], [list(alike)])[0].pooled
+
+
+def test_one_run_at_an_end_decides_nothing():
+    generator = np.random.default_rng(5)
+    networks = drawn(generator, [0.01] * 3, [8, 8, 1], gain=0.2)
+    pairs = [*following(networks), ("n2", "n9")]
+    first, second, third = gains.family(networks, pairs, [list(networks)])
+    assert first.low > 0 and first.p < 0.001
+    assert (second.low, second.p, second.bound) == (None, None, None)
+    assert second.mean == pytest.approx(0.2, abs=0.08) and second.seeds == (8, 1)
+    assert third is None
+
+
+def test_holm_by_hand():
+    adjusted = gains.holm([0.03, 0.01, 0.04, 0.02])
+    assert adjusted == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert gains.holm([0.6, 0.7]) == [1.0, 1.0] and gains.holm([]) == []
