@@ -77,20 +77,3 @@ def test_a_folder_that_jax_was_told_of_is_kept(tmp_path):
     finally:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", worth)
     assert not (tmp_path / "compiled").exists()
-
-
-def test_what_is_kept_apart_is_still_so_in_the_program(tmp_path):
-    script = """
-import sys
-from r3d_rs.models.platform import kept_apart
-from r3d_rs.training import compiled
-compiled.keep(sys.argv[1])
-import jax
-def twice(x):
-    x = kept_apart(x * 2)
-    return x + 1, x.T + 3
-program = jax.jit(twice).lower(jax.numpy.ones((3, 4))).compile()
-assert "opt-barrier" in program.as_text(), program.as_text()
-assert program(jax.numpy.ones((3, 4)))[1].tolist() == [[5.0] * 3] * 4
-"""
-    subprocess.run([sys.executable, "-c", script, tmp_path], check=True)
