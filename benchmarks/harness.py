@@ -62,7 +62,7 @@ def official(**settings) -> Side:
     def python():
         return _environment("official", "--no-deps")  # its own list asks for far more
 
-    return Side("official.py", python, settings, {"KERAS_BACKEND": "tensorflow"})
+    return Side("model_garden.py", python, settings, {"KERAS_BACKEND": "tensorflow"})
 
 
 def pytorch(**settings) -> Side:

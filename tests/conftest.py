@@ -14,11 +14,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests compile many programs and run each a few times, so that LLVM optimizes nothing.
-# The other flag is a run's: processes that begin before and after one have the same.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_disable_hlo_passes=cse_barrier_expander",
-)
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # What JAX has compiled is kept for the tests' other processes, and for the next time.
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "compiled")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from r3d_rs.models.platform import for_tpu, kept_apart, on_jax_cpu
+from r3d_rs.models.platform import for_tpu
 
 #: Initializer of every convolution (official implementation, `resnet_3d.py`).
 CONV_INITIALIZER = {
@@ -48,7 +48,6 @@ def conv3d(x, kernel, strides=(1, 1, 1)):
     """
     if for_tpu():
         return ops.conv(x, kernel, strides, "same", "channels_last")
-    x = kept_apart(x)
     taps, rows, columns = kernel.shape[:3]
     if (taps, rows, columns, *strides) == (1,) * 6:
         return _pointwise(x, kernel)
@@ -111,7 +110,7 @@ def _conv2d(x, kernel, strides):
         y = ops.conv(pixels, kernel, (strides[0], 1), "same", "channels_last")
         return ops.reshape(y, (-1, y.shape[1], height, width, filters))
     if taps > 1 or strides[0] > 1:
-        x = kept_apart(_stack_taps(x, taps, strides[0]))
+        x = _stack_taps(x, taps, strides[0])
         kernel = ops.transpose(kernel, (1, 2, 0, 3, 4))
     kernel = ops.reshape(kernel, (rows, columns, taps * channels, filters))
     y = ops.conv(fold_frames(x), kernel, strides[1:], "same", "channels_last")
@@ -383,33 +382,12 @@ class StochasticDepth(keras.layers.Layer):
         return super().get_config() | {"rate": self.rate}
 
 
-def _pooled(x, axis: int):
-    """Return the largest of 3 along an axis, with stride 2 and SAME padding.
-
-    On a CPU XLA makes a pooling's gradient of tables with the index of each element.
-    The gradient goes to the first of equal ones, as it does of a pooling.
-    """
-    size = x.shape[axis]
-    out = -(-size // 2)
-    last = 2 * (out - 1) + 1
-    padding = last + 2 - size
-    around = [(0, 0)] * x.ndim
-    around[axis] = (padding // 2, padding - padding // 2)
-    x = ops.moveaxis(ops.pad(x, around, constant_values=-np.inf), axis, 0)
-    largest = x[:last:2]
-    for tap in (x[1 : 1 + last : 2], x[2 : 2 + last : 2]):
-        largest = ops.where((tap > largest) | ops.isnan(tap), tap, largest)
-    return ops.moveaxis(largest, 0, axis)
-
-
 @keras.saving.register_keras_serializable("r3d_rs")
 class MaxPool(keras.layers.Layer):
     """The stem's max-pooling, 1×3×3 with stride 1×2×2 and SAME padding."""
 
     def call(self, x):
         """Pool each frame."""
-        if on_jax_cpu():
-            return _pooled(_pooled(x, axis=3), axis=2)
         y = ops.max_pool(fold_frames(x), 3, 2, "same", "channels_last")
         return unfold_frames(y, x.shape[1])
 

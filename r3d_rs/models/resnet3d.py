@@ -20,7 +20,7 @@ from r3d_rs.models.layers import (
     SqueezeExcitation,
     StochasticDepth,
 )
-from r3d_rs.models.platform import for_tpu, kept_apart
+from r3d_rs.models.platform import for_tpu
 from r3d_rs.models.repeat import is_traced, recomputed, repeated
 
 #: Blocks in stages C2 to C5 by depth. 14 layers are for tests and first tries.
@@ -194,7 +194,7 @@ class Bottleneck(keras.layers.Layer):
         if self.squeeze_excitation is not None:
             x = self.squeeze_excitation(x)
         x = self.stochastic_depth(x, training=training)
-        return kept_apart(ops.relu(x + shortcut))
+        return ops.relu(x + shortcut)
 
     def compute_output_shape(self, input_shape):
         """Give the shape of the output."""

@@ -3,20 +3,18 @@
 import dataclasses
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from r3d_rs.experiments.contrastive import Contrastive
 from scipy import stats
 
 from r3d_rs.contrastive import views
 from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.contrastive.pretrain import build, pretrain
 from r3d_rs.data import datasets
-from r3d_rs.experiments import parents
+from r3d_rs.experiments import parents, show
 from r3d_rs.recipes import contrastive
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.training import devices, optimizers
@@ -159,10 +157,9 @@ def test_views_differ_and_are_the_same_again(dataset):
 
 
 def test_pairs_are_shown_and_a_broken_record_is_named(data_dir, tmp_path):
-    this = Contrastive(SimpleNamespace(seed=0), RECIPE, RECIPE, None)
     shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
     copy = datasets.load("kinetics-400", tmp_path)
-    figure = this.sample_pairs(copy, count=20)  # of few videos all
+    figure = show.sample_pairs(copy, RECIPE, 0, count=20)  # of few videos all
     titles = [axes.get_ylabel() for axes in figure.axes]
     assert len(titles) == 2 * copy.num_videos("train") == 20
     assert {title.rpartition(", ")[2] for title in titles} == {"view 1", "view 2"}
@@ -170,7 +167,7 @@ def test_pairs_are_shown_and_a_broken_record_is_named(data_dir, tmp_path):
     path.write_bytes(bytes(path.stat().st_size))
     message = f"split train: not the whole JPEG that was .* a frame of train-.* {path}$"
     with pytest.raises(ValueError, match=message):
-        this.sample_pairs(copy, count=4)
+        show.sample_pairs(copy, RECIPE, 0, count=4)
 
 
 # Networks.
