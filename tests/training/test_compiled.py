@@ -23,7 +23,6 @@ pytestmark = [
 SCRIPT = """
 import json, pathlib, sys
 from jax import monitoring
-from r3d_rs.models.platform import kept_apart
 from r3d_rs.training import compiled
 hits = []
 monitoring.register_event_listener(
@@ -48,14 +47,6 @@ for damage in [None] + [flip, cut] * (sys.argv[2] == "damage"):
     hits.clear()
     numbers = jax.random.truncated_normal(jax.random.key(0), -2, 2, (3, 5, 7))
     found.append([len(hits), numbers.tolist()])
-
-def twice(x):
-    x = kept_apart(x * 2)
-    return x + 1, x.T + 3
-
-program = jax.jit(twice).lower(jax.numpy.ones((3, 4))).compile()
-assert "opt-barrier" in program.as_text(), program.as_text()
-assert program(jax.numpy.ones((3, 4)))[1].tolist() == [[5.0] * 3] * 4
 print(json.dumps([str(folder), found]))
 """
 
