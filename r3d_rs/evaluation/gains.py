@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
+from r3d_rs.evaluation.paired import holm
+
 #: Whether each video was right, by seed.
 Outcomes = Mapping[int, np.ndarray]
 
@@ -113,16 +115,6 @@ def family(
         level = LEVEL / (len(order) - min(rank, first))
         gains[i] = found[i].adjusted(adjusted[decided.index(i)], level)
     return gains
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Adjust probabilities for their number (Holm, 1979)."""
-    order = np.argsort(p, kind="stable")
-    adjusted, largest = np.empty(len(p)), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
-        adjusted[index] = largest
-    return adjusted.tolist()
 
 
 class _Fit:

@@ -108,9 +108,3 @@ def test_one_run_at_an_end_decides_nothing():
     assert (second.low, second.p, second.bound) == (None, None, None)
     assert second.mean == pytest.approx(0.2, abs=0.08) and second.seeds == (8, 1)
     assert third is None
-
-
-def test_holm_by_hand():
-    adjusted = gains.holm([0.03, 0.01, 0.04, 0.02])
-    assert adjusted == pytest.approx([0.06, 0.04, 0.06, 0.06])
-    assert gains.holm([0.6, 0.7]) == [1.0, 1.0] and gains.holm([]) == []
