@@ -132,7 +132,8 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
             faults.append(f"{point}, seed {seed}, {fault}")
     if faults:
         raise ValueError(
-            f"{file}: {'; '.join(faults)}: measure again, by `r3d-rs views`, or remove"
+            f"{file}: {'; '.join(faults)}: measure again, by `r3d-rs report views`, or"
+            " remove"
             " these rows"
         )
     return rows
