@@ -94,6 +94,14 @@ def commands(record: dict, papermill: dict) -> list[str]:
         f" -p {_argument(f'{name}={value}')}"
         for name, value in engine.further(papermill).items()
     )
+    received = papermill.get("parameters", {})
+    roots = (Path(records.OWN), Path(records.PUBLISHED))
+    if Path(received.get("results", records.OWN)) not in roots:
+        # Such as a quick look's, which does not replace a whole run.
+        further += "".join(
+            f" --{name} {_argument(str(received[name]))}"
+            for name in ("results", "checkpoints")
+        )
     return [
         "r3d-rs run {study}/{point} --dataset {dataset} --seed {seed}".format(**one)
         + further

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
-import os
 import platform
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+
+from r3d_rs.cores import usable_cores
 
 #: Packages whose versions decide what a run computes.
 PACKAGES = (
@@ -53,11 +54,12 @@ def device() -> str:
 
     kind, count = devices.accelerators()
     found = f"{count}{TIMES}{kind}, " if count else ""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    cores = usable_cores()
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     fewer = keras.backend.backend() == "tensorflow" and 0 < threads < cores
     used = f"{threads} of " if fewer else ""
-    return f"{found}{processor()}, {used}{cores} cores"
+    plural = "" if cores == 1 else "s"
+    return f"{found}{processor()}, {used}{cores} core{plural}"
 
 
 def accelerators(device: str) -> str:

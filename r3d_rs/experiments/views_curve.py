@@ -133,8 +133,7 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
     if faults:
         raise ValueError(
             f"{file}: {'; '.join(faults)}: measure again, by `r3d-rs report views`, or"
-            " remove"
-            " these rows"
+            " remove these rows"
         )
     return rows
 

@@ -70,6 +70,19 @@ def test_the_command_of_a_fine_tuning_has_its_pre_training_first():
     )
 
 
+def test_the_command_of_a_quick_look_does_not_replace_a_whole_run():
+    quick = {"results": "runs/quick", "checkpoints": "build/checkpoints/quick"}
+    for received, expected in (
+        (
+            quick | {"epochs": 1},
+            "-p epochs=1 --results runs/quick --checkpoints b",
+        ),
+        ({"results": "runs", "checkpoints": "elsewhere"}, "--seed 0"),
+    ):
+        [command] = collect_runs.commands(RECORD, {"parameters": received})
+        assert expected in command and ("quick" in command) == ("epochs" in received)
+
+
 def test_runs_are_listed_by_study(tmp_path):
     path = write_run(tmp_path / "results")
     place = {"dataset": "pantomime-30", "study": "fine-tuning"}

@@ -166,8 +166,7 @@ def test_an_interrupted_write_leaves_no_record(
 
 
 def test_a_record_says_how_many_of_the_cores_a_run_used(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(8), False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(provenance, "usable_cores", lambda: 8)
     assert provenance.device().endswith(", 8 cores")
     threading = tf.config.threading
     monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 3)
