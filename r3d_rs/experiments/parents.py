@@ -19,9 +19,29 @@ class Parent:
         seconds_before: of its training in this run, in processes before this one.
     """
 
-    weights: transfer.Weights
+    weights: transfer.Weights | None
     about: dict
     seconds_before: float = 0.0
+
+    def __bool__(self) -> bool:
+        """Return whether there is a network to start from."""
+        return self.weights is not None
+
+
+#: What a run with random weights starts from.
+NOTHING = Parent(None, {})
+
+
+def of(run) -> Parent:
+    """Return the network that a run of Table 5 starts from.
+
+    Args:
+        run: a `run.Run`; fine-tuning alone has a parent.
+
+    Raises:
+        FileNotFoundError, ValueError: as `of_run` does.
+    """
+    return of_run(run.parent, run.recipe) if run.parent else NOTHING
 
 
 def of_run(folder: str | Path, recipe: Recipe) -> Parent:

@@ -31,7 +31,7 @@ def transfer_table(parent) -> pd.DataFrame:
     """List how many variables a run has from its parent, and which are new.
 
     Args:
-        parent: a `parents.Parent`; None for random weights.
+        parent: a `parents.Parent`.
     """
     if not parent:
         return pd.DataFrame({"variables": {"new, random": "all"}})
@@ -47,14 +47,12 @@ def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) ->
     return film_strips(*first_clips(dataset, recipe, seed=seed, count=count))
 
 
-def learning_curves(history) -> Figure | None:
+def learning_curves(history) -> Figure:
     """Draw loss, accuracy on the training clips and learning rate over the epochs.
 
     Args:
-        history: of `fit` or `pretrain`; None draws nothing.
+        history: of `fit` or `pretrain`.
     """
-    if history is None:
-        return None
     metrics = history.table()
     figure = Figure(figsize=(8, 2.4), layout="constrained")
     for i, name in enumerate(("loss", "accuracy", "learning_rate"), start=1):

@@ -96,6 +96,24 @@ def test_a_run_ends_with_its_comparison_and_lands_in_your_folder(name):
     assert notebook.cells[-1].source.endswith("published.shown(path)")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_keeps_its_parameters_as_they_are(path):
+    """So that its first cells may be run again by hand, after all others."""
+    notebook = read(path)
+    tagged = tagged_cell(notebook)
+    names = {}
+    exec(notebook.cells[tagged].source, names)
+    for cell in notebook.cells[tagged + 1 :]:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source.replace("%matplotlib inline", ""))
+            stored = {
+                node.id
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+            assert not stored & set(names), cell.source
+
+
 WRONG = [
     ("scaling", "point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
     ("scaling", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),

@@ -26,7 +26,7 @@ class Finished:
     history: History
     evaluation: Evaluation
     path: Path
-    parent: parents.Parent | None = None
+    parent: parents.Parent
     pretraining: History | None = None
 
 
@@ -55,7 +55,7 @@ def build_and_fit(dataset: Dataset, recipe: Recipe, *, seed: int = 0, **options)
 def finish(run: Run, backbone: str = "") -> Finished:
     """Take a notebook's other steps."""
     data = load_data(run)
-    parent, pretraining, seed = None, None, run.seed
+    pretraining, seed = None, run.seed
     if run.pretraining:
         folder = run.pretraining_folder
         network, pretraining = pretrain(
@@ -64,9 +64,9 @@ def finish(run: Run, backbone: str = "") -> Finished:
         parent = parents.of_pretraining(network, pretraining, data, run)
     elif backbone:
         parent = parents.of_backbone(backbone, run.recipe, seed)
-    elif run.parent:
-        parent = parents.of_run(run.parent, run.recipe)
-    start = parent and parent.weights
+    else:
+        parent = parents.of(run)
+    start = parent.weights
     model = build(run.recipe, data, seed=seed, start=start)
     history = fit(
         *(model, data, run.recipe),
