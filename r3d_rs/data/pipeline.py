@@ -69,12 +69,7 @@ def training_clips(
         frames = crop(index, video, start, recipe, may_flip[label], draws[1:3])
         if recipe.randaugment_layers:
             grey_levels = tf.cast(tf.round(frames), tf.uint8)
-            frames = rand_augment(
-                grey_levels,
-                recipe.randaugment_layers,
-                recipe.randaugment_magnitude,
-                draws[3],
-            )
+            frames = augment(grey_levels, recipe, draws[3])
         return finish(tf.cast(frames, tf.float32) / 255, recipe), label
 
     return shuffled(
@@ -151,14 +146,41 @@ def crop(index: frame_index.FrameIndex, video, start, recipe: Recipe, may_flip, 
     )
     jpegs = index.read(video, indices)
     shape = tf.io.extract_jpeg_shape(jpegs[0])
-    box = transforms.random_crop_box(
-        shape[0], shape[1], recipe.area_range, recipe.aspect_range, draws[0]
-    )
-    frames = _decode(jpegs, box)
-    if recipe.flip:
-        frames = transforms.random_flip(frames, may_flip, draws[1])
-    frames = transforms.resize(frames, recipe.size, recipe.size)
+
+    def cropped(jpegs, draw):
+        box = transforms.random_crop_box(
+            shape[0], shape[1], recipe.area_range, recipe.aspect_range, draw
+        )
+        frames = _decode(jpegs, box)
+        if recipe.flip:
+            frames = transforms.random_flip(frames, may_flip, draws[1])
+        return transforms.resize(frames, recipe.size, recipe.size)
+
+    frames = _drawn(cropped, jpegs, draws[0], recipe)
     return tf.ensure_shape(frames, [recipe.frames, recipe.size, recipe.size, 3])
+
+
+def augment(clip, recipe: Recipe, draw):
+    """Apply the recipe's RandAugment to a clip of grey levels."""
+
+    def augmented(frames, draw):
+        strength = (recipe.randaugment_layers, recipe.randaugment_magnitude)
+        return rand_augment(frames, *strength, draw)
+
+    return _drawn(augmented, clip, draw, recipe)
+
+
+def _drawn(change: Callable, frames, draw, recipe: Recipe):
+    """Change all frames by one draw, or each by its own where the recipe says so."""
+    if not recipe.per_frame:
+        return change(frames, draw)
+    single = [
+        change(frames[number : number + 1], own)
+        for number, own in enumerate(
+            tf.unstack(tf.random.split(draw, recipe.frames), recipe.frames)
+        )
+    ]
+    return tf.concat(single, 0)
 
 
 def finish(clip, recipe: Recipe):

@@ -155,6 +155,9 @@ def _ablation() -> list[Experiment]:
             row.source,
         )
         for row in paper.table(2).itertuples()
+    ] + [
+        Experiment("ablation", name, "ablation", {"row": name}, FIRST)
+        for name in table2.FURTHER
     ]
 
 

@@ -48,6 +48,9 @@ class Recipe:
     randaugment_magnitude: float = 10.0
     """Strength of the operations, from 0 to 30 (code's default; the paper does not
     say)."""
+    per_frame: bool = False
+    """Draw the crop and RandAugment for each frame, instead of once a clip as the paper
+    does (§3.2)."""
     standardize: bool = False
     """Subtract each clip's mean and divide by its deviation (not in the paper)."""
 

@@ -1,5 +1,7 @@
 """The rows of Table 2: the baseline, and what each row changes about the one above."""
 
+import dataclasses
+
 from r3d_rs.recipes.recipe import Recipe
 
 #: What the R3D-50 baseline has instead (Table 2, row 1).
@@ -29,16 +31,25 @@ TABLE_2 = {
 }
 
 
+#: Rows that Table 2 has not: the row that each changes, and how. The paper says of
+#: augmentation that it is the same for all frames of a clip (§3.2).
+FURTHER = {"per-frame": ("D-stem", {"per_frame": True})}
+
+
 def row(name: str) -> Recipe:
-    """Return the recipe of a row of Table 2, "baseline" or a name in `TABLE_2`.
+    """Return the recipe of a row: "baseline", a name in `TABLE_2` or in `FURTHER`.
 
     Raises:
         ValueError: naming the row and those allowed.
     """
+    if name in FURTHER:
+        base, changes = FURTHER[name]
+        return dataclasses.replace(row(base), **changes)
     names = ["baseline", *TABLE_2]
     if name not in names:
         raise ValueError(
-            f"parameter row: received {name!r}, allowed are {', '.join(names)}"
+            f"parameter row: received {name!r}, allowed are"
+            f" {', '.join([*names, *FURTHER])}"
         )
     return toggled(*names[1 : names.index(name) + 1])
 

@@ -48,6 +48,24 @@ def test_training_clips_are_batches_in_the_unit_range(dataset):
     assert np.allclose(steps, 20, atol=3)
 
 
+@pytest.mark.parametrize("layers", [0, 1])
+def test_a_clip_has_one_draw_and_each_frame_its_own_where_it_is_told(dataset, layers):
+    """Green grows from left to right, so that it tells the crop; red is the time."""
+    recipe = dataclasses.replace(
+        RECIPE, flip=False, area_range=(0.1, 0.5), randaugment_layers=layers
+    )
+    once, _ = first_clips(dataset, seed=0, recipe=recipe)
+    green = once[..., 1].mean((2, 3))
+    if not layers:
+        assert np.ptp(green, axis=1).max() < 0.01
+    own = dataclasses.replace(recipe, per_frame=True)
+    each, _ = first_clips(dataset, seed=0, recipe=own)
+    assert each.shape == once.shape and 0 <= each.min() <= each.max() <= 1
+    assert np.ptp(each[..., 1].mean((2, 3)), axis=1).min() > 0.03
+    again, _ = first_clips(dataset, seed=0, recipe=own)
+    assert (again == each).all()
+
+
 def test_clips_are_a_function_of_seed_and_epoch(dataset):
     keras.utils.set_random_seed(0)
     clips, labels = first_clips(dataset, 4, seed=3)  # two epochs of two batches

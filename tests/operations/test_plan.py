@@ -47,19 +47,19 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_what_has_no_record_has_to_run(tmp_path):
     found = make(tmp_path)
-    assert len(found.wanted) == len(found.stale) == 2 * 11
+    assert len(found.wanted) == len(found.stale) == 2 * 12
     write(tmp_path, found.wanted[0])
     again = make(tmp_path)
     assert again.book == found.book
     assert again.stale == found.stale[1:]
-    assert again.summary() == "21 of 22 runs to do, about 0 minutes for 1 of them; " + (
-        "20 have never been timed"
+    assert again.summary() == "23 of 24 runs to do, about 0 minutes for 1 of them; " + (
+        "22 have never been timed"
     )
 
 
 def test_runs_on_accelerators_tell_nothing_of_a_core(tmp_path):
     write(tmp_path, make(tmp_path).wanted[0], device="1 × NVIDIA H200, a processor")
-    assert make(tmp_path).summary() == "21 of 22 runs to do; 21 have never been timed"
+    assert make(tmp_path).summary() == "23 of 24 runs to do; 23 have never been timed"
 
 
 def test_nothing_runs_twice(tmp_path):
@@ -67,7 +67,7 @@ def test_nothing_runs_twice(tmp_path):
         write(tmp_path, job)
     found = make(tmp_path)
     assert not found.stale and not found.markers
-    assert found.summary() == "0 of 22 runs to do"
+    assert found.summary() == "0 of 24 runs to do"
 
 
 def test_a_changed_field_makes_exactly_its_runs_stale(tmp_path, monkeypatch):
@@ -78,7 +78,7 @@ def test_a_changed_field_makes_exactly_its_runs_stale(tmp_path, monkeypatch):
     changed = table2.TABLE_2 | {"SE": {"squeeze_excitation": 0.5}}
     monkeypatch.setattr(table2, "TABLE_2", changed)
     found = make(tmp_path)
-    rows = ["D-stem", "RA", "RS-200@f48", "SE"]
+    rows = ["D-stem", "RA", "RS-200@f48", "SE", "per-frame"]
     expected = [f"ablation/{row}-{seed}" for row in rows for seed in (0, 1)]
     assert names(found.stale) == sorted(expected)
     assert found.book != before.book
