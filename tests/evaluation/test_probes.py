@@ -1,7 +1,6 @@
 """What the probes of motion do to clips, and what ridge regression sees of them."""
 
 import numpy as np
-import pytest
 
 from r3d_rs import files
 from r3d_rs.evaluation import probes
@@ -37,7 +36,6 @@ def test_differences_are_where_something_moves():
     assert first[0, 1] == 1 and first.sum() == 1 and second.sum() == 0
 
 
-@pytest.mark.slow
 def test_every_probe_is_measured_on_all_test_videos(dataset, tmp_path):
     recipe = registry.get("scaling/RS-50").recipe("kinetics-400", "tiny")
     path = probes.write(dataset, recipe, tmp_path)

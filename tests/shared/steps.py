@@ -76,6 +76,6 @@ def finish(run: Run, backbone: str = "") -> Finished:
         verbose=0,
         tensorboard=run.options.tensorboard,
     )
-    evaluation = evaluate(model, data, run.recipe)
+    evaluation = evaluate(model, data, run.recipe, progress=True)
     path = write_record(run, history, evaluation, parent)
     return Finished(*(run, data, model, history, evaluation, path, parent, pretraining))

@@ -1,0 +1,37 @@
+"""The commands `r3d-rs data`, from videos to a dataset that is complete."""
+
+from click.testing import CliRunner
+
+from r3d_rs.cli import main
+from tests.shared.tiny import write_videos
+
+
+def call(*words):
+    done = CliRunner().invoke(main, ["data", *map(str, words)])
+    return done.exit_code, done.output
+
+
+def test_a_dataset_is_prepared_in_parts_merged_verified_and_shown(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_videos(tmp_path / "videos", {"train": 6, "validate": 3})
+    where = ("kinetics-400", "--data-dir", tmp_path / "data")
+    how = ("--videos", tmp_path / "videos", "--workers", 1, "--short-side", 48)
+    code, said = call("verify", *where, "--videos", tmp_path / "videos")
+    assert code == 0 and "kinetics-400 is not prepared" in said
+    assert "train: 6 videos are listed, 0 have no file" in said
+    assert call("prepare", *where, *how, "--part", "1/2")[0] == 0
+    code, said = call("prepare", *where, *how, "--part", "2/2")
+    assert (code, said.splitlines()[-1]) == (0, "kinetics-400: part 2/2 is written")
+    code, said = call("merge", *where)
+    assert code == 0 and said.splitlines()[-2:] == [
+        "kinetics-400 train: 6 videos",
+        "kinetics-400 validation: 3 videos",
+    ]
+    code, said = call("verify", *where)
+    assert code == 0 and "kinetics-400: 3 classes, of 400 when complete" in said
+    assert "validation, whose accuracy is reported: 3 stored, listed: 3" in said
+    code, said = call("inspect", *where)
+    assert code == 0 and "contact sheet: kinetics-400.png" in said
+    assert (tmp_path / "kinetics-400.png").stat().st_size > 1000
