@@ -95,11 +95,15 @@ def check_page(
         page.evaluate(axe)
     for scheme, rules in RULES.items():
         page.emulate_media(color_scheme=scheme)
-        found = check_shown(page)
+        themed = "scheme => document.documentElement.dataset.theme === scheme"
+        late = []
+        try:  # the page hears of it a moment later
+            page.wait_for_function(themed, arg=scheme, timeout=5000)
+        except TimeoutError:
+            late = ["the page has not taken the colors of the system"]
+        found = check_shown(page) + late
         if axe is not None:
             found += violations(page, rules)
-        if page.evaluate("document.documentElement.dataset.theme") != scheme:
-            found.append("the page has not taken the colors of the system")
         wrong += [f"{scheme}: {text}" for text in found]
         if pictures is not None:
             page.screenshot(path=f"{pictures}-{scheme}.png", full_page=True)
