@@ -14,7 +14,7 @@ import numpy as np
 
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
-from r3d_rs.recipes import points, scales
+from r3d_rs.recipes import points
 from r3d_rs.recipes import recipe as recipes
 
 
@@ -56,8 +56,6 @@ class Options:
             minimum = 0 if field.type is int else None
             value = getattr(self, field.name)
             parameters.check(field.name, value, field.type, minimum=minimum)
-        if self.scale:
-            parameters.check("scale", self.scale, str, allowed=scales.SCALES)
 
 
 @dataclasses.dataclass(frozen=True)

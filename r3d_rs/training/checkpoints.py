@@ -184,13 +184,6 @@ def is_running(folder: Path) -> bool:
         return not try_lock(lock, shared=True)
 
 
-def seconds(folder: Path) -> float:
-    """Return how long the epochs took after which a run goes on; 0 without any."""
-    with warnings.catch_warnings(action="ignore"):  # `Checkpoints.last` will be asked
-        state = Checkpoints(folder, {}).last()
-    return state.seconds if state else 0.0
-
-
 def remove(folder: Path) -> None:
     """Remove a finished run's states; `run.json` and `log.csv` stay."""
     for path in Path(folder).glob("epoch-*.npz"):
