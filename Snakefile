@@ -21,7 +21,7 @@ from r3d_rs.operations import plan
 PLAN = plan.make(
     only=config.get("only", ""),
     datasets=config.get("datasets", "pantomime-20 pantomime-30 pantomime-web"),
-    seeds=int(config.get("seeds", 3)),
+    seeds=int(config["seeds"]) if "seeds" in config else None,
     results=config.get("results", "results"),
     checkpoints=config.get("checkpoints", "build/checkpoints"),
     scale=config.get("scale", ""),
@@ -78,6 +78,7 @@ rule run:
     output: touch(plan.MARKER)
     input: lambda wildcards: PLAN.needs(wildcards)
     threads: 1
+    priority: lambda wildcards: PLAN.priority(wildcards)
     shell:
         "{sys.executable:q} -m r3d_rs run {wildcards.study}/{wildcards.point}"
         " --dataset {wildcards.dataset} --seed {wildcards.seed}"

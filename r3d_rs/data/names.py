@@ -43,7 +43,7 @@ class Kind:
 
 
 _PANTOMIME = {
-    "short_side": 48,
+    "short_side": 64,
     "source": "rendered",
     "scale": "pantomime",
     "sided": True,

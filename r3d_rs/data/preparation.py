@@ -285,17 +285,19 @@ def _render(place: Place, progress: bool) -> dict:
 
 
 def _check_pantomime(dataset: Dataset) -> None:
-    """Check that a dataset was not prepared by a version that made fewer videos."""
-    from r3d_rs.pantomime import SETS
+    """Check that a dataset was not prepared by a version that made other videos."""
+    from r3d_rs.pantomime import SETS, video_id
 
     for split, part in dataset.splits.items():
         listed = "validate" if split == "validation" else split
         expected = SETS[dataset.name].count(listed)
-        if part.num_videos != expected:
+        found = str(dataset.frames(split).ids[0])
+        first = video_id(dataset.name, listed, 0)
+        if part.num_videos != expected or found[:4] != first[:4]:
             raise ValueError(
-                f"{dataset.name}, split {split}: has {part.num_videos} videos, expected"
-                f" {expected}; another version prepared it: remove {part.index.parent}"
-                f" and the folder {dataset.name}-videos"
+                f"{dataset.name}, split {split}: has {part.num_videos} videos like"
+                f" {found}, expected {expected} like {first}; another version prepared"
+                f" it: remove {part.index.parent} and the folder {dataset.name}-videos"
             )
 
 

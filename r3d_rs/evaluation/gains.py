@@ -17,16 +17,16 @@ the adjusted probability is below 5 %.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
-from r3d_rs.evaluation.paired import holm
-
 #: Whether each video was right, by seed.
 Outcomes = Mapping[int, np.ndarray]
+#: What a network is called.
+Name = Hashable
 
 #: Significance of the family of gains, and of the test of equal spreads.
 LEVEL, SPREADS = 0.05, 0.2
@@ -85,34 +85,41 @@ class _Estimate:
 
 
 def family(
-    networks: Mapping[str, Outcomes],
-    pairs: Sequence[tuple[str, str]],
-    alike: Sequence[Sequence[str]] = (),
+    networks: Mapping[Name, Outcomes],
+    pairs: Sequence[tuple[Name, Name]],
+    alike: Sequence[Sequence[Name]] = (),
+    *,
+    adjust: bool = True,
 ) -> list[Gain | None]:
     """Estimate gains, adjusted for their number.
 
     Args:
-        networks: outcomes by name; all of the same videos in the same order.
+        networks: outcomes by name. Those that are compared are of the same videos in
+            the same order.
         pairs: names of the network before and after each gain.
         alike: groups of networks whose seeds are expected to spread alike.
+        adjust: for their number; False estimates each as if it were the only one.
 
     Returns:
         One gain a pair; None where a network has no run.
     """
-    fits = [_Fit({n: networks[n] for n in own if networks.get(n)}) for own in alike]
+    groups = [{n: networks[n] for n in own if networks.get(n)} for own in alike]
+    fits = [_Fit(own) for own in groups if len(own) > 1]
     found = [
         _estimate(networks, pair, fits) if all(map(networks.get, pair)) else None
         for pair in pairs
     ]
     decided = [i for i, one in enumerate(found) if one and one.degrees]
-    adjusted = holm([found[i].p for i in decided])
+    adjusted = [found[i].p for i in decided]
+    if adjust:
+        adjusted = holm(adjusted)
     # Holm's steps: the interval of the i-th smallest probability leaves out a share of
     # LEVEL / (number - i), and from the first that is not found on, all the same.
     order = sorted(decided, key=lambda i: found[i].p)
     first = sum(p < LEVEL for p in adjusted)
     gains = [one and Gain(one.mean, None, None, None, one.seeds) for one in found]
     for rank, i in enumerate(order):
-        level = LEVEL / (len(order) - min(rank, first))
+        level = LEVEL / (len(order) - min(rank, first)) if adjust else LEVEL
         gains[i] = found[i].adjusted(adjusted[decided.index(i)], level)
     return gains
 
@@ -120,7 +127,7 @@ def family(
 class _Fit:
     """Least squares of `network + seed + rest`, over networks that are alike."""
 
-    def __init__(self, networks: Mapping[str, Outcomes]):
+    def __init__(self, networks: Mapping[Name, Outcomes]):
         self.names = list(networks)
         runs = [
             (name, seed, np.mean(right))
@@ -134,12 +141,12 @@ class _Fit:
                 for name, seed, _ in runs
             ],
             float,
-        ).reshape(len(runs), -1)
+        )
         values = np.array([value for *_, value in runs])
         self.inverse = np.linalg.pinv(self.design)
         self.coefficients = self.inverse @ values
         rest = values - self.design @ self.coefficients
-        self.degrees = len(runs) - np.linalg.matrix_rank(self.design) if runs else 0
+        self.degrees = len(runs) - np.linalg.matrix_rank(self.design)
         self.variance = (rest**2).sum() / self.degrees if self.degrees else 0.0
         groups = [rest[[n == name for n, *_ in runs]] for name in self.names]
         groups = [own for own in groups if len(own) > 2]
@@ -147,7 +154,7 @@ class _Fit:
             stats.levene(*groups, center="mean").pvalue < SPREADS
         )
 
-    def contrast(self, before: str, after: str) -> tuple[float, float]:
+    def contrast(self, before: Name, after: Name) -> tuple[float, float]:
         """Return a gain and its variance as a multiple of the rest's."""
         own = [(n == after) - (n == before) for n in self.names]
         weights = np.array(own + [0] * (len(self.coefficients) - len(own)), float)
@@ -155,7 +162,7 @@ class _Fit:
         return float(weights @ self.coefficients), float(row @ row)
 
 
-def _estimate(networks, pair: tuple[str, str], fits: Sequence[_Fit]) -> _Estimate:
+def _estimate(networks, pair: tuple[Name, Name], fits: Sequence[_Fit]) -> _Estimate:
     before, after = (networks[name] for name in pair)
     seeds = (len(before), len(after))
     means = [np.mean(list(own.values()), axis=0) for own in (before, after)]
@@ -204,6 +211,19 @@ def _of_videos(before: Outcomes, after: Outcomes, means) -> tuple[float, int]:
         chance += (rest**2).sum() / (number - 1) / (videos - 1) / number
     found = difference.var(ddof=1) - chance
     return max(0.0, float(found)) / videos, videos
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjust probabilities for their number (Holm, 1979).
+
+    Each is multiplied by how many are not smaller, and none is less than one before it.
+    """
+    order = np.argsort(p, kind="stable")
+    adjusted, largest = np.empty(len(p)), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = largest
+    return adjusted.tolist()
 
 
 def _degrees(parts: Sequence[tuple[float, float]]) -> float:

@@ -17,8 +17,8 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def half_over_seeds(values) -> float:
-    """Return half of Student's 95 % interval of a mean over seeds, of two or more."""
+def half(values) -> float:
+    """Return half of Student's 95 % interval of a mean of two or more values."""
     degrees = len(values) - 1
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     return float(special.stdtrit(degrees, 0.975) * error)

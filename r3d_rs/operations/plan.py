@@ -1,5 +1,6 @@
 """What of the study has to run: records that are missing, or of another recipe."""
 
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ import numpy as np
 from r3d_rs import files
 from r3d_rs.experiments import provenance, record, registry
 from r3d_rs.files import try_lock
-from r3d_rs.operations import engine
+from r3d_rs.operations import engine, study
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
 
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
 #: hash, so that the marker of an older recipe is another file.
 FOLDER = "build/study"
+#: Seeds of each experiment on a dataset that the study does not plan, Kinetics say.
+SEEDS = 3
 MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
 
 
@@ -91,6 +94,16 @@ class Plan:
     checkpoints: Path
     scale: str = ""
 
+    @functools.cached_property
+    def _places(self) -> dict[tuple[str, str, int], int]:
+        return {run: place for place, run in enumerate(study.read().runs())}
+
+    def priority(self, wildcards) -> int:
+        """Return how early a run is made: in the order of the study, then the rest."""
+        name = f"{wildcards.study}/{wildcards.point}"
+        place = self._places.get((wildcards.dataset, name, int(wildcards.seed)))
+        return 0 if place is None else len(self._places) - place
+
     @property
     def markers(self) -> list[str]:
         """Markers of the runs that have to run."""
@@ -129,7 +142,7 @@ def make(
     *,
     only: str,
     datasets: str,
-    seeds: int,
+    seeds: int | None,
     results: str | Path,
     checkpoints: str | Path,
     scale: str = "",
@@ -139,7 +152,8 @@ def make(
     Args:
         only: names of experiments or of studies, with blanks between; "" for all.
         datasets: names, with blanks between.
-        seeds: how many of each, from 0.
+        seeds: how many of each, from 0; None for the study's (`study.read`), and for
+            `SEEDS` of what is not in it.
         results: folder of the records.
         checkpoints: folder of the runs' states and networks.
         scale: of the recipes, a name in `scales.SCALES`; "" for the datasets' own.
@@ -161,7 +175,7 @@ def make(
         raise ValueError(
             f"datasets: received {unknown[0]!r}, allowed are {', '.join(sorted(known))}"
         )
-    if seeds < 1:
+    if seeds is not None and seeds < 1:
         raise ValueError(f"seeds: received {seeds}, allowed is 1 or more")
     wanted = [
         job(experiment, dataset, seed, scale)
@@ -169,7 +183,7 @@ def make(
         if any(_is_meant(experiment, start) for start in starts)
         for dataset in experiment.datasets
         if dataset in datasets.split()
-        for seed in range(seeds)
+        for seed in range(_seeds(dataset, experiment.name) if seeds is None else seeds)
     ]
     results, checkpoints = Path(results), Path(checkpoints)
     stale, running = {}, set()
@@ -186,6 +200,14 @@ def make(
     for marker in stale:  # of a record that has been removed
         Path(marker).unlink(missing_ok=True)
     return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints, scale)
+
+
+def _seeds(dataset: str, name: str) -> int:
+    """Return how many seeds of an experiment the study has."""
+    known = study.read().seeds
+    if any(dataset == own for own, _ in known):
+        return known.get((dataset, name), 0)
+    return SEEDS
 
 
 def hold(results: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs.evaluation import interval, paired
+from r3d_rs.evaluation import interval
 from r3d_rs.experiments import executed, provenance, record, registry
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
@@ -141,8 +141,9 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
             f"the rerun of {run['experiment']} was evaluated on other videos"
         )
     classes = [scores.probabilities.argmax(1) for scores in (one, two)]
-    right = [(own == one.labels)[None] for own in classes]
-    found = paired.difference(*right)
+    before, after = ((own == one.labels).astype(float) for own in classes)
+    difference = 100 * (after - before)
+    mean, half = float(difference.mean()), interval.half(difference)
     largest = np.abs(one.probabilities - two.probabilities.astype(np.float32)).max()
     alike = _epochs_alike(run["history"], rerun["history"])
     hashes = [r.get("parent", {}).get("weights_sha256") for r in (run, rerun)]
@@ -163,10 +164,8 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
         "identical": _alike(identical),
         "top1": round(100 * run["metrics"]["video_top1"], 2),
         "rerun_top1": round(100 * rerun["metrics"]["video_top1"], 2),
-        "difference": interval.described(
-            *(100 * x for x in (found.mean, found.low, found.high)), 1, "+"
-        ),
-        "videos": found.videos,
+        "difference": interval.described(mean, mean - half, mean + half, 1, "+"),
+        "videos": len(difference),
         "changed_classes": int((classes[0] != classes[1]).sum()),
         "largest": f"{largest:.4f}",
         "epochs": len(run["history"]["epoch"]),

@@ -9,8 +9,16 @@ It may import files, cores and progress.
 """
 
 from r3d_rs.pantomime.actions import CLASSES_20, CLASSES_30, FLIP_CHANGES
-from r3d_rs.pantomime.make import make
+from r3d_rs.pantomime.make import make, video_id
 from r3d_rs.pantomime.sets import SETS
 from r3d_rs.pantomime.video import video
 
-__all__ = ["CLASSES_20", "CLASSES_30", "FLIP_CHANGES", "SETS", "make", "video"]
+__all__ = [
+    "CLASSES_20",
+    "CLASSES_30",
+    "FLIP_CHANGES",
+    "SETS",
+    "make",
+    "video",
+    "video_id",
+]

@@ -76,7 +76,7 @@ def _up(x: np.ndarray) -> np.ndarray:
 def _walk(phase: np.ndarray) -> Pose:
     s, c = sine(720.0 * phase), cosine(720.0 * phase)
     return {
-        "z": 1.3 * (phase - 0.5),
+        "z": 1.7 * (phase - 0.5),
         "pitch": np.full_like(phase, 3.0),
         "l_hip": 5.0 + 30.0 * s,
         "r_hip": 5.0 - 30.0 * s,
@@ -92,13 +92,14 @@ def _walk(phase: np.ndarray) -> Pose:
 def _turn_left(phase: np.ndarray) -> Pose:
     s = sine(720.0 * phase)
     return {
-        "yaw": 190.0 * (phase - 0.5),
+        "yaw": 150.0 * (phase - 0.5),
         "l_hip": 22.0 * _up(s),
         "r_hip": 22.0 * _up(-s),
         "l_knee": 40.0 * _up(s),
         "r_knee": 40.0 * _up(-s),
-        "l_side": 22.0 + 0.0 * s,
-        "r_side": 22.0 + 0.0 * s,
+        # arms ahead show which way the figure faces
+        **dict.fromkeys(("l_shoulder", "r_shoulder"), 80.0 + 0.0 * s),
+        **dict.fromkeys(("l_elbow", "r_elbow"), 4.0 + 0.0 * s),
     }
 
 
@@ -216,8 +217,6 @@ class Action:
     """Run backwards."""
     sided: bool = False
     """Left and right are the class: never exchange the limbs."""
-    any_view: bool = False
-    """See the figure from all around."""
     on_feet: float = 1.0
     """What stays in place: 1 the feet, 0 the pelvis, or a point in between."""
     prop: str | None = None
@@ -276,26 +275,22 @@ _OPEN_ARMS = keyframes(
 ACTIONS: dict[str, Action] = {
     **_pair("sit down", "stand up", Action(_SIT, prop="stool")),
     **_pair("fall", "get up", Action(_FALL, on_feet=0.45)),
-    **_pair("walk forward", "walk backward", Action(_walk, on_feet=0.0)),
     **_pair("push", "pull", Action(_PUSH, on_feet=0.6, prop="box")),
     **_pair("raise arms", "lower arms", Action(_RAISE)),
     **_pair("bow", "straighten", Action(_BOW)),
-    **_pair(
-        "turn left",
-        "turn right",
-        Action(_turn_left, sided=True, any_view=True, on_feet=0.0),
-    ),
-    "kick": Action(_kick, period=(15, 20), on_feet=0.0),
-    "punch": Action(_punch, period=(13, 19)),
-    "wave": Action(_wave, period=(10, 15)),
-    "clap": Action(_clap, period=(10, 15)),
-    "jump": Action(_jump, period=(15, 20)),
-    "squat": Action(_squat, period=(17, 22)),
     **_pair("step left", "step right", Action(_step_left, sided=True, on_feet=0.0)),
     **_pair("throw", "catch", Action(_THROW, on_feet=0.5, prop="ball")),
+    "kick": Action(_kick, period=(13, 19), on_feet=0.0),
+    "punch": Action(_punch, period=(12, 17)),
+    "wave": Action(_wave, period=(11, 15)),
+    "clap": Action(_clap, period=(11, 15)),
+    "jump": Action(_jump, period=(13, 19)),
+    "squat": Action(_squat, period=(15, 21)),
+    **_pair("walk forward", "walk backward", Action(_walk, on_feet=0.0)),
+    **_pair("turn left", "turn right", Action(_turn_left, sided=True, on_feet=0.0)),
     **_pair("lift leg", "lower leg", Action(_LIFT_LEG, on_feet=0.0)),
-    **_pair("swim forward", "swim backward", Action(_swim, period=(17, 24))),
     **_pair("open arms", "close arms", Action(_OPEN_ARMS)),
+    **_pair("swim forward", "swim backward", Action(_swim, period=(15, 20))),
 }
 
 #: Pantomime-30's classes; the first 20 are Pantomime-20's.

@@ -12,7 +12,7 @@ PARTS = {
     "spine": 0.285,
     "shoulders": 0.120,
     "neck": 0.065,
-    "head": 0.072,
+    "head": 0.080,
     "upper_arm": 0.170,
     "forearm": 0.165,
     "thigh": 0.245,
@@ -78,6 +78,12 @@ def joints(
     at["chest"] = at["pelvis"] + part["spine"] * chest.up
     at["head"] = at["chest"] + part["neck"] * chest.up + part["head"] * head.up
     at["hair"] = at["head"] + 0.02 * height * head.up - 0.022 * height * head.forward
+    # what shows where the figure's front is: a cap's peak and a rucksack
+    at["brow"] = at["head"] + 0.035 * height * head.up
+    at["peak"] = at["brow"] + 0.15 * height * head.forward
+    behind = at["chest"] - 0.125 * height * chest.forward
+    at["pack_top"] = behind - 0.03 * height * chest.up
+    at["pack_bottom"] = behind - 0.15 * height * chest.up
     at["front"] = chest.forward
     for side, sign in (("l", -1.0), ("r", 1.0)):
         _arm(at, pose, part, chest, side, sign)
@@ -132,6 +138,8 @@ class Clothes:
     shirt: tuple[float, float, float]
     trousers: tuple[float, float, float]
     shoes: tuple[float, float, float]
+    cap: tuple[float, float, float]
+    rucksack: tuple[float, float, float]
     long_sleeves: bool
     long_trousers: bool
 
@@ -156,6 +164,10 @@ def shapes(
         shape("chest", "head", 0.036, 0.036, clothes.skin),
         Shape(at["head"], at["head"], *[PARTS["head"] * height] * 2, clothes.skin),
         Shape(at["hair"], at["hair"], *[PARTS["head"] * height] * 2, clothes.hair),
+    ]
+    body += [
+        shape("brow", "peak", 0.045, 0.03, clothes.cap),
+        shape("pack_top", "pack_bottom", 0.075, 0.085, clothes.rucksack),
     ]
     for s in "lr":
         body += [

@@ -22,7 +22,7 @@ from r3d_rs.pantomime.video import SPLITS, video
 from r3d_rs.progress import bar
 
 #: Raised whenever the frames of a seed change.
-VERSION = 1
+VERSION = 2
 #: Columns of Kinetics' CSV files, as `data.listing` reads them.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 #: Start and end in the videos' names and lists, whole seconds.
@@ -34,8 +34,8 @@ _BT601 = 6
 
 
 def video_id(name: str, split: str, index: int) -> str:
-    """Return a video's id, like YouTube's: pm20-tr0001."""
-    return f"pm{name.removeprefix('pantomime-')[:2]}-{split[:2]}{index:04d}"
+    """Return a video's id, like YouTube's: p220-tr0001, of version 2."""
+    return f"p{VERSION}{name.removeprefix('pantomime-')[:2]}-{split[:2]}{index:04d}"
 
 
 def make(

@@ -8,36 +8,36 @@ from r3d_rs.pantomime.exact import Draws, cosine, sine
 from r3d_rs.pantomime.figure import Clothes, Shape
 
 #: Frames of a video, their height and width in pixels, and how many a second has.
-FRAMES, HEIGHT, WIDTH, RATE = 40, 48, 64, 25
+FRAMES, HEIGHT, WIDTH, RATE = 40, 64, 80, 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Variation:
     """How much videos differ: ranges drawn from uniformly, and probabilities."""
 
-    transition: tuple[float, float] = (24.0, 34.0)
+    transition: tuple[float, float] = (18.0, 34.0)
     """Frames that a motion which happens once takes."""
-    amplitude: tuple[float, float] = (0.85, 1.1)
+    amplitude: tuple[float, float] = (0.65, 1.1)
     """Factor of all joint angles."""
     sway: float = 3.0
     """Largest idle oscillation of a joint, degrees."""
     azimuth: tuple[float, float] = (20.0, 65.0)
     """Camera's angle to the figure's front, degrees, to either side."""
-    elevation: tuple[float, float] = (2.0, 14.0)
+    elevation: tuple[float, float] = (4.0, 20.0)
     """Camera's angle above the floor, degrees."""
     distance: tuple[float, float] = (4.0, 6.5)
     """Camera's, metres."""
-    size: tuple[float, float] = (0.54, 0.74)
+    size: tuple[float, float] = (0.54, 0.76)
     """Height of the standing figure, share of the picture's."""
-    shift: tuple[float, float] = (7.0, 2.0)
+    shift: tuple[float, float] = (9.0, 2.5)
     """Largest offset of the figure from its place, right and down, pixels."""
     height: tuple[float, float] = (1.5, 1.9)
     """Of the body, metres."""
     girth: tuple[float, float] = (0.9, 1.2)
     """Factor of the limbs' radii."""
-    contrast: tuple[float, float] = (0.28, 0.45)
+    contrast: tuple[float, float] = (0.24, 0.5)
     """Lightness between clothes and surroundings, of 1."""
-    texture: float = 0.16
+    texture: float = 0.03
     """Largest deviation of the surroundings' texture, of 1."""
     second_distractor: float = 0.5
     """Probability of a second moving thing."""
@@ -75,16 +75,15 @@ class Camera:
         return self.center[0] + scale * right, self.center[1] - scale * up, scale, depth
 
 
-def draw_camera(draws: Draws, height: float, any_view: bool) -> Camera:
+def draw_camera(draws: Draws, height: float) -> Camera:
     """Return a random camera for a figure of a height in metres."""
     v = VARIATION
     side = draws.sign()
     azimuth = side * draws.between(*v.azimuth)
-    around = draws.between(-180.0, 180.0)
     distance = draws.between(*v.distance)
     pixels = draws.between(*v.size) * HEIGHT
     return Camera(
-        azimuth=around if any_view else azimuth,
+        azimuth=azimuth,
         elevation=draws.between(*v.elevation),
         distance=distance,
         focal=pixels * distance / height,
@@ -121,9 +120,11 @@ def draw_clothes(draws: Draws, lightness: float) -> Clothes:
     return Clothes(
         skin=(0.95 * tone, 0.72 * tone, 0.58 * tone),
         hair=(dark, 0.8 * dark, 0.6 * dark),
-        shirt=_color(draws, _off(draws, lightness), 0.35),
-        trousers=_color(draws, _off(draws, lightness), 0.3),
+        shirt=_color(draws, _off(draws, lightness), 0.15),
+        trousers=_color(draws, _off(draws, lightness), 0.15),
         shoes=_color(draws, draws.between(0.05, 0.9), 0.1),
+        cap=_color(draws, _off(draws, lightness), 0.15),
+        rucksack=_color(draws, _off(draws, lightness), 0.15),
         long_sleeves=draws.chance(0.5),
         long_trousers=draws.chance(0.75),
     )
@@ -146,7 +147,7 @@ def _noise(draws: Draws, rows: int, columns: int) -> np.ndarray:
 def _stripes(draws: Draws) -> np.ndarray:
     """Return slanted stripes in [-1, 1] of the picture's shape."""
     angle = draws.between(0.0, 180.0)
-    pitch = draws.between(6.0, 16.0)
+    pitch = draws.between(8.0, 20.0)
     y, x = np.arange(HEIGHT)[:, None], np.arange(WIDTH)[None, :]
     along = (x * float(cosine(angle)) + y * float(sine(angle))) / pitch
     wave = 4.0 * np.abs(along - np.floor(along) - 0.5) - 1.0
@@ -154,7 +155,7 @@ def _stripes(draws: Draws) -> np.ndarray:
 
 
 def _surface(draws: Draws, lightness: float, rows: int) -> np.ndarray:
-    color = _color(draws, lightness, 0.14)
+    color = _color(draws, lightness, 0.0)
     strength = VARIATION.texture * draws.between(0.3, 1.0)
     pattern = 0.5 * _noise(draws, rows, 6) + 0.35 * _noise(draws, 3 * rows, 16)
     stripes = _stripes(draws)
@@ -166,7 +167,7 @@ def _surface(draws: Draws, lightness: float, rows: int) -> np.ndarray:
 def draw_background(draws: Draws, lightness: float, edge: float) -> np.ndarray:
     """Return a wall above a floor, `(height, width, 3)`; they meet in row `edge`."""
     wall = _surface(draws, lightness, 5)
-    floor = _surface(draws, lightness + draws.between(-0.12, 0.12), 12)
+    floor = _surface(draws, lightness + draws.between(-0.03, 0.03), 12)
     slant = draws.between(-0.06, 0.06)
     x = np.arange(WIDTH)[None, :, None] - 0.5 * WIDTH
     share = np.arange(HEIGHT)[:, None, None] + 0.5 - edge - slant * x
@@ -181,12 +182,12 @@ def draw_distractors(draws: Draws, camera: Camera) -> list[Shape]:
     for index in range(2):
         # drawn in any case, so that the rest of the video does not depend on it
         start = [draws.between(-1.5, 1.5), draws.between(0.1, 2.0)]
-        speed = [draws.between(-0.03, 0.03), draws.between(-0.015, 0.015)]
+        speed = [draws.between(-0.05, 0.05), draws.between(-0.025, 0.025)]
         depth = draws.sign() * draws.between(0.5, 1.0)
-        angle, spin = draws.between(0.0, 360.0), draws.between(-6.0, 6.0)
+        angle, spin = draws.between(0.0, 360.0), draws.between(-10.0, 10.0)
         half = draws.between(0.0, 0.16)
         radius = draws.between(0.05, 0.11)
-        color = _color(draws, draws.between(0.2, 0.8), 0.5)
+        color = _color(draws, draws.between(0.2, 0.8), 0.1)
         present = index == 0 or draws.chance(VARIATION.second_distractor)
         if not present:
             continue
@@ -206,9 +207,9 @@ def draw_distractors(draws: Draws, camera: Camera) -> list[Shape]:
 def draw_occluder(draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
     """Return opacity `(height, width, 1)` and colors of a pillar or bar, or None."""
     upright = draws.chance(0.6)
-    width = draws.between(3.0, 6.0)
+    width = draws.between(4.0, 8.0)
     place = draws.between(0.15, 0.85)
-    color = np.array(_color(draws, draws.between(0.2, 0.8), 0.2))
+    color = np.array(_color(draws, draws.between(0.2, 0.8), 0.05))
     if not draws.chance(VARIATION.occluder):
         return None
     length = WIDTH if upright else HEIGHT

@@ -34,10 +34,10 @@ def video(name: str, seed: int, split: str, index: int, stream: int = 0) -> np.n
     action = ACTIONS[name]
     height = draws.between(*VARIATION.height)
     girth = draws.between(*VARIATION.girth)
-    camera = draw_camera(draws, height, action.any_view)
+    camera = draw_camera(draws, height)
     phase = _phase(draws, action)
     at = joints(_motion(draws, action, phase), height, action.on_feet)
-    lightness = draws.between(0.35, 0.65)
+    lightness = draws.between(0.48, 0.52)
     clothes = draw_clothes(draws, lightness)
     _, horizon, _, _ = camera.project(np.array([0.0, 0.0, 0.0]))
     edge = float(horizon) - draws.between(0.05, 0.3) * HEIGHT
@@ -79,7 +79,7 @@ def _motion(draws: Draws, action: Action, phase: np.ndarray) -> Pose:
         value = acted.get(channel, np.full(FRAMES, rest))
         value = rest + (value - rest) * amplitude
         wave = sine(
-            360.0 * (draws.between(0.0, 1.0) + time / draws.between(18.0, 45.0))
+            360.0 * (draws.between(0.0, 1.0) + time / draws.between(10.0, 25.0))
         )
         if channel not in ("x", "y", "z", "pitch", "l_hip", "r_hip"):
             value = value + draws.between(0.2, 1.0) * VARIATION.sway * wave
@@ -98,7 +98,7 @@ def _prop(
     draws: Draws, action: Action, phase: np.ndarray, at: Pose, height: float
 ) -> list[Shape]:
     """Return what the figure acts with."""
-    color = tuple(draws.between(0.1, 0.9) for _ in range(3))
+    color = tuple(draws.between(0.3, 0.7) for _ in range(3))
     if action.prop == "stool":
         # stands where the pelvis is when it is lowest
         seat = at["pelvis"][np.argmin(at["pelvis"][:, 1])] * np.array([1.0, 0.0, 1.0])

@@ -1,6 +1,5 @@
 """What the paper says, and the verdict of our numbers on it."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +8,17 @@ from pathlib import Path
 import pandas as pd
 
 from r3d_rs import paper
-from r3d_rs.evaluation import paired
+from r3d_rs.evaluation.gains import Gain
 from r3d_rs.experiments import registry
 from r3d_rs.experiments.record import NOT_RUN
-from r3d_rs.operations import exact
+from r3d_rs.operations import exact, study
 from r3d_rs.report import comparison
 
 EXACT = "exact"
-SUPPORTED = "supported at small scale"
-CONTRADICTED = "contradicted at small scale"
-UNDECIDED = "undecided"
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+INCONCLUSIVE = "inconclusive"
+EXPLORATORY = "exploratory"
 
 #: Verdict of a count that differs from what the paper says.
 DIFFERS = "contradicted by its own numbers"
@@ -30,128 +30,136 @@ class Step:
 
     Args:
         text: the statement.
-        group: of statements that are tried together.
+        group: of statements that a chapter is about.
         place: in the paper.
-        dataset: that ours is tried on.
-        before: name of the experiment that it starts from.
-        after: of the one that it leads to.
-        paper: its size in the paper, points of top-1; None where the paper gives none.
-        sign: of the difference, 1 or -1.
-        found: ours; None where one of the two has not been run.
-        p: of `found`, adjusted for the number of steps of the group that have been run
-            (Holm); None without it, or of one seed each.
+        pair: what is compared.
+        paper: its size in the paper, points of top-1 or top-5; None where the paper
+            gives none.
+        sign: of the gain, 1 or -1.
+        within: points that a gain the paper takes for none may have, either way.
+        primary: whether it is decided, by the plan; else it is exploratory.
+        found: our gain, adjusted for the number of primary statements if it is one;
+            None where one of the two has not been run.
     """
 
     text: str
     group: str
     place: str
-    dataset: str
-    before: str
-    after: str
+    pair: comparison.Pair
     paper: float | None
     sign: float
-    found: paired.Difference | None
-    p: float | None = None
+    within: float | None
+    primary: bool
+    found: Gain | None
 
     @property
     def ours(self) -> str:
-        """Describe the difference, "not run" where there is none."""
+        """Describe the gain, "not run" where there is none."""
         return comparison.text(self.found)
 
     @property
-    def verdict(self) -> str:
-        """Compare the interval with zero."""
-        if self.found is None:
-            return NOT_RUN
-        if not self.has_seeds:
-            return UNDECIDED
-        low, high = sorted(self.sign * end for end in (self.found.low, self.found.high))
-        if low > 0:
-            return SUPPORTED
-        return CONTRADICTED if high < 0 else UNDECIDED
+    def said(self) -> str:
+        """Describe the paper's gain."""
+        if self.paper is None:
+            return "less" if self.sign < 0 else "more"
+        return f"{self.paper:+.1f}"
 
     @property
-    def has_seeds(self) -> bool:
-        """Return whether ours has an interval over seeds."""
-        return self.found is not None and self.found.seed_variance is not None
+    def verdict(self) -> str:
+        """Compare the adjusted interval with zero, or with what counts as none."""
+        if self.found is None:
+            return NOT_RUN
+        if not self.primary:
+            return EXPLORATORY
+        if self.found.low is None:
+            return f"{INCONCLUSIVE}: one run at an end"
+        low, high = (100 * self.sign * end for end in (self.found.low, self.found.high))
+        low, high = min(low, high), max(low, high)
+        bound = 100 * self.found.bound
+        if self.within is None:
+            reproduced, refuted = low > 0, high < 0
+        else:
+            reproduced = bound < self.within
+            refuted = low > self.within or high < -self.within
+        if reproduced:
+            return REPRODUCED
+        if refuted:
+            return NOT_REPRODUCED
+        # rounded up: it is smaller than that
+        bound = math.ceil(10 * bound) / 10
+        return f"{INCONCLUSIVE}: smaller than {bound:.1f} points either way"
 
 
 def steps(results: Path, group: str | None = None) -> list[Step]:
     """Decide the paper's statements about accuracy by our records.
 
-    A step is supported where the 95 % interval of ours, over seeds and videos, lies on
-    the paper's side of zero, contradicted where it lies on the other, and undecided
-    where it has zero in it or neither end has two seeds.
+    The primary ones are one family, in which the intervals are adjusted for how many
+    have been run. A statement is reproduced where the adjusted 95 % interval of ours
+    lies on the paper's side of zero, not reproduced where it lies on the other, and
+    inconclusive where it has zero in it: then the verdict says what the gain is smaller
+    than. All others are exploratory; their intervals are not adjusted, and they have no
+    verdict.
 
     Args:
         results: folder of the records.
         group: of the statements, None for all.
     """
-    found = [
-        _decided(results, claim)
-        for claim in paper.claims()["step"]
+    primary, listed = study.read().primary, paper.claims()["step"]
+    pairs = [
+        comparison.Pair(
+            claim.get("dataset", registry.FIRST[0]),
+            *(claim["before"], claim["after"]),
+            claim.get("top", 1),
+        )
+        for claim in listed
+    ]
+    ends = [(pair.dataset, pair.before, pair.after) for pair in pairs]
+    decided = [
+        own in primary and pair.top == 1 for own, pair in zip(ends, pairs, strict=True)
+    ]
+    found = {}
+    for adjust in (True, False):
+        own = [p for p, one in zip(pairs, decided, strict=True) if one == adjust]
+        found |= zip(own, comparison.gains(results, own, adjust=adjust), strict=True)
+    return [
+        Step(
+            *(claim[name] for name in ("text", "group", "place")),
+            pair,
+            claim.get("paper"),
+            claim.get("sign") or math.copysign(1, claim["paper"]),
+            claim.get("within"),
+            own,
+            found[pair],
+        )
+        for claim, pair, own in zip(listed, pairs, decided, strict=True)
         if group in (None, claim["group"])
     ]
-    adjusted = {}
-    for own in {step.group for step in found}:
-        run = [
-            i for i, step in enumerate(found) if step.group == own and step.has_seeds
-        ]
-        p = paired.holm([found[i].found.p for i in run])
-        adjusted |= dict(zip(run, p, strict=True))
-    return [dataclasses.replace(s, p=adjusted.get(i)) for i, s in enumerate(found)]
-
-
-def _decided(results: Path, claim: dict) -> Step:
-    dataset = claim.get("dataset", registry.FIRST[0])
-    ends = (claim["before"], claim["after"])
-    pair = [registry.records(results, dataset, end) for end in ends]
-    return Step(
-        *(claim[name] for name in ("text", "group", "place")),
-        dataset,
-        *ends,
-        claim.get("paper"),
-        claim.get("sign") or math.copysign(1, claim["paper"]),
-        comparison.difference(results, *pair),
-    )
 
 
 def table(steps: Sequence[Step]) -> pd.DataFrame:
     """Return steps as a table.
 
     Returns:
-        Columns claim, place, paper, ours, p, seeds needed and verdict, one row a step;
-        differences are in points of top-1. `seeds needed` is how many would tell a
-        difference of the paper's size from zero, with the videos and the spread that
-        ours have.
+        Columns claim, place, paper, ours, p and verdict, one row a step; gains are in
+        points of top-1, or of top-5 where the claim says so.
     """
     return pd.DataFrame(
         {
             "claim": step.text,
             "place": step.place,
-            "paper": ("less" if step.sign < 0 else "more")
-            if step.paper is None
-            else f"{step.paper:+.1f}",
+            "paper": step.said,
             "ours": step.ours,
-            "p": _probability(step.p),
-            "seeds needed": _seeds_needed(step),
+            "p": _probability(step.found),
             "verdict": step.verdict,
         }
         for step in steps
     )
 
 
-def _probability(p: float | None) -> str:
-    if p is None:
+def _probability(found: Gain | None) -> str:
+    if found is None or found.p is None:
         return "-"
-    return f"{p:.4f}" if p >= 0.001 else "< 0.001"
-
-
-def _seeds_needed(step: Step) -> str:
-    if not step.has_seeds or not step.paper:
-        return "-"
-    needed = step.found.seeds_needed(abs(step.paper) / 100)
-    return "too few videos" if needed is None else str(needed)
+    return f"{found.p:.4f}" if found.p >= 0.001 else "< 0.001"
 
 
 def counts(results: Path) -> pd.DataFrame:
@@ -222,6 +230,17 @@ def flops_of_200(counted: pd.DataFrame) -> tuple[bool, str]:
     )
 
 
+def on_par(counted: pd.DataFrame) -> tuple[bool, str]:
+    """Compare the best of R3D-RS with the best of the others, within half a point."""
+    found, holds = [], True
+    for number in (3, 4):
+        rows = paper.table(number)
+        best = rows.groupby(rows["quoted"].astype(bool))["top1"].max()
+        holds &= best[True] - best[False] <= 0.5
+        found.append(f"{best[False]:.1f} against {best[True]:.1f} in Table {number}")
+    return bool(holds), "; ".join(found)
+
+
 CHECKS = {
     check.__name__: check
     for check in (
@@ -229,5 +248,6 @@ CHECKS = {
         self_gating,
         stem,
         flops_of_200,
+        on_par,
     )
 }

@@ -9,7 +9,7 @@ import pandas as pd
 from r3d_rs.evaluation import interval
 from r3d_rs.experiments import record, registry
 from r3d_rs.experiments.record import NOT_RUN
-from r3d_rs.report import comparison
+from r3d_rs.report import comparison, editions
 
 #: The dataset and the name of a row's experiment; None where a row has none of ours.
 Run = Callable[[dict], tuple[str, str] | None]
@@ -85,16 +85,35 @@ class Accuracy(Column):
 
 @dataclass(frozen=True)
 class Delta(Column):
-    """The difference of our runs to the row of ours above, with its interval."""
+    """The gain of our runs over the row of ours above, with its interval by itself."""
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
         """Compare each row's records with those above."""
         cells, above = [], None
-        for runs in _records(results, rows, self.run):
-            first = runs is None or above is None
-            cells.append("" if first else comparison.described(results, above, runs))
-            above = above if runs is None else runs
+        for own in map(self.run, _filled(rows)):
+            first = own is None or above is None
+            cells.append("" if first else comparison.between(results, *above, own[1]))
+            above = own or above
         return {self.key: cells}
+
+
+@dataclass(frozen=True)
+class Gain(Column):
+    """The gain of a row's runs over other runs of its own, with its interval by itself.
+
+    `before` finds the others.
+    """
+
+    before: Run | None = None
+
+    def cells(self, results: Path, rows: pd.DataFrame) -> dict:
+        """Compare each row's records."""
+        ends = ((self.before(row), self.run(row)) for row in _filled(rows))
+        return {
+            self.key: [
+                comparison.between(results, *before, after[1]) for before, after in ends
+            ]
+        }
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class Table:
         caption: in the book.
         names: the column that names the rows.
         rows: returns the rows with all columns that no run of ours is needed for.
-        columns: in the order of the CSV file.
+        columns: in the order of the CSV file, which has `edition` after them.
     """
 
     caption: str
@@ -114,14 +133,22 @@ class Table:
     columns: tuple[Column, ...]
 
     def build(self, results: Path) -> pd.DataFrame:
-        """Return what the CSV file holds."""
+        """Return what the CSV file holds; `edition` says which records it shows."""
         rows, cells = self.rows(results), {}
+        named = [column.run for column in self.columns if column.run]
+        found = [run(row) for run in named for row in _filled(rows)]
+        root = editions.root(results, filter(None, found))
         for column in self.columns:
-            cells |= column.cells(results, rows)
-        return pd.DataFrame(cells)
+            cells |= column.cells(root, rows)
+        return pd.DataFrame(cells).assign(edition=editions.title(root))
 
 
 def _records(results: Path, rows: pd.DataFrame, run: Run) -> list[list[dict] | None]:
     """Return the records of each row's experiment, None where a row has none."""
-    filled = rows.astype(object).where(rows.notna(), "").to_dict("records")
-    return [found and registry.records(results, *found) for found in map(run, filled)]
+    return [
+        found and registry.records(results, *found) for found in map(run, _filled(rows))
+    ]
+
+
+def _filled(rows: pd.DataFrame) -> list[dict]:
+    return rows.astype(object).where(rows.notna(), "").to_dict("records")

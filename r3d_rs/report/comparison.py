@@ -1,76 +1,117 @@
-"""The difference of two points' records, over their seeds and video by video."""
+"""Gains between points, of their records: over all seeds and video by video."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from r3d_rs.evaluation import interval, paired
+from r3d_rs.evaluation import interval
+from r3d_rs.evaluation.gains import Gain, Outcomes, family
 from r3d_rs.experiments import record, registry
+from r3d_rs.operations import study
 
 
-def difference(
-    results: Path, before: Sequence[dict], after: Sequence[dict]
-) -> paired.Difference | None:
-    """Compare two points by the scores of every video, over all seeds of each.
+@dataclass(frozen=True)
+class Pair:
+    """Two points to compare.
 
-    Scores are kept in half precision, so that a mean can differ from that of the
-    records' accuracies in the second decimal of a per cent.
+    Args:
+        dataset: that both ran on.
+        before: name of an experiment.
+        after: of the other.
+        top: classes among which the right one has to be.
+    """
+
+    dataset: str
+    before: str
+    after: str
+    top: int = 1
+
+    @property
+    def ends(self) -> tuple[tuple, tuple]:
+        """The two networks."""
+        return tuple(
+            # of two names for the same runs always the same one
+            (self.dataset, registry.SAME.get(name, name), self.top)
+            for name in (self.before, self.after)
+        )
+
+
+def gains(
+    results: Path, pairs: Sequence[Pair], *, adjust: bool = True
+) -> list[Gain | None]:
+    """Estimate gains as one family: their intervals are adjusted for their number.
+
+    What is alike, so that its spread over seeds is pooled, is said by the study's plan.
 
     Args:
         results: folder of the records, whose scores are beside them.
-        before: records of one point, one a seed.
-        after: of the other.
+        pairs: of points.
+        adjust: for their number; False estimates each as if it were the only one.
 
     Returns:
-        The difference; None where either has no record.
+        One gain a pair; None where a point has no record.
 
     Raises:
-        ValueError: when they were evaluated on different videos, or when the recipes of
-            one point differ.
+        ValueError: when two points were evaluated on different videos, or when the
+            recipes of one point differ.
         FileNotFoundError: naming scores that are missing.
     """
-    if not before or not after:
-        return None
-    for records in (before, after):
-        record.summarize(records)  # refuses recipes that differ
-    ids, groups = None, []
-    for records in (before, after):
-        outcomes = []
-        for run in records:
-            right = _right(results, run)
-            ids = ids or sorted(right)
-            if sorted(right) != ids:
-                raise ValueError(
-                    f"{run['experiment']} was evaluated on other videos than"
-                    f" {before[0]['experiment']}"
-                )
-            outcomes.append([right[ident] for ident in ids])
-        groups.append(np.array(outcomes))
-    return paired.difference(*groups)
-
-
-def described(results: Path, before: Sequence[dict], after: Sequence[dict]) -> str:
-    """Describe the difference in points of per cent, "not run" where there is none."""
-    return text(difference(results, before, after))
+    kinds = list(dict.fromkeys((pair.dataset, pair.top) for pair in pairs))
+    alike = [
+        [(dataset, name, top) for name in names]
+        for dataset, top in kinds
+        for names in study.read().alike
+    ]
+    ends = [end for pair in pairs for end in pair.ends]
+    # of what is alike only what can be pooled with a gain's own ends
+    alike = [own for own in alike if any(set(pair.ends) <= set(own) for pair in pairs)]
+    names = dict.fromkeys([*ends, *(end for group in alike for end in group)])
+    networks, videos = {}, {}
+    for name in names:
+        networks[name] = _outcomes(results, *name, videos)
+    return family(networks, [pair.ends for pair in pairs], alike, adjust=adjust)
 
 
 def between(results: Path, dataset: str, before: str, after: str) -> str:
-    """Describe the difference of two experiments, by their names."""
-    ends = (registry.records(results, dataset, name) for name in (before, after))
-    return described(results, *ends)
+    """Describe the gain from an experiment to another, by itself."""
+    return text(gains(results, [Pair(dataset, before, after)])[0])
 
 
-def text(found: paired.Difference | None) -> str:
-    """Describe a difference in points of per cent, "not run" where there is none."""
+def text(found: Gain | None) -> str:
+    """Describe a gain in points of per cent, "not run" where there is none."""
     if found is None:
         return record.NOT_RUN
+    if found.low is None:
+        runs = " and ".join(str(number) for number in dict.fromkeys(found.seeds))
+        return f"{100 * found.mean:+z.1f} ({runs} seed{'s' * (max(found.seeds) > 1)})"
     shares = (found.mean, found.low, found.high)
     return interval.described(*(100 * share for share in shares), found.seeds, "+")
 
 
-def _right(results: Path, run: dict) -> dict[str, bool]:
-    """Return whether each evaluated video's class was the most probable."""
-    scores = record.scores_of(results, run)
-    right = scores.probabilities.argmax(1) == scores.labels
-    return dict(zip(scores.ids.tolist(), right.tolist(), strict=True))
+def _outcomes(
+    results: Path, dataset: str, name: str, top: int, videos: dict[str, tuple]
+) -> Outcomes:
+    """Return whether each video was right, by seed, videos in the order of their ids.
+
+    Args:
+        results: folder of the records.
+        dataset: that they ran on.
+        name: of the experiment.
+        top: classes among which the right one has to be.
+        videos: name and ids of the first run on each dataset; is added to.
+    """
+    runs = registry.records(results, dataset, name)
+    record.summarize(runs)  # refuses recipes that differ
+    found = {}
+    for run in runs:
+        scores = record.scores_of(results, run)
+        best = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :top]
+        right = (best == scores.labels[:, None]).any(1)
+        order = np.argsort(scores.ids)
+        first, ids = videos.setdefault(dataset, (name, scores.ids[order].tolist()))
+        if scores.ids[order].tolist() != ids:
+            raise ValueError(f"{name} was evaluated on other videos than {first}")
+        found[run["experiment"]["seed"]] = right[order]
+    return found

@@ -15,6 +15,7 @@ from r3d_rs import paper
 from r3d_rs.experiments import record, registry
 from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
+from r3d_rs.report import editions
 
 #: Shape and place of the label (points right and up) by what is scaled. Shapes, not
 #: colours, so that the figures read in grey.
@@ -84,8 +85,29 @@ class Mark:
         )
 
 
-def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, list]:
-    """Return a figure's points: the paper's and ours, each with the names without one.
+@dataclass(frozen=True)
+class Points:
+    """A figure's points, and the names of those without a value.
+
+    Args:
+        published: the paper's.
+        missing: names of those that the paper gives no accuracy of.
+        ours: of our runs.
+        absent: names of those that have not been run.
+        title: above ours.
+        root: folder of their records, see `editions.root`.
+    """
+
+    published: list[Mark]
+    missing: list[str]
+    ours: list[Mark]
+    absent: list[str]
+    title: str
+    root: Path
+
+
+def marks(number: int, results: Path, dataset: str) -> Points:
+    """Return a figure's points.
 
     The paper's are top-1 on Kinetics-400 as its text gives it, against the multiply-
     adds of one view that we count, or the FLOPs that it quotes. Ours are the mean video
@@ -97,6 +119,8 @@ def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, l
         dataset: of ours.
     """
     counts = exact.read(results)["gmacs"]
+    names = paper.figure(number)["point"].dropna().map(registry.of_point)
+    root = editions.root(results, [(dataset, name) for name in names])
     inference = paper.settings()["inference"]["size"]["value"]
     published, missing, ours, absent = [], [], [], []
     for row in paper.figure(number).to_dict("records"):
@@ -114,7 +138,7 @@ def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, l
             published.append(Mark(name, gmacs, row["top1"], None, text, quoted=quoted))
         if quoted:
             continue
-        records = registry.records(results, dataset, registry.of_point(name))
+        records = registry.records(root, dataset, registry.of_point(name))
         summary = record.summarize(records)
         if summary is None:
             absent.append(name)
@@ -132,7 +156,8 @@ def marks(number: int, results: Path, dataset: str) -> tuple[list, list, list, l
                 first["experiment"],
             )
         )
-    return published, missing, ours, absent
+    title = ", ".join(filter(None, ["ours", dataset, editions.title(root)]))
+    return Points(published, missing, ours, absent, title, root)
 
 
 def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
@@ -147,23 +172,22 @@ def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
-    return draw(number, marks(number, results, dataset), dataset)
+    return draw(marks(number, results, dataset))
 
 
-def draw(number: int, points: tuple[list, list, list, list], dataset: str) -> Figure:
+def draw(points: Points) -> Figure:
     """Draw the points of `marks`; see `figure`."""
-    published, missing, ours, absent = points
     with rc_context(STYLE):
         drawn = Figure(figsize=(9, 3.8), layout="constrained")
         left, right = drawn.subplots(1, 2)
-        _draw(left, published, "not given", missing, "paper")
+        _draw(left, points.published, "not given", points.missing, "paper")
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        _draw(right, ours, record.NOT_RUN, absent, "ours")
-        right.set(title=f"ours, {dataset}", ylabel="video top-1 (%)")
+        _draw(right, points.ours, record.NOT_RUN, points.absent, "ours")
+        right.set(title=points.title, ylabel="video top-1 (%)")
         drawn.draw_without_rendering()  # places are in pixels, which the layout decides
         drawn.set_layout_engine("none")
-        _name(left, published)
-        _name(right, ours)
+        _name(left, points.published)
+        _name(right, points.ours)
     return drawn
 
 

@@ -1,0 +1,130 @@
+"""Whether Pantomime is a fair test: runs on a rendering that no published run sees.
+
+    .venv/bin/python benchmarks/calibration.py prepare
+    r3d-rs run scaling/R3D-50 --seed 0 -p data_dir=build/calibration/data \\
+      --results runs/calibration --checkpoints build/calibration/checkpoints
+    .venv/bin/python benchmarks/calibration.py measure
+
+`prepare` renders Pantomime-20 from another seed. The runs are those of the study, on
+that rendering. `measure` adds to each finished run what its record does not have:
+accuracy on the training videos, without augmentation, and on reversed clips and single
+frames of the unseen ones. `ridge` says how far differences of three frames go.
+"""
+
+import argparse
+import dataclasses
+import functools
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+#: Seed of the rendering; the study's own is 0.
+SEED = 7101
+#: Folder of the rendering and of the runs' networks.
+FOLDER = Path("build/calibration")
+NAME = "pantomime-20"
+#: Views of a training video, in clips and crops.
+TRAINING_VIEWS = (2, 1)
+
+
+def prepare():
+    """Render the videos and make them ready for training, unless they are already."""
+    from r3d_rs import pantomime
+    from r3d_rs.data import preparation
+
+    pantomime.make = functools.partial(pantomime.make, seed=SEED)
+    return preparation.prepare(NAME, FOLDER / "data")
+
+
+def hardest_pair(scores) -> tuple[float, str, str]:
+    """Return the two classes that are told apart least well, by forced choice.
+
+    Returns:
+        The share of the videos of either class that have a larger probability for their
+        own than for the other, and the labels of the two.
+    """
+    found = []
+    for one, other in itertools.combinations(range(scores.probabilities.shape[1]), 2):
+        own = scores.probabilities[scores.labels == one]
+        others = scores.probabilities[scores.labels == other]
+        right = [*(own[:, one] > own[:, other]), *(others[:, other] > others[:, one])]
+        found.append((float(np.mean(right)), one, other))
+    return min(found)
+
+
+def measure(results: Path) -> None:
+    """Write `runs.csv` beside the records, one row a run whose network is there."""
+    import keras
+
+    from r3d_rs.evaluation import multiview, probes
+    from r3d_rs.experiments import record
+    from r3d_rs.recipes import recipe as recipes
+
+    path, dataset = results / "runs.csv", prepare()
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    done = {(row["experiment"], row["seed"], row["recipe"]) for row in rows}
+    for run in record.find(results):
+        own, name = run["experiment"], record.name(run)
+        network = record.place(FOLDER / "checkpoints", **own) / "model.keras"
+        if (name, own["seed"], run["recipe_hash"]) in done or not network.exists():
+            continue
+        recipe = recipes.from_dict(run["recipe"])
+        model = keras.models.load_model(network, compile=False)
+        seen = functools.partial(multiview.evaluate, model, dataset)
+        views = dict(zip(("temporal_views", "spatial_views"), TRAINING_VIEWS))
+        training = seen(dataclasses.replace(recipe, **views), split="train")
+        tops = {
+            transform.__name__: seen(recipe, transform=transform).correct().mean()
+            for transform in (probes.reverse, probes.freeze)
+        }
+        share, *pair = hardest_pair(record.scores_of(results, run))
+        accuracy = run["history"]["accuracy"]
+        left = next((i for i, x in enumerate(accuracy, 1) if x > 0.125), None)
+        rows.append(
+            {
+                "experiment": name,
+                "seed": own["seed"],
+                "recipe": run["recipe_hash"],
+                "epochs": recipe.epochs,
+                "train_augmented": percent(np.mean(accuracy[-3:])),
+                "train": percent(training.correct().mean()),
+                "unseen": percent(run["metrics"]["video_top1"]),
+                "reversed": percent(tops["reverse"]),
+                "single_frames": percent(tops["freeze"]),
+                "hardest_pair": " / ".join(dataset.classes[i] for i in pair),
+                "pair": percent(share),
+                "left_chance": left,
+                "minutes": round(run["wall_seconds"]["training"] / 60, 2),
+            }
+        )
+        pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+        print(rows[-1], flush=True)
+
+
+def percent(share: float) -> float:
+    """Return a share in per cent, to one decimal."""
+    return round(100 * float(share), 1)
+
+
+def main() -> None:
+    """Render, or measure the runs that are there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("prepare", "measure", "ridge"))
+    parser.add_argument("--results", type=Path, default=Path("runs/calibration"))
+    arguments = parser.parse_args()
+    if arguments.what == "measure":
+        measure(arguments.results)
+        return
+    dataset = prepare()
+    if arguments.what == "ridge":
+        from r3d_rs.evaluation import probes
+        from r3d_rs.experiments import registry
+
+        recipe = registry.get("scaling/RS-50").recipe(NAME)
+        print(f"{percent(probes.ridge_accuracy(dataset, recipe))} %")
+
+
+if __name__ == "__main__":
+    main()
