@@ -25,6 +25,8 @@ SEED = 7101
 #: Folder of the rendering and of the runs' networks.
 FOLDER = Path("build/calibration")
 NAME = "pantomime-20"
+#: What is no network, and its name among the runs.
+RIDGE = "ridge regression"
 #: Views of a training video, in clips and crops.
 TRAINING_VIEWS = (2, 1)
 
@@ -59,12 +61,16 @@ def measure(results: Path) -> None:
     import keras
 
     from r3d_rs.evaluation import multiview, probes
-    from r3d_rs.experiments import record
+    from r3d_rs.experiments import record, registry
     from r3d_rs.recipes import recipe as recipes
 
     path, dataset = results / "runs.csv", prepare()
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []
     done = {(row["experiment"], row["seed"], row["recipe"]) for row in rows}
+    if RIDGE not in {row["experiment"] for row in rows}:
+        recipe = registry.get("scaling/RS-50").recipe(NAME)
+        top1 = probes.ridge_accuracy(dataset, recipe)
+        rows.append({"experiment": RIDGE, "seed": 0, "unseen": percent(top1)})
     for run in record.find(results):
         own, name = run["experiment"], record.name(run)
         network = record.place(FOLDER / "checkpoints", **own) / "model.keras"
@@ -73,7 +79,9 @@ def measure(results: Path) -> None:
         recipe = recipes.from_dict(run["recipe"])
         model = keras.models.load_model(network, compile=False)
         seen = functools.partial(multiview.evaluate, model, dataset)
-        views = dict(zip(("temporal_views", "spatial_views"), TRAINING_VIEWS))
+        views = dict(
+            zip(("temporal_views", "spatial_views"), TRAINING_VIEWS, strict=True)
+        )
         training = seen(dataclasses.replace(recipe, **views), split="train")
         tops = {
             transform.__name__: seen(recipe, transform=transform).correct().mean()
@@ -103,6 +111,59 @@ def measure(results: Path) -> None:
         print(rows[-1], flush=True)
 
 
+#: What each point of Figure 2 is scaled from.
+FROM = {
+    "RS-50": "R3D-50",
+    **dict.fromkeys(("RS-101", "RS-152", "RS-200", "RS-270", "RS-300"), "RS-50"),
+    **dict.fromkeys(("RS-200@f48", "RS-200@f64"), "RS-200"),
+    **dict.fromkeys(("RS-200@i256", "RS-200@i288"), "RS-200"),
+}
+
+
+def geometry(results: Path) -> None:
+    """Write `geometry.csv`: how multiply-adds grow, in ours and in the paper's."""
+    import keras
+
+    from r3d_rs.experiments import registry
+    from r3d_rs.models import complexity
+    from r3d_rs.training.fit import build_model
+
+    counted = {}
+    for point in {*FROM, *FROM.values()}:
+        for dataset, classes in ((NAME, 20), ("kinetics-400", 400)):
+            recipe = registry.get(registry.of_point(point)).recipe(dataset)
+            # Counting needs shapes only.
+            with keras.StatelessScope(initialize_variables=False):
+                model = build_model(recipe, classes, size=recipe.size)
+            last = [w.output.shape for w in model.layers if len(w.output.shape) == 5][
+                -1
+            ]
+            counted[point, dataset] = (complexity(model).gmacs, recipe, last[2:4])
+    rows = []
+    for point, before in FROM.items():
+        paper, ours = (
+            counted[point, dataset][0] / counted[before, dataset][0]
+            for dataset in ("kinetics-400", NAME)
+        )
+        _, recipe, last = counted[point, NAME]
+        rows.append(
+            {
+                "model": point,
+                "from": before,
+                "frames": recipe.frames,
+                "span": recipe.span,
+                "pixels": recipe.size,
+                "C5": "×".join(map(str, last)),
+                "growth, paper": round(paper, 2),
+                "growth, ours": round(ours, 2),
+                "off, %": round(100 * (ours / paper - 1), 1),
+            }
+        )
+    path = results / "geometry.csv"
+    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+    print(path)
+
+
 def percent(share: float) -> float:
     """Return a share in per cent, to one decimal."""
     return round(100 * float(share), 1)
@@ -111,19 +172,13 @@ def percent(share: float) -> float:
 def main() -> None:
     """Render, or measure the runs that are there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("prepare", "measure", "ridge"))
+    parser.add_argument("what", choices=("prepare", "measure", "geometry"))
     parser.add_argument("--results", type=Path, default=Path("runs/calibration"))
     arguments = parser.parse_args()
-    if arguments.what == "measure":
-        measure(arguments.results)
-        return
-    dataset = prepare()
-    if arguments.what == "ridge":
-        from r3d_rs.evaluation import probes
-        from r3d_rs.experiments import registry
-
-        recipe = registry.get("scaling/RS-50").recipe(NAME)
-        print(f"{percent(probes.ridge_accuracy(dataset, recipe))} %")
+    if arguments.what == "prepare":
+        prepare()
+    else:
+        {"measure": measure, "geometry": geometry}[arguments.what](arguments.results)
 
 
 if __name__ == "__main__":

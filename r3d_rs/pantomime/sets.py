@@ -22,7 +22,7 @@ class VideoSet:
     """
 
     classes: tuple[str, ...]
-    train: int = 18
+    train: int = 15
     validate: int = 20
     test: int = 100
     noise: float = 0.0

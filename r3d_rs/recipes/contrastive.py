@@ -84,7 +84,6 @@ NETWORK = ("model", "stem", "squeeze_excitation", "self_gating")
 #: labels cannot know: clips are not flipped.
 PANTOMIME = {
     "epochs": 400,
-    "batch_size": 64,
     "flip": False,
     "divided_by_replicas": True,
 }
