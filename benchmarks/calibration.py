@@ -27,8 +27,8 @@ FOLDER = Path("build/calibration")
 NAME = "pantomime-20"
 #: What is no network, and its name among the runs.
 RIDGE = "ridge regression"
-#: Views of a training video, in clips and crops.
-TRAINING_VIEWS = (2, 1)
+#: Views of what a record does not have.
+VIEWS = {"temporal_views": 2, "spatial_views": 1}
 
 
 def prepare():
@@ -56,7 +56,7 @@ def hardest_pair(scores) -> tuple[float, str, str]:
     return min(found)
 
 
-def measure(results: Path) -> None:
+def measure(results: Path, checkpoints: Path) -> None:
     """Write `runs.csv` beside the records, one row a run whose network is there."""
     import keras
 
@@ -72,21 +72,20 @@ def measure(results: Path) -> None:
         top1 = probes.ridge_accuracy(dataset, recipe)
         rows.append({"experiment": RIDGE, "seed": 0, "unseen": percent(top1)})
     for run in record.find(results):
-        own, name = run["experiment"], record.name(run)
-        network = record.place(FOLDER / "checkpoints", **own) / "model.keras"
+        own, name = run["experiment"], record.name(run["experiment"])
+        network = record.place(checkpoints, **own) / "model.keras"
         if (name, own["seed"], run["recipe_hash"]) in done or not network.exists():
             continue
         recipe = recipes.from_dict(run["recipe"])
         model = keras.models.load_model(network, compile=False)
-        seen = functools.partial(multiview.evaluate, model, dataset)
-        views = dict(
-            zip(("temporal_views", "spatial_views"), TRAINING_VIEWS, strict=True)
+        few = dataclasses.replace(recipe, **VIEWS)
+        training = multiview.evaluate(model, dataset, few, split="train")
+        turned, still = (
+            multiview.evaluate(
+                model, dataset, few, transform=lambda x, own=own: np.asarray(own(x))
+            )
+            for own in (probes.reverse, probes.freeze)
         )
-        training = seen(dataclasses.replace(recipe, **views), split="train")
-        tops = {
-            transform.__name__: seen(recipe, transform=transform).correct().mean()
-            for transform in (probes.reverse, probes.freeze)
-        }
         share, *pair = hardest_pair(record.scores_of(results, run))
         accuracy = run["history"]["accuracy"]
         left = next((i for i, x in enumerate(accuracy, 1) if x > 0.125), None)
@@ -99,8 +98,8 @@ def measure(results: Path) -> None:
                 "train_augmented": percent(np.mean(accuracy[-3:])),
                 "train": percent(training.correct().mean()),
                 "unseen": percent(run["metrics"]["video_top1"]),
-                "reversed": percent(tops["reverse"]),
-                "single_frames": percent(tops["freeze"]),
+                "reversed": percent(turned.correct().mean()),
+                "single_frames": percent(still.correct().mean()),
                 "hardest_pair": " / ".join(dataset.classes[i] for i in pair),
                 "pair": percent(share),
                 "left_chance": left,
@@ -174,11 +173,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("prepare", "measure", "geometry"))
     parser.add_argument("--results", type=Path, default=Path("runs/calibration"))
+    parser.add_argument("--checkpoints", type=Path, default=FOLDER / "checkpoints")
     arguments = parser.parse_args()
-    if arguments.what == "prepare":
-        prepare()
-    else:
-        {"measure": measure, "geometry": geometry}[arguments.what](arguments.results)
+    match arguments.what:
+        case "prepare":
+            prepare()
+        case "measure":
+            measure(arguments.results, arguments.checkpoints)
+        case "geometry":
+            geometry(arguments.results)
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ def collect(results: Path, book: Path) -> list[Path]:
         lines.append(row(record, link, first))
     text = INDEX + "".join(lines) + "```\n"
     if not lines:
-        text = "# The runs\n\nNo point has been run yet.\n"
+        text = "# The runs\n\nNo run is published yet.\n"
     (folder / "index.md").write_text(text, encoding="utf-8")
     return copies
 

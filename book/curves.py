@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
+from links import NOTHING
 from matplotlib.figure import Figure
 
 from r3d_rs.experiments import record, registry
@@ -14,16 +16,20 @@ from r3d_rs.pantomime import SETS
 from r3d_rs.pantomime.actions import ACTIONS
 
 
-def figure(results: Path, dataset: str, study: str, points: Sequence[str]) -> Figure:
+def figure(
+    results: Path, dataset: str, study: str, points: Sequence[str]
+) -> Figure | Markdown:
     """Draw loss and accuracy on the training clips, a line a seed and a color a point.
 
-    Raises:
-        ValueError: when a point has no record, naming it.
+    Without a record of any point, return that there is none.
     """
+    runs = [registry.records(results, dataset, f"{study}/{point}") for point in points]
+    if not any(runs):
+        return NOTHING
     drawn = Figure(figsize=(8, 2.8), layout="constrained")
     loss, accuracy = drawn.subplots(1, 2)
-    for i, point in enumerate(points):
-        for number, run in enumerate(_records(results, dataset, study, point)):
+    for i, (point, own) in enumerate(zip(points, runs, strict=True)):
+        for number, run in enumerate(own):
             label, history = (None if number else point), run["history"]
             style = {"color": f"C{i}", "linewidth": 0.8, "label": label}
             loss.plot(history["epoch"], history["loss"], **style)
@@ -42,15 +48,17 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
 
     Returns:
         Per cent of a class's videos; true classes in rows, predicted in columns, those
-        that are each other's reversal side by side.
+        that are each other's reversal side by side. Empty without a record.
 
     Raises:
-        ValueError: when the point has no record, naming it.
         FileNotFoundError: naming scores that are missing.
     """
+    runs = registry.records(results, dataset, f"{study}/{point}")
+    if not runs:
+        return pd.DataFrame()
     names = sorted(SETS[dataset].classes)  # a label is a place in this order
     counts = np.zeros((len(names), len(names)))
-    for run in _records(results, dataset, study, point):
+    for run in runs:
         scores = record.scores_of(results, run)
         np.add.at(counts, (scores.labels, scores.probabilities.argmax(1)), 1)
     shares = 100 * counts / counts.sum(1, keepdims=True)
@@ -59,12 +67,14 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
     return table.loc[order, order]
 
 
-def confusion_figure(table: pd.DataFrame) -> Figure:
+def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:
     """Draw a matrix of confusions; cells of a half per cent and more have their number.
 
     Args:
-        table: of `confusion`.
+        table: of `confusion`; where it is empty, return that there is no record.
     """
+    if table.empty:
+        return NOTHING
     drawn = Figure(figsize=(7, 6.4), layout="constrained")
     axes = drawn.subplots()
     axes.imshow(table, cmap="Blues", vmin=0, vmax=100)
@@ -86,13 +96,15 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
     return drawn
 
 
-def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame | None:
     """Return the largest entries off the diagonal, and which of them are reversals.
 
     Args:
-        table: of `confusion`.
+        table: of `confusion`; None for an empty one.
         count: how many.
     """
+    if table.empty:
+        return None
     pairs = {frozenset(group) for group in paired_classes(table.index)}
     shares = table.to_numpy(copy=True)
     np.fill_diagonal(shares, -1)
@@ -118,10 +130,3 @@ def paired_classes(names: Iterable[str]) -> list[tuple[str, ...]]:
         return dataclasses.replace(ACTIONS[name], reverse=False)
 
     return [tuple(group) for _, group in itertools.groupby(names, forward)]
-
-
-def _records(results: Path, dataset: str, study: str, point: str) -> list[dict]:
-    found = registry.records(results, dataset, f"{study}/{point}")
-    if not found:
-        raise ValueError(f"{results}: no record of {study}/{point} on {dataset}")
-    return found

@@ -32,18 +32,19 @@ def chart(
         FileNotFoundError, ValueError: as `figures.figure` does.
     """
     points = figures.marks(number, results, dataset)
-    published, _, ours, _ = points
-    drawn, written = figures.draw(number, points, dataset), io.BytesIO()
+    superseded = points.root != Path(results)
+    drawn, written = figures.draw(points), io.BytesIO()
     with rc_context(figures.STYLE):
         drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     ElementTree.register_namespace("", _SVG)
     # A page knows this attribute by its usual prefix alone.
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(written.getvalue())
-    for side, points in (("paper", published), ("ours", ours)):
-        for point in points:
+    for side, marks in (("paper", points.published), ("ours", points.ours)):
+        for point in marks:
             group = root.find(f".//*[@id='{side}-{point.name}']")
-            link = _address(Path(results), point.run) if point.run else None
+            linked = point.run and not superseded
+            link = _address(points.root, point.run) if linked else None
             _mark(group, point.described, link)
     for name in ("width", "height"):  # the page decides
         root.attrib.pop(name)

@@ -6,12 +6,15 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 from r3d_rs.experiments import registry
 from r3d_rs.experiments.record import NOT_RUN
-from r3d_rs.report import claims
+from r3d_rs.report import claims, editions
 from r3d_rs.report.tables import TABLES
+
+#: What a section shows that has no record yet.
+NOTHING = Markdown(f"{NOT_RUN.capitalize()}.")
 
 #: Where a cell of something that has not been run leads.
 RERUN = "rerun.html#rerun-one-cell"
@@ -26,6 +29,9 @@ CHAPTERS = {
 
 #: Chapter of the statements that are counted.
 COUNTED = "model.html#what-can-be-counted"
+
+#: Chapter that says why the first edition is superseded.
+FAIR = "fair-test.html#the-first-edition"
 
 
 def anchor(dataset: str, study: str, point: str) -> str:
@@ -51,15 +57,22 @@ def table(results: Path, name: str) -> HTML:
     listed = TABLES[name]
     path = Path(results) / "tables" / f"{name}.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+    superseded = any(row["edition"] for row in rows)
     texts, addresses = {}, {}
     for column in listed.columns:
         if column.title:
             texts[column.title] = [column.text(row) or "-" for row in rows]
         if column.title and column.run:
-            found = map(column.run, rows)
-            addresses[column.title] = [one and runs(results, *one) for one in found]
+            found = zip(map(column.run, rows), texts[column.title], strict=True)
+            addresses[column.title] = [
+                runs(results, *one)
+                if one and (text == NOT_RUN or not superseded)
+                else None
+                for one, text in found
+            ]
     shown = pd.DataFrame(texts, index=[row[listed.names] for row in rows])
-    return linked(shown, addresses, listed.caption)
+    note = f"Ours: {editions.SUPERSEDED}." if superseded else ""
+    return linked(shown, addresses, listed.caption, note)
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -95,9 +108,11 @@ def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
         steps: of `claims.steps`.
         counts: of `claims.counts`.
     """
-    names = ["place", "paper", "ours", "verdict"]
-    counted = _by_claim(counts).assign(paper="-", ours="counted")
-    shown = pd.concat([_by_claim(claims.table(steps))[names], counted[names]])
+    names = ["place", "kind", "paper", "ours", "verdict"]
+    kinds = ["primary" if step.primary else claims.EXPLORATORY for step in steps]
+    tried = _by_claim(claims.table(steps)).assign(kind=kinds)
+    counted = _by_claim(counts).assign(kind="counted", paper="-", ours="counts")
+    shown = pd.concat([tried[names], counted[names]])
     rest = [COUNTED] * len(counts)
     columns = {
         "place": [*(CHAPTERS[step.group] for step in steps), *rest],
@@ -107,7 +122,10 @@ def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
 
 
 def linked(
-    table: pd.DataFrame, addresses: Mapping[str, Iterable[str | None]], caption: str
+    table: pd.DataFrame,
+    addresses: Mapping[str, Iterable[str | None]],
+    caption: str,
+    note: str = "",
 ) -> HTML:
     """Return a table as HTML, with cells that are links.
 
@@ -115,6 +133,7 @@ def linked(
         table: of text.
         addresses: by column, one a row; None for a cell that is none.
         caption: what the table is, for those who cannot see it.
+        note: a sentence above the table, with a link to the page that explains it.
 
     Raises:
         ValueError: when there are not as many addresses as rows.
@@ -135,8 +154,9 @@ def linked(
         + "</tr>"
         for name, row in zip(cells.index, cells.to_numpy(), strict=True)
     )
+    above = f'<p><a href="{FAIR}">{escape(note)}</a></p>' if note else ""
     return HTML(
-        f'<table class="dataframe"><caption>{escape(caption)}</caption>'
+        f'{above}<table class="dataframe"><caption>{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
@@ -147,4 +167,4 @@ def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
 
 def _after(results: Path, steps: Sequence[claims.Step]) -> list[str]:
     """Return the runs at the end of each step."""
-    return [runs(results, step.dataset, step.after) for step in steps]
+    return [runs(results, step.pair.dataset, step.pair.after) for step in steps]

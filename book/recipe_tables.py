@@ -5,8 +5,9 @@ import itertools
 import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+from IPython.display import Markdown
+from links import NOTHING
 from matplotlib.figure import Figure
 
 from r3d_rs.experiments import record
@@ -38,28 +39,6 @@ def fields() -> pd.DataFrame:
     table = {"paper or published code": _texts(paper)}
     table |= {title: _changes(paper, recipe) for title, recipe in columns.items()}
     return pd.DataFrame(table)
-
-
-def trials(path: Path | str) -> pd.DataFrame:
-    """Return what was tried for the pantomime scale: seeds' accuracies by setting.
-
-    Args:
-        path: a CSV file with one row a run.
-    """
-    rows = pd.read_csv(path)
-    settings = [
-        *("point", "epochs", "optimizer", "learning_rate"),
-        *("batch_size", "dropout"),
-    ]
-    table = [
-        dict(zip(settings, setting, strict=True))
-        | {
-            "top-1 of seeds, %": ", ".join(f"{100 * top1:.1f}" for top1 in own["top1"]),
-            "spread": f"{100 * np.ptp(own['top1']):.1f}" if len(own) > 1 else "-",
-        }
-        for setting, own in rows.groupby(settings)
-    ]
-    return pd.DataFrame(table).set_index("point").rename_axis(None)
 
 
 def rate(recipe: recipes.Recipe, epoch: float) -> float:
@@ -99,11 +78,19 @@ def contrastive_fields() -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
-    """Draw loss and accuracy of the pre-training of every record, one line a run."""
+def contrastive_curves(
+    results: Path, dataset: str = "pantomime-20"
+) -> Figure | Markdown:
+    """Draw loss and accuracy of the pre-training of every record, one line a run.
+
+    Without a record, return that there is none.
+    """
+    runs = record.find(results, dataset, "contrastive")
+    if not runs:
+        return NOTHING
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     panels = figure.subplots(1, 2)
-    for run in record.find(results, dataset, "contrastive"):
+    for run in runs:
         experiment, history = run["experiment"], run["parent"]["history"]
         for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
             axes.plot(
@@ -115,8 +102,7 @@ def contrastive_curves(results: Path, dataset: str = "pantomime-20") -> Figure:
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
         axes.set(xlabel="epoch", title=name, xlim=(0, None), ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
-    if panels[1].lines:
-        panels[1].legend(frameon=False, fontsize=7)
+    panels[1].legend(frameon=False, fontsize=7)
     return figure
 
 

@@ -19,6 +19,7 @@ import yaml
 import r3d_rs
 from r3d_rs.experiments import executed, record
 from r3d_rs.files import whole_file
+from r3d_rs.report import editions
 
 ROOT = Path(__file__).parents[1]
 HTML = Path("book/_build/html")
@@ -75,17 +76,18 @@ def check_clean(root: Path) -> None:
 
 
 def records(results: Path) -> list[Path]:
-    """Return the files of all records, each of which has been read.
+    """Return the files of all records of both editions, each of which has been read.
 
     Raises:
         ValueError: naming one that is damaged.
     """
-    files = []
-    for run in record.find(results):
-        path = record.path(results, **run["experiment"])
+    files, folders = [], (results, results / editions.FIRST)
+    runs = [(folder, run) for folder in folders for run in record.find(folder)]
+    for folder, run in runs:
+        path = record.path(folder, **run["experiment"])
         files.append(path)
         if record.scores_path(path).exists():
-            record.scores_of(results, run)
+            record.scores_of(folder, run)
             files.append(record.scores_path(path))
         if path.with_suffix(".ipynb").exists():
             executed.read(path.with_suffix(".ipynb"))

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
+from links import NOTHING
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from r3d_rs.evaluation import interval
-from r3d_rs.experiments import record
 from r3d_rs.recipes import points
 
 
-def table(rows: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame) -> pd.DataFrame | None:
     """Return top-1 by the number of views, and what all views add to a single one.
 
     Args:
@@ -19,10 +20,11 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a network, a column a number of views, `clips × crops`: the mean over
         seeds in per cent. The last has the difference of the most views to one in
-        points, seed by seed, with its 95 % interval (Student's t over seeds).
+        points, seed by seed, with its 95 % interval (Student's t over seeds). None
+        without rows.
     """
     if rows.empty:
-        return pd.DataFrame({"top-1, %": {"any number of views": record.NOT_RUN}})
+        return None
     shown = {}
     for point, own in _by_point(rows):
         by_views = own.pivot_table(
@@ -39,11 +41,14 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(shown, orient="index")
 
 
-def figure(rows: pd.DataFrame) -> Figure:
+def figure(rows: pd.DataFrame) -> Figure | Markdown:
     """Draw top-1 over the number of clips, a line a network, a panel a number of crops.
 
-    Networks with more than one seed have 95 % intervals over seeds.
+    Networks with more than one seed have 95 % intervals over seeds. Without rows,
+    return that there are none.
     """
+    if rows.empty:
+        return NOTHING
     drawn = Figure(figsize=(6.4, 3.2), layout="constrained")
     numbers = sorted(rows["crops"].unique().tolist())
     panels = drawn.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
@@ -96,4 +101,4 @@ def _half(shares) -> float:
     """Return half of the 95 % interval over seeds, 0 where there is one seed."""
     if len(shares) < 2:
         return 0.0
-    return interval.half_over_seeds(shares)
+    return interval.half(shares)

@@ -154,12 +154,22 @@ class _Fit:
             stats.levene(*groups, center="mean").pvalue < SPREADS
         )
 
+    def compares(self, before: Name, after: Name) -> bool:
+        """Return whether shared seeds join two networks, so that a gain is defined."""
+        if not self.degrees or not {before, after} <= set(self.names):
+            return False
+        weights = self._weights(before, after)
+        return np.allclose(weights @ self.inverse @ self.design, weights)
+
     def contrast(self, before: Name, after: Name) -> tuple[float, float]:
         """Return a gain and its variance as a multiple of the rest's."""
-        own = [(n == after) - (n == before) for n in self.names]
-        weights = np.array(own + [0] * (len(self.coefficients) - len(own)), float)
+        weights = self._weights(before, after)
         row = weights @ self.inverse
         return float(weights @ self.coefficients), float(row @ row)
+
+    def _weights(self, before: Name, after: Name) -> np.ndarray:
+        own = [(n == after) - (n == before) for n in self.names]
+        return np.array(own + [0] * (len(self.coefficients) - len(own)), float)
 
 
 def _estimate(networks, pair: tuple[Name, Name], fits: Sequence[_Fit]) -> _Estimate:
@@ -169,7 +179,7 @@ def _estimate(networks, pair: tuple[Name, Name], fits: Sequence[_Fit]) -> _Estim
     mean = float(np.mean(means[1]) - np.mean(means[0]))
     if min(seeds) < 2:
         return _Estimate(mean, seeds)
-    pooled = next((f for f in fits if set(pair) <= set(f.names) and f.is_alike), None)
+    pooled = next((f for f in fits if f.is_alike and f.compares(*pair)), None)
     shared = sorted(set(before) & set(after))
     if pooled:
         mean, factor = pooled.contrast(*pair)

@@ -42,6 +42,8 @@ def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
     Raises:
         ValueError: when there are not as many.
     """
+    if not runs:
+        raise ValueError("there is no record of a recipe that the code has now")
     if not 1 <= count <= len(runs):
         raise ValueError(
             f"count: received {count}, allowed are 1 to {len(runs)}, the number of"

@@ -6,8 +6,8 @@ import collect_runs
 import nbformat
 import pytest
 
-from r3d_rs.experiments import record
-from tests.shared.made_up import made_up
+from r3d_rs.experiments import published, record
+from tests.shared.made_up import made_up, write
 
 RECORD = made_up(top1=0.5) | {
     "wall_seconds": {"total": 90.0, "training": 60.0, "evaluation": 20.0},
@@ -142,7 +142,9 @@ def test_a_run_without_a_record_stops_the_build(tmp_path):
 
 def test_a_book_without_runs_says_so(tmp_path):
     assert collect_runs.collect(tmp_path / "results", tmp_path) == []
-    assert "No point has been run yet" in (tmp_path / "runs" / "index.md").read_text()
+    assert "No run is published yet." in (tmp_path / "runs" / "index.md").read_text()
+    write(tmp_path / "results" / "first-edition", "RS-50", [0.5])
+    assert collect_runs.collect(tmp_path / "results", tmp_path) == []
 
 
 def own(folder, name="runs"):
@@ -151,11 +153,14 @@ def own(folder, name="runs"):
     return collect_runs.collect_own(folder / name, folder)
 
 
-def test_own_runs_have_a_section_with_what_the_comparison_says(tmp_path):
+def test_own_runs_have_a_section_with_what_the_comparison_says(tmp_path, monkeypatch):
+    write(tmp_path / "results", "RS-50", [0.8, 0.85, 0.9])
+    table = published.rows(tmp_path / "results")
+    monkeypatch.setattr(published, "read", lambda: table)
     index, page = own(tmp_path)
     assert index == tmp_path / "yours" / "index.md"
     entry = index.read_text().splitlines()[-1]
-    assert f"]({page.name}): **50.0 %**; published: 89.5 (87.2 to 91.8, 5 se" in entry
+    assert f"]({page.name}): **50.0 %**; published: 85.0 (72.6 to 97.4, 3 se" in entry
     assert "78\\.2 on kinetics" in entry
     assert "has another recipe than the published runs" in entry
     title, about, *_ = json.loads(page.read_text())["cells"]
@@ -163,6 +168,14 @@ def test_own_runs_have_a_section_with_what_the_comparison_says(tmp_path):
     assert "has another recipe" in about["source"]
     assert "[chapter](../from-scratch.md)" in about["source"]
     assert 'href="index.html#pantomime-20-scaling-rs-50"' in about["source"]
+
+
+def test_an_own_run_of_what_is_not_published_says_so(tmp_path, monkeypatch):
+    table = published.rows(tmp_path / "results")
+    monkeypatch.setattr(published, "read", lambda: table)
+    entry = own(tmp_path)[0].read_text().splitlines()[-1]
+    assert "**50.0 %**; published: not run" in entry
+    assert "so there is nothing to compare with" in entry
 
 
 def test_a_quick_look_is_among_the_own_runs(tmp_path):

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from r3d_rs.operations import study
+from r3d_rs.report import claims, tables
 from tests.shared.made_up import write
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -23,26 +25,71 @@ def cells(shown):
     }
 
 
-def test_an_accuracy_leads_to_its_points_runs_and_what_is_not_run_to_how_to_run_it():
-    row = cells(links.table(RESULTS, "table3"))["R3D-RS-50"]
+def made(folder, records=""):
+    """Write made-up records and the tables of them."""
+    (folder / "exact").symlink_to(RESULTS / "exact")
+    for point in ("R3D-50", "RS-50"):
+        write(folder / records, point, [0.8, 0.85, 0.9])
+    tables.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Results of the second edition alone."""
+    return made(tmp_path_factory.mktemp("results"))
+
+
+def test_an_accuracy_leads_to_its_points_runs_and_what_is_not_run_to_how_to_run_it(
+    results,
+):
+    shown = links.table(results, "table3")
+    row = cells(shown)["R3D-RS-50"]
     own = row["Pantomime-20 top-1, % (ours)"].a
     assert own["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
-    assert own.get_text() == "89.5 (87.2 to 91.8, 5 seeds)"
+    assert own.get_text() == "85.0 (72.6 to 97.4, 3 seeds)"
     assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
     assert row["top-1, % (paper)"].get_text() == "78.2"
     assert row["profiler FLOPs/2, G (ours)"].get_text() == "57.59"
     assert not row["top-1, % (paper)"].a
+    assert "superseded" not in shown.data
 
 
-def test_quoted_rows_have_neither_links_nor_numbers_of_ours():
-    row = cells(links.table(RESULTS, "table3"))["X3D-XXL [14]"]
+def test_the_first_editions_accuracies_are_marked_and_lead_nowhere(tmp_path):
+    shown = links.table(made(tmp_path, "first-edition"), "table3")
+    row = cells(shown)["R3D-RS-50"]
+    own = row["Pantomime-20 top-1, % (ours)"]
+    assert own.get_text() == "85.0 (72.6 to 97.4, 3 seeds)" and not own.a
+    assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
+    mark = BeautifulSoup(shown.data, "html.parser").p
+    assert mark.get_text() == "Ours: first edition, superseded."
+    assert mark.a["href"] == links.FAIR
+    figure = interactive.chart(tmp_path, 2, "a figure").data
+    assert "RS-50: 85.0 (72.6 to 97.4, 3 seeds) %" in figure and "<a " not in figure
+
+
+def test_quoted_rows_have_neither_links_nor_numbers_of_ours(results):
+    row = cells(links.table(results, "table3"))["X3D-XXL [14]"]
     assert not any(cell.a for cell in row.values())
     assert row["Pantomime-20 top-1, % (ours)"].get_text() == "-"
 
 
-def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs():
-    address = links.runs(RESULTS, "pantomime-20", "ablation/baseline")
+def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs(results):
+    address = links.runs(results, "pantomime-20", "ablation/baseline")
     assert address == "runs/index.html#pantomime-20-scaling-r3d-50"
+
+
+def test_the_verdicts_say_what_is_primary_exploratory_and_counted(results):
+    steps, counts = claims.steps(results), claims.counts(results)
+    rows = cells(links.verdicts(results, steps, counts))
+    assert len(rows) == len(steps) + len(counts)
+    kinds = [row["kind"].get_text() for row in rows.values()]
+    assert kinds.count("primary") == len(study.read().primary)
+    assert kinds.count("counted") == len(counts)
+    row = rows[steps[0].text]
+    assert row["verdict"].get_text().startswith("inconclusive: smaller than")
+    assert row["place"].a["href"] == "scaling.html"
+    assert row["ours"].a["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
 
 
 def test_printed_digits_stay_and_large_integers_are_grouped(tmp_path):
@@ -64,8 +111,9 @@ def test_addresses_must_be_as_many_as_rows():
         links.linked(pd.DataFrame({"p": ["1"]}, ["a"]), {"p": []}, "A table")
 
 
-def test_a_point_of_a_figure_leads_to_its_executed_notebook():
-    html = interactive.chart(RESULTS, 2, "a figure").data
+def test_a_point_of_a_figure_leads_to_its_executed_notebook(results):
+    (results / "pantomime-20/scaling/RS-50/seed-0.ipynb").touch()
+    html = interactive.chart(results, 2, "a figure").data
     assert 'href="runs/scaling/pantomime-20-RS-50-seed-0.html"' in html
     assert "<title>" not in html and 'aria-label="a figure"' in html
 

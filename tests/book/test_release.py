@@ -35,6 +35,7 @@ def project(tmp_path):
     for name in ("CITATION.cff", "CHANGELOG.md", ".gitignore"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     record.write(made_up(), tmp_path / "results", made_up_scores())
+    record.write(made_up(), tmp_path / "results" / "first-edition")
     write(tmp_path / release.HTML, PAGES)
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.invalid"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "all"]):
@@ -67,6 +68,7 @@ def test_a_release_has_the_book_and_the_checksums_of_all_records(project):
     listed = dict(line.split("  ")[::-1] for line in lines)
     assert list(listed) == [
         f"dist/{BOOK}.zip",
+        "results/first-edition/pantomime-20/scaling/RS-50/seed-0.json",
         "results/pantomime-20/scaling/RS-50/seed-0.json",
         "results/pantomime-20/scaling/RS-50/seed-0.scores.npz",
     ]

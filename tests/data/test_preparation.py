@@ -1,5 +1,6 @@
 """From folders of videos to datasets, at once and in parts, and bad videos."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -27,6 +28,8 @@ from r3d_rs.data import (
     shards,
     verify,
 )
+from r3d_rs.pantomime import CLASSES_30, SETS
+from r3d_rs.pantomime import make as make_function
 from tests.shared import decoder
 from tests.shared.tiny import (
     CLASSES,
@@ -38,6 +41,8 @@ from tests.shared.tiny import (
 )
 
 NAME = "kinetics-400"
+
+make_module = sys.modules[make_function.__module__]
 
 
 @pytest.fixture(scope="module")
@@ -291,6 +296,24 @@ def test_a_bar_is_made_of_lines_in_a_log(capsys):
     list(progress.bar(range(3), desc="Reading"))
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("Reading:   0%") and last.startswith("Reading: 100%")
+
+
+def test_pantomime_of_another_edition_is_refused(tmp_path, monkeypatch):
+    """Its videos are as many, but others."""
+    name = "pantomime-web"
+    few = {"classes": CLASSES_30[:3], "train": 1, "validate": 1}
+    monkeypatch.setitem(SETS, name, dataclasses.replace(SETS[name], **few))
+
+    def prepared():
+        with in_process():
+            return preparation.prepare(name, tmp_path, False)
+
+    with monkeypatch.context() as older:
+        older.setattr(make_module, "VERSION", 1)
+        prepared()
+    message = r"3 videos like p1we-tr\S+, expected 3 like p2we-tr0000; another version"
+    with pytest.raises(ValueError, match=message):
+        prepared()
 
 
 # In parts, killed, and a full disk.

@@ -77,6 +77,29 @@ def test_an_interval_leaves_out_zero_where_the_probability_is_small():
             assert one.bound == max(abs(one.low), abs(one.high))
 
 
+def test_without_adjustment_each_gain_is_as_if_alone():
+    generator = np.random.default_rng(6)
+    networks = drawn(generator, [0.015] * 4, [5] * 4, 0.02, 0.02)
+    pairs, alike = following(networks), [list(networks)]
+    alone = [gains.family(networks, [pair], alike)[0] for pair in pairs]
+    assert gains.family(networks, pairs, alike, adjust=False) == alone
+    adjusted = gains.family(networks, pairs, alike)
+    raw = [one.p for one in alone]
+    assert [one.p for one in adjusted] == gains.holm(raw)
+    smallest = int(np.argmin(raw))
+    assert adjusted[smallest].p == pytest.approx(3 * raw[smallest])
+    assert adjusted[smallest].bound > alone[smallest].bound
+
+
+def test_holm_is_the_published_procedure():
+    # 0.01·4, 0.02·3, then 0.03·2 and 0.04·1, which may not be less than before.
+    assert gains.holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx(
+        [0.06, 0.04, 0.06, 0.06]
+    )
+    assert gains.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert gains.holm([]) == []
+
+
 def test_what_a_seed_adds_to_all_networks_is_no_part_of_a_gain():
     generator = np.random.default_rng(3)
     quiet = drawn(generator, [0.01] * 4, [8] * 4)
@@ -87,6 +110,19 @@ def test_what_a_seed_adds_to_all_networks_is_no_part_of_a_gain():
         for networks in (quiet, loud)
     ]
     assert spreads[1] < 2 * spreads[0]
+
+
+def test_networks_without_a_common_seed_differ_by_their_means():
+    """Nothing tells what a seed adds: it is all in the spread."""
+    generator = np.random.default_rng(7)
+    one, other = (
+        drawn(generator, [0.01], [3], block=0.05, gain=0)["n0"] for _ in range(2)
+    )
+    networks = {"one": one, "other": {seed + 3: own for seed, own in other.items()}}
+    [found] = gains.family(networks, [("one", "other")], [list(networks)])
+    means = [np.mean(list(own.values())) for own in networks.values()]
+    assert found.mean == pytest.approx(means[1] - means[0])
+    assert not found.pooled and found.deviation > 0.02
 
 
 def test_networks_that_spread_otherwise_are_not_pooled():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from r3d_rs.data import datasets, preparation
-from r3d_rs.experiments import record, show
+from r3d_rs.experiments import record, registry, show
 from r3d_rs.experiments.run import check
+from r3d_rs.pantomime import SETS
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes import scales
 from r3d_rs.training import loop, transfer
@@ -55,7 +56,22 @@ def test_pantomimes_budgets_are_alike():
     assert scratch.epochs == tuned["epochs"]
     # As 10,000 steps are to those of 350 epochs of Kinetics-400.
     share = 10_000 / (350 * (215_570 // 1024))
-    assert tuned["epochs"] / 50 == pytest.approx(share, abs=0.02)
+    assert tuned["epochs"] / 350 == pytest.approx(share, abs=0.002)
+
+
+def test_pantomimes_pre_training_sees_3_7_times_the_clips_of_a_run_from_scratch():
+    """The paper has 280 million of web videos against 75 million of Kinetics-400."""
+    web = registry.get("pre-training/RS-50").recipe("pantomime-web")
+    own = registry.get("scaling/RS-50").recipe("pantomime-20")
+    names = ("pantomime-web", "pantomime-20")
+    sizes = [SETS[name].count("train") for name in names]
+    assert web.batch_size == own.batch_size
+    batches = [size // web.batch_size for size in sizes]
+    ratio = web.epochs * batches[0] / (own.epochs * batches[1])
+    assert ratio == pytest.approx(280 / 75.26, rel=0.02)
+    # The warm-up is as many steps.
+    assert web.warmup_epochs * batches[0] == own.warmup_epochs * batches[1]
+    assert web.learning_rate / own.learning_rate == 1.6 / 0.8
 
 
 # Parameters.

@@ -6,8 +6,9 @@ import shlex
 from pathlib import Path
 
 from r3d_rs import paper
+from r3d_rs.experiments import record
 from r3d_rs.operations import exact
-from r3d_rs.report import claims
+from r3d_rs.report import editions, figures
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,29 +32,16 @@ def test_exact_numbers_are_those_that_are_counted():
     assert f"gives {everywhere / 1e6:.1f} million parameters" in PLAIN
 
 
-def test_measured_numbers_are_those_of_the_records():
-    steps = {step.after: step for step in claims.steps(ROOT / "results", "scaling")}
-    recipe = steps["scaling/RS-50"]
-    assert recipe.before == "scaling/R3D-50"
-    mean, low, high = (
-        100 * value
-        for value in (recipe.found.mean, recipe.found.low, recipe.found.high)
-    )
-    assert f"R3D-RS-50 is {mean:.1f} points above R3D-50" in PLAIN
-    assert f"a 95 % interval of {low:+.1f} to {high:+.1f}" in PLAIN
-    assert f"The paper has {recipe.paper} points on Kinetics-400" in PLAIN
-
-
-def test_what_is_called_undecided_is_undecided():
-    assert "longer training; the other seven changes of Table 2 are undecided" in PLAIN
-    steps = claims.steps(ROOT / "results", "ablation")
-    decided = {s.after for s in steps if s.found.low > 0 or s.found.high < 0}
-    assert (len(steps), decided) == (8, {"ablation/350-EP"})
-
-
 def test_what_is_called_not_run_is_not_run():
+    assert "Its runs are [planned](r3d_rs/operations/study.toml) and have not" in PLAIN
     assert "Nothing has been run on Kinetics yet" in PLAIN
-    assert not list((ROOT / "results").glob("kinetics-*/*/*/*.json"))
+    assert record.find(ROOT / "results") == []
+
+
+def test_the_figure_is_called_superseded_as_long_as_it_is():
+    points = figures.marks(2, ROOT / "results", "pantomime-20")
+    superseded = points.title.endswith(editions.SUPERSEDED)
+    assert ("Ours are the first edition's, superseded." in PLAIN) == superseded
 
 
 def test_files_that_are_linked_exist():

@@ -4,14 +4,15 @@ import dataclasses
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
 from r3d_rs.experiments import record, registry
-from r3d_rs.operations import plan
+from r3d_rs.operations import plan, study
 from r3d_rs.recipes import table2
-from tests.shared.made_up import made_up
+from tests.shared.made_up import let_plan, made_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +56,47 @@ def test_what_has_no_record_has_to_run(tmp_path):
     assert again.summary() == "23 of 24 runs to do, about 0 minutes for 1 of them; " + (
         "22 have never been timed"
     )
+
+
+def test_each_experiment_has_the_seeds_that_the_study_gives_it(tmp_path, monkeypatch):
+    let_plan(
+        monkeypatch,
+        [
+            ("pantomime-20", ("scaling/RS-50", "ablation/LS"), 2),
+            ("pantomime-20", ("scaling/R3D-50",), 1),
+        ],
+    )
+    found = make(tmp_path, "scaling ablation", seeds=None)
+    expected = ["ablation/LS-0", "ablation/LS-1", "scaling/R3D-50-0"]
+    assert names(found.wanted) == [*expected, "scaling/RS-50-0", "scaling/RS-50-1"]
+    # What is not planned on any of a dataset's experiments has three.
+    kinetics = make(tmp_path, "scaling/RS-50", "kinetics-400", seeds=None)
+    assert names(kinetics.wanted) == [f"scaling/RS-50-{seed}" for seed in range(3)]
+    assert len(make(tmp_path, "scaling/RS-101", seeds=1).wanted) == 1
+
+
+def test_runs_are_made_in_the_order_of_the_study(tmp_path, monkeypatch):
+    study = let_plan(
+        monkeypatch,
+        [
+            ("pantomime-20", ("scaling/RS-101", "scaling/RS-50"), 2),
+            ("pantomime-web", ("pre-training/RS-50",), 1),
+        ],
+    )
+    found = make(tmp_path, "scaling pre-training", "pantomime-20 pantomime-web", None)
+
+    def priority(dataset, name, seed):
+        own, point = name.split("/")
+        return found.priority(
+            types.SimpleNamespace(
+                dataset=dataset, study=own, point=point, seed=str(seed)
+            )
+        )
+
+    order = [priority(*run) for run in study.runs()]
+    assert order == sorted(set(order), reverse=True) and min(order) > 0
+    assert priority("pantomime-20", "scaling/RS-152", 0) == 0
+    assert priority("pantomime-20", "scaling/RS-50", 2) == 0
 
 
 def test_runs_on_accelerators_tell_nothing_of_a_core(tmp_path):
@@ -160,9 +202,9 @@ def test_the_engine_plans_the_whole_study(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
-    found = make(tmp_path, "", "pantomime-20 pantomime-30 pantomime-web", 3)
-    number = len(found.stale)
-    # Three seeds of the two rows of Table 2 that are points of Figure 2.
-    assert number == len(found.wanted) - 6
-    assert f"{number} of {number + 6} runs to do" in done.stderr
+    runs = set(study.read().runs())
+    found = make(tmp_path, "", "pantomime-20 pantomime-30 pantomime-web", None)
+    assert {(j.dataset, j.experiment.name, j.seed) for j in found.stale} == runs
+    number = len(runs)
+    assert f"{number} of {number} runs to do" in done.stderr
     assert f"run {number}" in " ".join(done.stdout.split() + done.stderr.split())

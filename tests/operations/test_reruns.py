@@ -63,8 +63,11 @@ def test_more_than_there_are_cannot_be_drawn(tmp_path, count):
 
 
 def test_records_of_other_recipes_are_not_drawn(tmp_path):
-    written(tmp_path, seed=1)
+    """Those of the first edition are not: the code has not their recipes any more."""
     record.write(made_up(seed=2), tmp_path)
+    with pytest.raises(ValueError, match="no record of a recipe that the code has now"):
+        reruns.draw(reruns.candidates(tmp_path), 0, 1)
+    written(tmp_path, seed=1)
     record.write(made_up("RS-51", seed=3), tmp_path)
     [run] = reruns.candidates(tmp_path)
     assert run["experiment"]["seed"] == 1

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from r3d_rs import paper
-from r3d_rs.recipes import contrastive, scales, table2
+from r3d_rs.recipes import contrastive, points, scales, table2
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import (
     PUBLISHED,
@@ -32,11 +32,27 @@ def test_the_default_recipe_is_the_papers():
 def test_the_pantomime_scale_changes_only_what_it_states():
     small = scales.at_pantomime_scale(Recipe())
     changed = difference(Recipe(), small)
-    stated = {*scales.PANTOMIME, "span", "size", "eval_size", "epochs", "area_range"}
+    stated = {*scales.PANTOMIME, "span", "size", "eval_size", "area_range"}
     assert set(changed) == stated
-    assert small.frames == 8
-    expected = {"span": (32, 24), "size": (224, 32), "eval_size": (256, 32)}
-    assert changed.items() >= (expected | {"epochs": (350, 50)}).items()
+    assert small.frames == 4
+    # Epochs and warm-up are the paper's.
+    expected = {"span": (32, 20), "size": (224, 48), "eval_size": (256, 48)}
+    assert changed.items() >= expected.items()
+
+
+def test_the_points_of_figure_2_differ_at_the_pantomime_scale_as_in_the_paper():
+    def small(name):
+        return scales.of_point(points.point(name), "pantomime")
+
+    recipes = {name: small(name) for name in points.scaling()}
+    spans = [recipes[f"RS-200{at}"].span for at in ("", "@f48", "@f64")]
+    assert spans == [20, 30, 40]  # of a video's 40 frames
+    sizes = [recipes[f"RS-200{at}"].size for at in ("", "@i256", "@i288")]
+    assert sizes == [48, 55, 62]
+    for recipe in recipes.values():
+        # A stride of 5 takes every fifth frame, and C5 is 2×2 in each network.
+        assert recipe.frames == recipe.span / 5
+        assert recipe.eval_size == recipe.size and -(-recipe.size // 32) == 2
 
 
 def test_a_hash_names_a_recipe():
@@ -119,5 +135,7 @@ def test_the_papers_values_of_pre_training():
     plain, _ = contrastive.at_scale("r3d-50", "paper")
     assert (plain.stem, plain.self_gating) == ("7x7", "none")
     small, small_linear = contrastive.at_scale("r3d-rs-101", "pantomime")
-    assert small.frames == small_linear.frames and small.size == small_linear.size
+    assert (small.frames, small_linear.frames) == (4, 8)  # as 16 is to 32
+    assert small.size == small_linear.size == 48
+    assert (small.epochs, small_linear.epochs) == (400, 100)
     assert recipe_hash(small) != recipe_hash(recipe)

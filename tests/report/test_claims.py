@@ -1,98 +1,261 @@
-"""Differences between points are never printed without their uncertainty."""
+"""Gains have their uncertainty, and verdicts follow the interval that is adjusted."""
 
+import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 
 from r3d_rs import paper
 from r3d_rs.experiments import registry
+from r3d_rs.operations import study
 from r3d_rs.report import claims, comparison
-from tests.shared.made_up import write
+from r3d_rs.report.comparison import Pair
+from tests.shared.blocks import effects
+from tests.shared.made_up import let_plan, write
+
+DEPTH = ("pantomime-20", "scaling/RS-50", "scaling/RS-200")
+METHODS = ("pantomime-20", "scaling/R3D-50", "scaling/RS-50")
+DEEPER = ("pantomime-20", "scaling/RS-200", "scaling/RS-270")
+SATURATES = ("pantomime-20", "contrastive/RS-101", "contrastive/RS-152")
+
+#: Accuracies of three seeds, around a half.
+HALF = [0.475, 0.5, 0.525]
 
 
-def test_a_step_with_a_missing_point_is_not_run(tmp_path):
-    runs = write(tmp_path, "RS-50", [0.5])
-    assert comparison.described(tmp_path, [], runs) == "not run"
-    assert comparison.described(tmp_path, runs, []) == "not run"
+def gain(results, ends, top=1):
+    [found] = comparison.gains(results, [Pair(*ends, top)])
+    return found
 
 
-def test_a_difference_is_over_all_seeds_of_both(tmp_path):
-    before = write(tmp_path, "RS-50", [0.5, 0.55, 0.9])
-    after = write(tmp_path, "RS-101", [0.75, 0.7])
-    found = comparison.difference(tmp_path, before, after)
-    assert (found.seeds, found.videos) == ((3, 2), 40)
-    assert found.mean == pytest.approx(0.725 - 0.65)
-    text = comparison.described(tmp_path, before, after)
-    assert text.startswith("+7.5 (-") and text.endswith(", 3 and 2 seeds)")
+def step(results, ends, top=1):
+    """Return the statement from one experiment to another."""
+    [found] = [s for s in claims.steps(results) if s.pair == Pair(*ends, top)]
+    return found
+
+
+# Gains.
+
+
+def test_a_gain_with_a_missing_point_is_not_run(tmp_path):
+    write(tmp_path, "RS-50", HALF)
+    assert gain(tmp_path, DEPTH) is gain(tmp_path, METHODS) is None
+    assert comparison.between(tmp_path, *DEPTH) == "not run"
+
+
+def test_a_gain_is_over_all_seeds_of_both(tmp_path, monkeypatch):
+    """Where one has more seeds, networks that are alike tell what a seed adds."""
+    top1 = {
+        "scaling/RS-50": [0.5, 0.6, 0.675],
+        "scaling/RS-200": [0.6, 0.7],
+        "scaling/RS-101": [0.4, 0.55, 0.6],
+    }
+    for name, accuracies in top1.items():
+        write(tmp_path, name.partition("/")[2], accuracies)
+    let_plan(monkeypatch, alike=[tuple(top1)])
+    fitted = effects({name: dict(enumerate(own)) for name, own in top1.items()})
+    found = gain(tmp_path, DEPTH)
+    assert (found.seeds, found.pooled) == ((3, 2), True)
+    expected = fitted["scaling/RS-200"] - fitted["scaling/RS-50"]
+    assert found.mean == pytest.approx(expected)
+    assert expected > 0.08  # the means alone differ by 0.058
+    # Seeds that both have need no other network.
+    same = gain(tmp_path, (*DEPTH[:2], "scaling/RS-101"))
+    assert same.mean == pytest.approx((1.55 - 1.775) / 3)
+    text = comparison.between(tmp_path, *DEPTH)
+    assert text.startswith(f"{100 * expected:+.1f} (")
+    assert text.endswith(", 3 and 2 seeds)")
+
+
+def test_top_2_is_right_where_the_second_class_is(tmp_path, monkeypatch):
+    """A half of the videos is right, then three quarters; the next class is the first.
+
+    So 4 of 20, then 2 of 10 are right by their second class.
+    """
+    let_plan(monkeypatch)
+    write(tmp_path, "RS-50", [0.5, 0.5])
+    write(tmp_path, "RS-200", [0.75, 0.75])
+    assert gain(tmp_path, DEPTH).mean == pytest.approx(10 / 40)
+    assert gain(tmp_path, DEPTH, top=2).mean == pytest.approx((32 - 24) / 40)
+    assert gain(tmp_path, DEPTH, top=5).mean == 0
 
 
 def test_other_videos_are_refused(tmp_path):
-    before = write(tmp_path, "RS-50", [0.5])
-    after = write(tmp_path, "RS-101", [0.5], ids=[f"clip-{i}" for i in range(40)])
-    with pytest.raises(ValueError, match="was evaluated on other videos than"):
-        comparison.difference(tmp_path, before, after)
+    write(tmp_path, "RS-50", [0.5])
+    write(tmp_path, "RS-200", [0.5], ids=[f"clip-{i}" for i in range(40)])
+    with pytest.raises(ValueError, match="RS-200 was evaluated on other videos than"):
+        gain(tmp_path, DEPTH)
 
 
-def test_the_steps_have_the_papers_numbers():
-    found = registry.everything()
+# The paper's numbers.
+
+
+def published(claim, name, dataset):
+    """Return the paper's accuracy of an end of a statement, None where it has none."""
+    if claim.get("top") == 5:
+        rows = paper.table(3).set_index("point")["top5"]
+        return rows[name.partition("/")[2]]
+    if claim["group"] == "pre-training" and name.startswith("scaling/"):
+        # §4.5 compares with the best from scratch, of Table 3 or Table 4.
+        rows = paper.table(3 if dataset == "kinetics-400" else 4)
+        return rows.loc[~rows["quoted"].astype(bool), "top1"].max()
+    return registry.get(name).paper.get(dataset)
+
+
+def test_the_statements_have_the_papers_numbers():
     for claim in paper.claims()["step"]:
-        before, after = found[claim["before"]], found[claim["after"]]
-        dataset = "kinetics-600" if "second" in claim["text"] else "kinetics-400"
-        if claim["group"] == "pre-training":  # of another network (Table 5)
-            tuned = found["fine-tuning/RS-200@f48"].paper[dataset]
-            expected = tuned - (81.0 if dataset == "kinetics-400" else 83.8)
-        elif claim["before"] == "contrastive/R3D-50":  # which Table 6 has not
-            expected = 67.5 - 66.1
-        elif "paper" in claim:
-            expected = after.paper[dataset] - before.paper[dataset]
+        second = claim.get("dataset") == "pantomime-30"
+        dataset = "kinetics-600" if second else "kinetics-400"
+        ends = [published(claim, claim[end], dataset) for end in ("before", "after")]
+        if "paper" in claim:
+            assert claim["paper"] == pytest.approx(ends[1] - ends[0]), claim["text"]
+            assert "sign" not in claim
         else:
-            assert claim["sign"] == -1
-            continue
-        assert claim["paper"] == pytest.approx(expected, abs=0.051), claim["text"]
+            assert None in ends and claim["sign"] in (1, -1), claim["text"]
+        if "within" in claim:
+            assert abs(claim["paper"]) < claim["within"]
 
 
-def verdicts(results):
-    table = claims.table(claims.steps(results, "scaling")).set_index("claim")
-    return table.loc["Depth helps, from 50 to 200 layers."]
+def test_a_primary_statement_is_one_of_top_1_between_experiments_that_exist():
+    listed = [
+        (c.get("dataset", "pantomime-20"), c["before"], c["after"])
+        for c in paper.claims()["step"]
+        if c.get("top", 1) == 1
+    ]
+    primary = study.read().primary
+    assert len(set(primary)) == len(primary) > 0
+    for dataset, *names in primary:
+        assert listed.count((dataset, *names)) == 1, names
+        assert all(dataset in registry.get(name).datasets for name in names)
 
 
-def test_a_verdict_follows_the_interval(tmp_path):
-    assert verdicts(tmp_path)["verdict"] == verdicts(tmp_path)["ours"] == "not run"
-    write(tmp_path, "RS-50", [0.5, 0.5, 0.5])
-    write(tmp_path, "RS-200", [0.8, 0.8, 0.8])
-    assert verdicts(tmp_path)["verdict"] == "supported at small scale"
-    write(tmp_path, "RS-200", [0.2, 0.2, 0.2])
-    assert verdicts(tmp_path)["verdict"] == "contradicted at small scale"
-    # Forty videos cannot tell 2.2 points from none, with however many seeds.
-    assert verdicts(tmp_path)["seeds needed"] == "too few videos"
-    write(tmp_path, "RS-200", [0.5, 0.55, 0.45])
-    assert verdicts(tmp_path)["verdict"] == "undecided"
-    # A statement that something hurts is supported by a loss.
-    write(tmp_path, "RS-200", [0.8, 0.8, 0.8])
-    write(tmp_path, "RS-270", [0.5, 0.5, 0.5])
-    table = claims.table(claims.steps(tmp_path, "scaling")).set_index("claim")
-    hurts = table.loc["More depth hurts, from 200 to 270 layers."]
-    assert hurts["verdict"] == "supported at small scale"
-    assert table.loc["More frames help, from 32 to 48.", "p"] == "-"
+# Verdicts.
 
 
-def test_p_is_adjusted_for_the_steps_that_were_run(tmp_path):
-    write(tmp_path, "RS-50", [0.5, 0.5])
-    write(tmp_path, "RS-200", [0.6, 0.6])
-    alone = float(verdicts(tmp_path)["p"])
-    write(tmp_path, "R3D-50", [0.5])  # one more step, from it to RS-50
-    assert float(verdicts(tmp_path)["p"]) == pytest.approx(2 * alone, abs=1e-4)
+def test_a_verdict_follows_the_interval(tmp_path, monkeypatch):
+    let_plan(monkeypatch, primary=(DEPTH, DEEPER))
+    assert step(tmp_path, DEPTH).verdict == step(tmp_path, DEPTH).ours == "not run"
+    write(tmp_path, "RS-50", HALF)
+    for accuracies, verdict in (
+        ([0.85, 0.9, 0.875], "reproduced"),
+        ([0.1, 0.125, 0.15], "not reproduced"),
+    ):
+        write(tmp_path, "RS-200", accuracies)
+        assert step(tmp_path, DEPTH).verdict == verdict
+    # A statement that something hurts is reproduced by a loss.
+    write(tmp_path, "RS-200", HALF)
+    write(tmp_path, "RS-270", [0.1, 0.125, 0.15])
+    hurts = step(tmp_path, DEEPER)
+    assert (hurts.verdict, hurts.sign, hurts.said) == ("reproduced", -1, "-0.5")
+    write(tmp_path, "RS-270", [0.85, 0.9, 0.875])
+    assert step(tmp_path, DEEPER).verdict == "not reproduced"
+    both = dataclasses.replace(hurts.found, low=-0.02, high=0.01)
+    assert dataclasses.replace(hurts, found=both).verdict == (
+        "inconclusive: smaller than 2.0 points either way"
+    )
 
 
-def test_one_seed_each_decides_nothing(tmp_path):
-    write(tmp_path, "RS-50", [0.2])
+def test_an_inconclusive_verdict_says_what_the_gain_is_smaller_than(
+    tmp_path, monkeypatch
+):
+    let_plan(monkeypatch, primary=(DEPTH,))
+    write(tmp_path, "RS-50", HALF)
+    write(tmp_path, "RS-200", [0.55, 0.5, 0.525])
+    found = step(tmp_path, DEPTH)
+    low, high = 100 * found.found.low, 100 * found.found.high
+    assert low < 0 < high and -low < high
+    rounded_up = math.ceil(10 * high) / 10
+    assert found.verdict == (
+        f"inconclusive: smaller than {rounded_up:.1f} points either way"
+    )
+    assert 0 < rounded_up - high < 0.1
+    # To the nearest tenth it would not be smaller.
+    bound = dataclasses.replace(found.found, low=-0.0101, high=0.0301)
+    assert dataclasses.replace(found, found=bound).verdict.startswith(
+        "inconclusive: smaller than 3.1 points"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.004, 0.009, "reproduced"),
+        (-0.009, -0.001, "reproduced"),
+        (-0.002, 0.012, "inconclusive: smaller than 1.2 points either way"),
+        (-0.02, 0.03, "inconclusive: smaller than 3.0 points either way"),
+        (0.011, 0.03, "not reproduced"),
+        (-0.03, -0.011, "not reproduced"),
+    ],
+)
+def test_no_gain_is_reproduced_where_all_of_the_interval_is_small(
+    tmp_path, monkeypatch, low, high, verdict
+):
+    let_plan(monkeypatch, primary=(SATURATES,))
+    for point in ("RS-101", "RS-152"):
+        write(tmp_path, point, [0.5, 0.5], "contrastive")
+    none = step(tmp_path, SATURATES)
+    assert (none.paper, none.within, none.verdict) == (0, 1.0, "reproduced")
+    found = dataclasses.replace(none.found, low=low, high=high)
+    assert dataclasses.replace(none, found=found).verdict == verdict
+
+
+def test_the_interval_that_decides_is_adjusted(tmp_path, monkeypatch):
+    """A gain that would do alone may not among as many as were looked at."""
+    write(tmp_path, "R3D-50", HALF)
+    write(tmp_path, "RS-50", [0.5, 0.475, 0.525])
+    write(tmp_path, "RS-200", [0.6, 0.6, 0.6])
+    let_plan(monkeypatch, primary=(DEPTH,))
+    alone = step(tmp_path, DEPTH)
+    assert alone.verdict == "reproduced" and 0.025 < alone.found.p < 0.05
+    let_plan(monkeypatch, primary=(DEPTH, METHODS, DEEPER))
+    both = step(tmp_path, DEPTH)
+    # Of two that were run; the third was not.
+    assert both.found.p == pytest.approx(2 * alone.found.p)
+    assert both.found.mean == alone.found.mean
+    assert both.verdict.startswith("inconclusive: smaller than")
+
+
+def test_other_statements_are_exploratory_and_change_no_verdict(tmp_path, monkeypatch):
+    let_plan(monkeypatch, primary=(DEPTH,))
+    write(tmp_path, "RS-50", HALF)
+    write(tmp_path, "RS-200", [0.65, 0.6, 0.65])
+    before = step(tmp_path, DEPTH).found
+    write(tmp_path, "RS-270", HALF)
+    write(tmp_path, "R3D-50", HALF)
+    assert step(tmp_path, DEPTH).found == before
+    for ends in (DEEPER, METHODS):
+        found = step(tmp_path, ends)
+        assert found.verdict == "exploratory"
+        assert found.found == gain(tmp_path, ends)  # as if it were the only one
+    assert step(tmp_path, DEPTH, top=5).verdict == "exploratory"
+
+
+def test_one_run_at_an_end_decides_nothing(tmp_path, monkeypatch):
+    let_plan(monkeypatch, primary=(DEPTH,))
+    write(tmp_path, "RS-50", HALF)
     write(tmp_path, "RS-200", [0.9])
-    row = verdicts(tmp_path)
-    assert (row["verdict"], row["p"], row["seeds needed"]) == ("undecided", "-", "-")
-    write(tmp_path, "RS-50", [0.2, 0.2])
-    assert verdicts(tmp_path)["verdict"] == "supported at small scale"
+    table = claims.table(claims.steps(tmp_path, "scaling")).set_index("claim")
+    row = table.loc["Depth helps, from 50 to 200 layers."]
+    assert row["ours"] == "+40.0 (3 and 1 seeds)"
+    assert row["verdict"] == "inconclusive: one run at an end"
+    assert (row["paper"], row["p"]) == ("+2.2", "-")
 
 
-def test_self_gating_in_each_block_takes_62_7_million_parameters():
-    table = claims.counts(Path(__file__).parents[2] / "results").set_index("claim")
-    assert "62.7 million" in table.loc["Self-gating is in each block.", "found"]
+# Counts.
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return claims.counts(Path(__file__).parents[2] / "results").set_index("claim")
+
+
+def test_self_gating_in_each_block_takes_62_7_million_parameters(counts):
+    found = counts.loc["Self-gating is in each block.", "found"]
+    assert "62.7 million" in found
+
+
+def test_r3d_rs_is_two_tenths_below_the_best_on_kinetics_400(counts):
+    [row] = [row for name, row in counts.iterrows() if "on par" in name]
+    assert row["found"] == (
+        "81.0 against 81.2 in Table 3; 83.8 against 83.8 in Table 4"
+    )

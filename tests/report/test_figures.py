@@ -54,13 +54,37 @@ def test_figure_1_has_the_quoted_networks_and_the_step_of_3_8_points(results):
     assert drawn(right) == {"RS-200@f48+RA": [0.25, pytest.approx(55)]}
 
 
+def test_our_panel_says_whose_records_it_shows(results):
+    assert figures.figure(2, results).axes[1].get_title() == "ours, pantomime-20"
+    points = figures.marks(2, results, "pantomime-20")
+    assert (points.ours, len(points.published), points.root) == ([], 7, results)
+    assert points.absent[:2] == ["RS-50", "RS-101"] and len(points.absent) == 10
+    assert points.missing == ["RS-200@f64", "RS-200@i256", "RS-200@i288"]
+
+
+@pytest.fixture
+def first_edition(results):
+    """Return a folder with all runs of the first edition as if they were the last."""
+    for folder in (COMMITTED / "first-edition").glob("pantomime-*"):
+        (results / folder.name).symlink_to(folder)
+    return results
+
+
 @pytest.mark.parametrize("number", paper.FIGURES)
-def test_names_are_whole_and_hide_neither_points_nor_each_other(number):
-    for axes in figures.figure(number, COMMITTED).axes:
+@pytest.mark.parametrize("published", [True, False])
+def test_names_are_whole_and_hide_neither_points_nor_each_other(
+    first_edition, number, published
+):
+    """In what is published, and where all points of ours are there in any case."""
+    results = COMMITTED if published else first_edition
+    for axes in figures.figure(number, results).axes:
         names = [text for text in axes.texts if isinstance(text, Annotation)]
+        assert len(names) == len(drawn(axes))
+        assert published or len(names) > 5
+        if not names:
+            continue
         boxes = [name.get_window_extent() for name in names]
         points = axes.transData.transform([name.xy for name in names])
-        assert len(boxes) > 5
         assert all(box.count_contains(points) == 0 for box in boxes)
         assert all(box.count_overlaps(boxes) == 1 for box in boxes)  # itself
         figure = axes.get_figure().bbox

@@ -45,7 +45,7 @@ def test_an_animation_is_the_clip_without_loss_and_says_what_it_shows(clip):
     image, still = html.find("img"), html.find("source")
     np.testing.assert_array_equal(decode(image["src"]), clip)
     assert image["alt"] == '"throw" & <catch>'
-    assert (image["width"], image["height"]) == ("128", "96")
+    assert (image["width"], image["height"]) == ("160", "128")
     assert still["media"] == "(prefers-reduced-motion: reduce)"
     first = Image.open(io.BytesIO(base64.b64decode(still["srcset"].split(",")[1])))
     np.testing.assert_array_equal(np.asarray(first.convert("RGB")), clip[8])
@@ -86,7 +86,7 @@ def test_the_gallery_has_every_operation_and_what_it_does(clip):
     assert (shown["Cutout"][0] == GREY).all(-1).any((1, 2)).sum() > 1
     assert len(shown["RandAugment"]) == 3
     assert len(shown["crop"]) == 6
-    assert all(crop.shape == (16, 48, 48, 3) for crop in shown["crop"])
+    assert all(crop.shape == (16, 64, 64, 3) for crop in shown["crop"])
 
 
 def test_crops_cover_what_scale_jittering_allows(clip):

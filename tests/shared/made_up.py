@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from r3d_rs.experiments import record
+from r3d_rs.operations import study
 
 
 def made_up(point="RS-50", seed=0, top1=0.5, **recipe):
@@ -81,6 +82,24 @@ def write(
         }
         record.write(run, results, scores)
     return record.find(results, dataset, study, point)
+
+
+def let_plan(monkeypatch, blocks=(), **changes):
+    """Let a small plan be the study's.
+
+    Args:
+        monkeypatch: of the test.
+        blocks: dataset, experiments and seeds of each.
+        changes: of other fields of `study.Study`.
+    """
+    made = [
+        study.Block("a reason", dataset, names, seeds, (30.0,) * len(names))
+        for dataset, names, seeds in blocks
+    ]
+    fields = {"stopping": "when all is done", "budget": 9.0, "primary": (), "alike": ()}
+    plan = study.Study(blocks=tuple(made), sha256="0" * 64, **fields | changes)
+    monkeypatch.setattr(study, "read", lambda: plan)
+    return plan
 
 
 def is_locked(folder):
