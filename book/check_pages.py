@@ -125,7 +125,10 @@ def check_shown(page) -> list[str]:
 
 
 def check_figure(page, figure) -> list[str]:
-    """Point at every point of a figure: it must say its numbers, and ours be links."""
+    """Point at every point of a figure: it must say its numbers, and ours be links.
+
+    Where the figure shows superseded records, there must be no link.
+    """
     wrong, tip = [], page.locator(".figure-tip")
     for dot in figure.locator(".dot").all():
         expected = dot.get_attribute("data-tip")
@@ -135,8 +138,9 @@ def check_figure(page, figure) -> list[str]:
         dot.blur()
     if tip.is_visible():
         wrong.append("the figure's tooltip stays when its point is left")
-    if not figure.locator("a.dot[href*='runs/']").count():
-        wrong.append("no point of the figure leads to a run")
+    superseded = "superseded" in figure.get_attribute("class").split()
+    if superseded == bool(figure.locator("a.dot[href*='runs/']").count()):
+        wrong.append("points of the figure lead to runs, or none does")
     return wrong
 
 

@@ -50,7 +50,7 @@ def chart(
         root.attrib.pop(name)
     root.set("role", "group")
     root.set("aria-label", title)
-    root.set("class", "figure-marks")
+    root.set("class", "figure-marks superseded" if superseded else "figure-marks")
     metadata = root.find(f"{{{_SVG}}}metadata")
     root.remove(metadata)
     text = ElementTree.tostring(root, encoding="unicode")

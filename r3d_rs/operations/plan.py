@@ -18,9 +18,9 @@ from r3d_rs.training.checkpoints import RunningError
 #: Folder of the engine's markers, and the marker of a run: its name has the recipe's
 #: hash, so that the marker of an older recipe is another file.
 FOLDER = "build/study"
+MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
 #: Seeds of each experiment on a dataset that the study does not plan, Kinetics say.
 SEEDS = 3
-MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,12 @@
 """The criteria of a fair test, from runs whose numbers are known."""
 
+from pathlib import Path
+
 import fair_test
 import pandas as pd
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def write(folder, accuracies, ridge=30.0, **changed):
@@ -86,3 +90,11 @@ def test_half_of_an_interval_is_students(tmp_path):
     write(tmp_path, BASELINE | FULL)
     # variances 1.0 and 2.33, pooled 1.67; t of 14 degrees of freedom is 2.145
     assert fair_test.half(tmp_path, seeds=8) == pytest.approx(1.385, abs=0.002)
+
+
+def test_the_page_calls_the_scale_final_where_seeds_agree():
+    text = (ROOT / "book" / "fair-test.md").read_text(encoding="utf-8")
+    found = met(ROOT / "results" / "calibration")
+    assert ("The scale is not final" in text) == (
+        found["Seeds of R3D-50 agree"] == "no"
+    )
