@@ -117,7 +117,7 @@ def encoded(
             about the video.
     """
     if path is None:
-        return "there is no file of this name"
+        return "there is no file of this name, or only a link that leads nowhere"
     try:
         jpegs, stored = [], 0
         for frame in frames(path, short_side):
