@@ -12,7 +12,7 @@ from r3d_rs.experiments.record import Scores
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import calibration
-import coverage
+import intervals
 
 CALIBRATION = Path(__file__).parents[2] / "results" / "calibration"
 
@@ -48,5 +48,5 @@ def test_the_published_growth_is_within_what_the_page_says():
 
 def test_published_coverage_is_right_in_every_case():
     rows = pd.read_csv(CALIBRATION / "coverage.csv").set_index("networks")
-    assert set(rows.index) == set(coverage.CASES)
+    assert set(rows.index) == set(intervals.CASES)
     assert rows["with the truth, %"].between(92.5, 97.5).all()

@@ -1,71 +1,34 @@
 """Gains against known answers, and how often their intervals are right."""
 
-import itertools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from r3d_rs.evaluation import gains
 
-VIDEOS = 300
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import intervals
+from intervals import following
 
 
 def drawn(generator, deviations, numbers, block=0.0, gain=0.0):
-    """Return outcomes of networks whose accuracies spread over seeds as they are told.
-
-    A network's accuracy is 0.6, `gain` more for each after the first, plus what its
-    seed adds to all networks and to it alone. Videos differ in how hard they are.
-    """
-    hard = generator.normal(0, 0.15, VIDEOS)
-    shared = generator.normal(0, block, max(numbers))
-    return {
-        f"n{i}": {
-            seed: generator.random(VIDEOS)
-            < np.clip(
-                0.6 + gain * i + hard + shared[seed] + generator.normal(0, deviation),
-                0,
-                1,
-            )
-            for seed in range(number)
-        }
-        for i, (deviation, number) in enumerate(zip(deviations, numbers, strict=True))
-    }
+    """Return outcomes of made-up networks, see `intervals.Case`."""
+    case = intervals.Case(deviations, numbers, block)
+    return intervals.drawn(generator, case, gain)
 
 
-def following(networks):
-    return list(itertools.pairwise(networks))
-
-
-#: Deviations and numbers of seeds of networks, and what a seed adds to all of them.
-CASES = {
-    "alike": ([0.015] * 6, [6] * 6, 0.0),
-    "shared seeds": ([0.015] * 6, [6] * 6, 0.02),
-    "one spreads more": ([0.01, 0.01, 0.03, 0.01, 0.01, 0.01], [8] * 6, 0.01),
-    "unequal spreads": ([0.006, 0.03, 0.01, 0.02, 0.008, 0.015], [6] * 6, 0.01),
-    "unequal numbers": ([0.015] * 6, [8, 8, 5, 4, 3, 3], 0.01),
-    "all of it": ([0.01, 0.03, 0.012, 0.02, 0.01, 0.025], [8, 8, 6, 5, 4, 4], 0.015),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", intervals.CASES)
 def test_an_interval_has_the_truth_in_it_as_often_as_it_says(case):
     """Of a single gain; a family's are wider."""
-    generator, repetitions, inside = np.random.default_rng(0), 160, []
-    for _ in range(repetitions):
-        networks = drawn(generator, *CASES[case])
-        for pair in following(networks):
-            [found] = gains.family(networks, [pair], [list(networks)])
-            inside.append(found.low <= 0 <= found.high)
+    inside = intervals.covered(intervals.CASES[case], repetitions=160)
     assert 0.925 <= np.mean(inside) <= 0.975
 
 
 def test_a_family_errs_as_rarely_as_it_says():
-    generator, wrong = np.random.default_rng(1), []
-    for _ in range(300):
-        networks = drawn(generator, [0.015] * 6, [5] * 6, 0.02)
-        found = gains.family(networks, following(networks), [list(networks)])
-        wrong.append(any(not one.low <= 0 <= one.high for one in found))
-    assert np.mean(wrong) <= 0.075
+    case = intervals.Case([0.015] * 6, [5] * 6, 0.02)
+    assert np.mean(intervals.erred(case, repetitions=300)) <= 0.075
 
 
 def test_an_interval_leaves_out_zero_where_the_probability_is_small():

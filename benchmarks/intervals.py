@@ -1,6 +1,6 @@
 """How often the intervals of gains have the truth in them, with made-up networks.
 
-    .venv/bin/python benchmarks/coverage.py
+    .venv/bin/python benchmarks/intervals.py
 
 writes `runs/calibration/coverage.csv` in some minutes. The intervals are those of
 `r3d_rs.evaluation.gains.family`, which the book calls; none of the networks differs
