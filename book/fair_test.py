@@ -72,7 +72,7 @@ def criteria(folder: Path) -> pd.DataFrame:
     own = {name: group for name, group in runs.groupby("experiment")}
     rows = []
 
-    def add(letter, criterion, wanted, measured, met=True):
+    def add(letter, criterion, wanted, measured, met):
         said = "-" if measured == NOT_RUN else "yes" if met else "no"
         rows.append((letter, criterion, wanted, measured, said))
 

@@ -50,8 +50,8 @@ PANTOMIME = {
 #: Pre-training and fine-tuning there. 33 epochs of 12,000 videos are 3.7 times as many
 #: clips as a run from scratch sees; the paper has 280 million against 75. 48 epochs are
 #: to 350 what 10,000 steps are to the 73,500 from scratch. The rate of pre-training is
-#: to Pantomime's what the paper's is to 0.8, and its warm-up as many steps; that of
-#: fine-tuning was chosen on validation videos.
+#: to Pantomime's what the paper's is to 0.8, and its warm-up as many steps. The rate of
+#: fine-tuning has not been tuned yet; it will be, on validation videos.
 PANTOMIME_PRETRAINING = {
     "learning_rate": 0.012,
     "epochs": 33,

@@ -89,12 +89,11 @@ class Delta(Column):
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
         """Compare each row's records with those above."""
-        cells, above = [], None
+        ends, above = [], None
         for own in map(self.run, _filled(rows)):
-            first = own is None or above is None
-            cells.append("" if first else comparison.between(results, *above, own[1]))
+            ends.append(own and above and (above, own))
             above = own or above
-        return {self.key: cells}
+        return {self.key: _gains(results, ends)}
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,8 @@ class Gain(Column):
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
         """Compare each row's records."""
-        ends = ((self.before(row), self.run(row)) for row in _filled(rows))
-        return {
-            self.key: [
-                comparison.between(results, *before, after[1]) for before, after in ends
-            ]
-        }
+        ends = [(self.before(row), self.run(row)) for row in _filled(rows)]
+        return {self.key: _gains(results, ends)}
 
 
 @dataclass(frozen=True)
@@ -141,6 +136,14 @@ class Table:
         for column in self.columns:
             cells |= column.cells(root, rows)
         return pd.DataFrame(cells).assign(edition=editions.title(root))
+
+
+def _gains(results: Path, ends: list[tuple | None]) -> list[str]:
+    """Describe the gain between each row's two runs by itself, "" where it has none."""
+    pairs = {both: comparison.Pair(*both[0], both[1][1]) for both in filter(None, ends)}
+    found = comparison.gains(results, list(pairs.values()), adjust=False)
+    texts = dict(zip(pairs, map(comparison.text, found), strict=True))
+    return [texts.get(both, "") for both in ends]
 
 
 def _records(results: Path, rows: pd.DataFrame, run: Run) -> list[list[dict] | None]:
