@@ -22,7 +22,7 @@ class VideoSet:
     """
 
     classes: tuple[str, ...]
-    train: int = 15
+    train: int = 24
     validate: int = 20
     test: int = 100
     noise: float = 0.0

@@ -79,11 +79,10 @@ LINEAR = {
 #: Fields that say which network it is.
 NETWORK = ("model", "stem", "squeeze_excitation", "self_gating")
 
-#: What the pantomime scale has besides `scales.PANTOMIME`: epochs are half the
-#: paper's. Its classes include mirror images of each other, and which, a method without
+#: What the pantomime scale has besides `scales.PANTOMIME`. Its classes include mirror images of each other, and which, a method without
 #: labels cannot know: clips are not flipped.
 PANTOMIME = {
-    "epochs": 400,
+    "epochs": 250,
     "flip": False,
     "divided_by_replicas": True,
 }
