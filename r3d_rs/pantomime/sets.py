@@ -22,7 +22,7 @@ class VideoSet:
     """
 
     classes: tuple[str, ...]
-    train: int = 24
+    train: int = 20
     validate: int = 20
     test: int = 100
     noise: float = 0.0

@@ -82,7 +82,7 @@ NETWORK = ("model", "stem", "squeeze_excitation", "self_gating")
 #: What the pantomime scale has besides `scales.PANTOMIME`. Its classes include mirror images of each other, and which, a method without
 #: labels cannot know: clips are not flipped.
 PANTOMIME = {
-    "epochs": 250,
+    "epochs": 300,
     "flip": False,
     "divided_by_replicas": True,
 }

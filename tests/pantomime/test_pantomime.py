@@ -243,8 +243,8 @@ def test_the_sets_have_stated_sizes():
         name: [videos.count(split) for split in SPLITS] for name, videos in SETS.items()
     }
     assert counts == {
-        "pantomime-20": [480, 400, 2000],
-        "pantomime-30": [720, 600, 3000],
+        "pantomime-20": [400, 400, 2000],
+        "pantomime-30": [600, 600, 3000],
         "pantomime-web": [12000, 600, 0],
     }
 
