@@ -1,16 +1,27 @@
 """Decoding a video file: frames upright, at a constant rate, of a stated size."""
 
 import contextlib
+import dataclasses
 import errno
 import io
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
+
+from r3d_rs.data.geometry import Upright
+from r3d_rs.data.pictures import (
+    OF_THE_MACHINE,
+    Pictures,
+    raise_machine,
+    reason_of,
+    video_stream,
+)
+from r3d_rs.data.steady import Steady, plausible, steady
 
 #: A file with more frames is refused: at 25 a second this is two minutes, and the clips
 #: of Kinetics have ten seconds.
@@ -21,96 +32,129 @@ MAX_PIXELS = 2**26
 MAX_MEMORY = 2**32
 #: One whose frames are larger as JPEG, in bytes, is set aside: a record holds 2 GiB.
 MAX_STORED = 2**30
-#: Where a stream ends before this share of the length it states, it was cut off.
+#: A video is set aside where less than this share of its pictures is there and sound.
 WHOLE = 0.9
 #: Of the frames as they are stored.
 JPEG_QUALITY = 95
 
-#: Errors that say nothing about a video.
-_OF_THE_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """What a video file holds.
 
-def scaled_size(
-    height: int, width: int, short_side: int, larger: Callable = max
-) -> tuple[int, int]:
-    """Return the height and width with the shorter one at `short_side` pixels.
-
-    The longer one is rounded down, as in the official implementation
-    (`preprocess_ops_3d.resize_smallest`).
-
-    Args:
-        height: of the frames.
-        width: of the frames.
-        short_side: wanted.
-        larger: gives the larger of two numbers; `tf.maximum` where they are tensors.
+    Attributes:
+        pictures: what was kept of each sound picture, in the order of the times.
+        steady: in which frames they are shown.
+        broken: number of pictures that the decoder reported as broken.
     """
-    return (
-        larger(short_side, height * short_side // width),
-        larger(short_side, width * short_side // height),
-    )
+
+    pictures: list
+    steady: Steady
+    broken: int
+
+    def frames(self) -> list:
+        """Return what was kept of the picture that each frame shows."""
+        shown = self.steady.pictures(range(self.steady.count))
+        return [self.pictures[number] for number in shown]
+
+    def repairs(self) -> str:
+        """Return a text that counts broken pictures and repeated frames, "" if none."""
+        counts = {
+            "broken pictures": self.broken,
+            "frames that repeat the one before": self.steady.repeated,
+            "pictures left out": self.steady.left_out,
+        }
+        total = f"of {self.steady.count} frames"
+        found = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+        return f"{found} ({total})" if found else ""
 
 
 def read_video(path: str | Path, short_side: int | None = None) -> np.ndarray:
-    """Decode all frames of a video file, as `frames` gives them.
+    """Decode all frames of a video file, as `decode` does.
 
     Returns:
         `(time, height, width, 3)` uint8.
     """
-    return np.stack(list(frames(path, short_side)))
+    return np.stack(decode(path, short_side).frames())
 
 
-def frames(path: str | Path, short_side: int | None = None) -> Iterator[np.ndarray]:
-    """Decode a video file frame by frame.
+def frame_rate(path: str | Path) -> float:
+    """Return a video file's frames per second, 0 where that is unknown."""
+    return decode(path, wanted=()).steady.rate
 
-    Frames are upright (a rotation that the file states is applied) and at a constant
-    rate, the stream's average: where the file's rate varies, a frame is shown until
-    the next is due, as a player shows it.
+
+def decode(
+    path: str | Path,
+    short_side: int | None = None,
+    keep: Callable = np.asarray,
+    wanted: Container[int] | None = None,
+    longest: int | None = None,
+) -> Decoded:
+    """Decode a video file picture by picture.
+
+    Pictures are as a player shows them: rotated, mirrored and with square pixels as
+    the file states. Frames are at a constant rate, by the pictures' times (`steady`).
+    A picture that the decoder reports as broken is left out: the one before is shown.
 
     Args:
         path: of the file, in any format that FFmpeg reads.
         short_side: pixels to resize the shorter side to: by area when that shrinks the
             frames and bilinearly when it enlarges them. None keeps the frames' size.
-
-    Yields:
-        `(height, width, 3)` uint8, all of one size.
+        keep: what to keep of a picture `(height, width, 3)` uint8; all have one size.
+        wanted: numbers of the pictures to keep, None of the others; None for all.
+        longest: frames that it may have; `MAX_FRAMES` by default.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: naming the file, when it does not decode, holds no frames, was cut
-            off, or is larger than `MAX_FRAMES` and `MAX_PIXELS` allow.
+        ValueError: naming the file, when it does not decode, holds no video, was cut
+            off, has more broken pictures than `WHOLE` allows, or is larger than
+            `longest` and `MAX_PIXELS` allow.
         OSError: naming the file, when the machine is short of memory or file handles.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"video {path}: there is no such file")
+    longest = longest or MAX_FRAMES
     try:
         with av.open(str(path)) as container:
-            stream = _stream(container, path)
-            count = 0
-            for frame in _steady(_upright(container, stream, short_side), stream, path):
-                count += 1
-                if count > MAX_FRAMES:
-                    raise ValueError(
-                        f"video {path} holds more than {MAX_FRAMES} frames, which is"
-                        " the most allowed: cut it to the seconds that its label is of"
-                    )
-                yield frame
+            stream = video_stream(container, path)
+            context = stream.codec_context
+            _check_size(context.width, context.height, path)
+            # Frames of a stream may grow.
+            context.options |= {"max_pixels": str(MAX_PIXELS)}
+            upright = Upright(stream, short_side, partial(_check_size, path=path))
+            found = Pictures(container, stream)
+            times, decoded, kept = [], [], []
+            for frame in found.sound():
+                number = len(kept)
+                if number == longest:
+                    raise _too_long(path, longest)
+                chosen = wanted is None or number in wanted
+                kept.append(keep(upright(frame)) if chosen else None)
+                times.append(frame.time)
+                no = frame.dts is None
+                decoded.append(None if no else float(frame.dts * frame.time_base))
+            rates = (stream.average_rate, stream.base_rate)
+            shown = steady(plausible(times, decoded), rates, float(stream.time_base))
+            found.note_silent(shown, times)
+            found.check(path, len(kept), WHOLE)
     except av.error.FFmpegError as error:
-        if error.errno in _OF_THE_MACHINE:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"video {path} does not decode: {reason}") from error
-    if not count:
-        raise ValueError(f"video {path} does not decode: it holds no frames")
+        raise_machine(error, path)
+        raise ValueError(f"video {path} does not decode: {reason_of(error)}") from error
+    except OverflowError as error:
+        raise ValueError(f"video {path} has no usable times: {error}") from error
+    if shown.count > longest:
+        raise _too_long(path, longest)
+    return Decoded(kept, shown, len(found.broken))
 
 
 def encoded(
     path: str | Path | None, short_side: int | None = None
-) -> tuple[list[bytes], float] | str:
+) -> tuple[list[bytes], float, str] | str:
     """Decode a video file and encode its frames as JPEG, one at a time.
 
     Returns:
-        The JPEGs and the frames per second or, where the video cannot be used, a text
-        that says why.
+        The JPEGs, the frames per second and what `Decoded.repairs` counts or, where the
+        video cannot be used, a text that says why.
 
     Raises:
         OSError: when the machine is short of memory or file handles: that says nothing
@@ -118,17 +162,20 @@ def encoded(
     """
     if path is None:
         return "there is no file of this name"
+    stored = 0
+
+    def keep(frame: np.ndarray) -> bytes:
+        nonlocal stored
+        jpeg = encode_jpeg(frame)
+        stored += len(jpeg)
+        _check_stored(stored, path)
+        return jpeg
+
     try:
-        jpegs, stored = [], 0
-        for frame in frames(path, short_side):
-            jpegs.append(encode_jpeg(frame))
-            stored += len(jpegs[-1])
-            if stored > MAX_STORED:
-                return (
-                    f"video {path} takes more than {MAX_STORED} bytes as JPEG, which is"
-                    " the most allowed: choose a short_side"
-                )
-        return jpegs, frame_rate(path)
+        video = decode(path, short_side, keep)
+        jpegs = video.frames()
+        _check_stored(sum(map(len, jpegs)), path)
+        return jpegs, video.steady.rate, video.repairs()
     except ValueError as error:
         return str(error)
     except (OSError, MemoryError) as error:
@@ -139,7 +186,7 @@ def encoded(
                 f"video {path} takes more memory to decode than is allowed,"
                 f" {MAX_MEMORY} bytes"
             )
-        if error.errno in _OF_THE_MACHINE:
+        if error.errno in OF_THE_MACHINE:
             raise
         return str(error)
     except Exception as error:  # a broken file may ask anything of a decoder
@@ -148,6 +195,14 @@ def encoded(
                 errno.ENOMEM, f"out of memory, or {error}", str(path)
             ) from error
         return f"video {path} does not decode: {type(error).__name__}: {error}"
+
+
+def _check_stored(stored: int, path) -> None:
+    if stored > MAX_STORED:
+        raise ValueError(
+            f"video {path} takes more than {MAX_STORED} bytes as JPEG, which is"
+            " the most allowed: choose a short_side"
+        )
 
 
 def limit_memory() -> None:
@@ -181,86 +236,16 @@ def is_whole_jpeg(jpeg: bytes) -> bool:
     return jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9"
 
 
-def frame_rate(path: str | Path) -> float:
-    """Return a video file's frames per second, 0 where the file does not say."""
-    with av.open(str(path)) as container:
-        return float(container.streams.best("video").average_rate or 0)
+def _too_long(path, longest: int) -> ValueError:
+    return ValueError(
+        f"video {path} holds more than {longest} frames, which is the most allowed: cut"
+        " it to the seconds that its label is of"
+    )
 
 
-def _stream(container, path):
-    """Return the video stream, if its frames are not too large."""
-    stream = container.streams.best("video")
-    if stream is None:
-        raise ValueError(f"video {path} does not decode: it has no video stream")
-    width, height = stream.codec_context.width, stream.codec_context.height
+def _check_size(width: int, height: int, path) -> None:
     if width * height > MAX_PIXELS:
         raise ValueError(
             f"video {path} has frames of {width}x{height} pixels; allowed are"
             f" {MAX_PIXELS} in all"
         )
-    # Frames of a stream may grow.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    # Videos are decoded side by side, one a process.
-    stream.codec_context.thread_count = 1
-    return stream
-
-
-def _upright(
-    container, stream, short_side
-) -> Iterator[tuple[float | None, np.ndarray]]:
-    """Yield the time and the pixels of every frame, resized and turned upright."""
-    size = None
-    # One for all frames: a frame's own would be set up anew for each.
-    reformatter = VideoReformatter()
-    for frame in container.decode(stream):
-        # Frames of a stream may change size; a clip has one, the first's.
-        if size is None:
-            size = (frame.height, frame.width)
-            if short_side is not None:
-                size = scaled_size(*size, short_side)
-        height, width = size
-        shrinks = height < frame.height
-        rgb = reformatter.reformat(
-            frame,
-            width,
-            height,
-            "rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
-            threads=1,
-        )
-        # The file's angle and NumPy's are both counter-clockwise.
-        yield frame.time, np.rot90(rgb.to_ndarray(), round(frame.rotation / 90))
-
-
-def _steady(timed, stream, path) -> Iterator[np.ndarray]:
-    """Yield frames at the stream's average rate, and check that none are missing."""
-    rate = float(stream.average_rate or 0)
-    start = last = None
-    due = 0
-    for time, frame in timed:
-        if start is None:
-            start = time
-        tick = due + 1
-        if rate and time is not None and start is not None:
-            tick = round((time - start) * rate)
-        if last is not None:
-            while due < tick:
-                yield last
-                due += 1
-        last = frame
-    if last is None:
-        return
-    yield last
-    stated = _stated_seconds(stream)
-    if rate and stated and (due + 1) / rate < WHOLE * stated:
-        raise ValueError(
-            f"video {path} was cut off: it holds {(due + 1) / rate:.1f} of"
-            f" {stated:.1f} seconds"
-        )
-
-
-def _stated_seconds(stream) -> float:
-    """Return the length that a stream states, 0 where it states none."""
-    if stream.duration is None:
-        return 0.0
-    return float(stream.duration * stream.time_base)

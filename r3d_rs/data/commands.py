@@ -155,10 +155,18 @@ def merge(dataset: str, data_dir: str | None) -> None:
 
 
 def _print_splits(dataset) -> None:
-    """Print how many videos each split has, and how many were set aside."""
+    """Print how many videos each split has, and of how many something is missing."""
     for split, part in dataset.splits.items():
-        aside = sum(video.split == split for video in dataset.aside)
-        note = f", {aside} set aside (data verify lists them)" if aside else ""
+        lists = {
+            "set aside": dataset.aside,
+            "with broken, repeated or left out frames": dataset.repaired,
+        }
+        counts = {
+            what: sum(video.split == split for video in videos)
+            for what, videos in lists.items()
+        }
+        note = "".join(f", {count} {what}" for what, count in counts.items() if count)
+        note += " (data verify lists them)" if note else ""
         click.echo(f"{dataset.name} {split}: {part.num_videos} videos{note}")
 
 
@@ -219,6 +227,9 @@ def verify(
             checks.check_split(prepared, split, annotations or prepared.annotations)
         )
         _print(reports[-1], prepared.evaluated)
+        for video in prepared.repaired:
+            if video.split == split:
+                click.echo(f"  frames: {video.id} ({video.label}): {video.reason}")
     if any(report.broken or report.surplus for report in reports):
         raise click.ClickException(
             "the dataset has broken or unlisted videos: see above"

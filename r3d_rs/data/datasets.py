@@ -46,6 +46,8 @@ class Dataset:
             still encoded as JPEG.
         aside: the videos that were left out when it was prepared, and why.
         annotations: folder of the CSV files that it was made by, if there were any.
+        repaired: the videos in which frames repeat the one before, or pictures were
+            broken or left out, and how many.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Dataset:
     parse: Callable
     aside: tuple[listing.Aside, ...] = ()
     annotations: Path | None = None
+    repaired: tuple[listing.Aside, ...] = ()
 
     @property
     def evaluated(self) -> str:
@@ -157,15 +160,20 @@ def _load_own(name: str, folder: Path) -> Dataset:
         split: Split(files, count, folder / layout.FRAMES.format(split=split))
         for split, (files, count) in found.items()
     }
-    aside, annotations = folder / layout.ASIDE, folder / layout.ANNOTATIONS
+    aside, repaired = (
+        tuple(listing.read_aside(path)) if path.exists() else ()
+        for path in (folder / layout.ASIDE, folder / layout.REPAIRED)
+    )
+    annotations = folder / layout.ANNOTATIONS
     frames = "video" if DATASETS[name].source == "download" else "frames"
     return Dataset(
         name,
         classes,
         splits,
         functools.partial(records.parse, frames=frames),
-        tuple(listing.read_aside(aside)) if aside.exists() else (),
+        aside,
         annotations if annotations.exists() else None,
+        repaired,
     )
 
 

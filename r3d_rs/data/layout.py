@@ -18,6 +18,8 @@ from r3d_rs.files import parse_json, seal_folder
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
 #: Where a dataset lists the videos that it had to leave out.
 ASIDE = "set_aside.csv"
+#: Where it lists those with broken pictures or repeated frames.
+REPAIRED = "repaired.csv"
 #: Where it keeps the CSV files that it was made by.
 ANNOTATIONS = "annotations"
 #: Where the frames of a split lie.
@@ -52,8 +54,11 @@ def make(
         for split, files in written.items():
             frames = frame_index.join([file.frames() for file in files])
             frame_index.write(incomplete / FRAMES.format(split=split), frames)
-        aside = [v for files in written.values() for file in files for v in file.aside]
+        every = [file for files in written.values() for file in files]
+        aside = [video for file in every for video in file.aside]
         listing.write_aside(aside, incomplete / ASIDE)
+        repaired = [video for file in every for video in file.repaired]
+        listing.write_aside(repaired, incomplete / REPAIRED)
         seal_folder(incomplete)
         for split, files in written.items():
             for index, file in enumerate(files):

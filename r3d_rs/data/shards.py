@@ -73,7 +73,7 @@ class Shard:
             (video.id, video.label, str(video.path), _size(video.path))
             for video in self.videos
         ]
-        settings = [self.short_side, clip.JPEG_QUALITY, clip.MAX_FRAMES]
+        settings = [self.short_side, clip.JPEG_QUALITY, clip.MAX_FRAMES, clip.WHOLE]
         return hashlib.sha256(json.dumps([files, settings]).encode()).hexdigest()
 
 
@@ -142,11 +142,13 @@ class Written:
         path: of its TFRecord file.
         num_videos: that it holds.
         aside: those that it does not hold.
+        repaired: those whose pictures are not one a frame, with the numbers.
     """
 
     path: Path
     num_videos: int
     aside: tuple[Aside, ...]
+    repaired: tuple[Aside, ...] = ()
 
     def frames(self) -> dict[str, np.ndarray]:
         """Return where its frames lie: its part of the split's index."""
@@ -248,7 +250,7 @@ def _tick(results: Iterable, shown) -> Iterator:
 def _write_shard(shard, folder, results, labels) -> Written:
     """Write a shard, where its frames lie and then, what makes it count, the note."""
     path = folder / f"{shard.name}.tfrecord"
-    aside, rows = [], frame_index.FileRows()
+    aside, repaired, rows = [], [], frame_index.FileRows()
     try:
         with (
             whole_file(path) as part,
@@ -259,7 +261,9 @@ def _write_shard(shard, folder, results, labels) -> Written:
                 if isinstance(result, str):
                     aside.append(Aside(shard.split, video.id, video.label, result))
                     continue
-                jpegs, rate = result
+                jpegs, rate, repairs = result
+                if repairs:
+                    repaired.append(Aside(shard.split, video.id, video.label, repairs))
                 label = labels[video.label]
                 record = records.example(video.id, label, jpegs, rate)
                 writer.write(record)
@@ -268,12 +272,13 @@ def _write_shard(shard, folder, results, labels) -> Written:
         count = len(shard.videos) - len(aside)
         note = {"fingerprint": shard.fingerprint(), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
+        note["repaired"] = [dataclasses.astuple(video) for video in repaired]
         write_json(path.with_suffix(".json"), note)
     except ChildProcessError:  # not in writing
         raise
     except (tf.errors.OpError, OSError) as error:
         raise not_written(path, error) from error
-    return Written(path, count, tuple(aside))
+    return Written(path, count, tuple(aside), tuple(repaired))
 
 
 def finished(shard: Shard, folder: Path) -> Written | None:
@@ -288,8 +293,10 @@ def finished(shard: Shard, folder: Path) -> Written | None:
         return None
     if note["fingerprint"] != shard.fingerprint() or not path.is_file():
         return None
-    aside = tuple(Aside(*fields) for fields in note["aside"])
-    return Written(path, note["num_videos"], aside)
+    aside, repaired = (
+        tuple(Aside(*fields) for fields in note[key]) for key in ("aside", "repaired")
+    )
+    return Written(path, note["num_videos"], aside, repaired)
 
 
 def _size(path: Path | None) -> int | None:

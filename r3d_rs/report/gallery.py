@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from r3d_rs.data import clip, inspect, transforms
+from r3d_rs.data import geometry, inspect, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 from r3d_rs.recipes.recipe import Recipe
@@ -201,7 +201,7 @@ def views_figure(
     time.set(xlabel="frame of the video", ylabel="clip", xlim=(-1, length))
     time.set(yticks=range(1, temporal_views + 1), ylim=(temporal_views + 0.7, 0.3))
     time.spines[["top", "right"]].set_visible(False)
-    rows, columns = clip.scaled_size(height, width, size)
+    rows, columns = geometry.scaled_size(height, width, size)
     tops, lefts = (
         transforms.crop_offsets(side, size, spatial_views).numpy()
         for side in (rows, columns)

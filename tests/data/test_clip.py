@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data import clip
+from r3d_rs.data import clip, geometry
 from tests.shared.tiny import FRAMES, clock, write_video
 
 
@@ -65,15 +65,15 @@ def test_a_stated_rotation_is_applied(tmp_path, rotation, turns):
 def test_odd_tiny_and_single_frames_are_read(tmp_path, shape):
     write_video(tmp_path / "a.mkv", np.full((*shape, 3), 90, "uint8"))
     assert clip.read_video(tmp_path / "a.mkv").shape == (*shape, 3)
-    height, width = clip.scaled_size(*shape[1:], 16)
+    height, width = geometry.scaled_size(*shape[1:], 16)
     assert min(height, width) == 16
     assert clip.read_video(tmp_path / "a.mkv", 16).shape[1:3] == (height, width)
 
 
 def test_a_jpeg_has_the_frame(tmp_path):
     write_video(tmp_path / "a.mp4", clock())
-    jpegs, rate = clip.encoded(tmp_path / "a.mp4", 24)
-    assert (len(jpegs), rate) == (FRAMES, 25)
+    jpegs, rate, repairs = clip.encoded(tmp_path / "a.mp4", 24)
+    assert (len(jpegs), rate, repairs) == (FRAMES, 25, "")
     assert all(clip.is_whole_jpeg(jpeg) for jpeg in jpegs)
     assert not clip.is_whole_jpeg(jpegs[0][:-1]) and not clip.is_whole_jpeg(b"")
 

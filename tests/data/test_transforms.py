@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from r3d_rs.data import clip, transforms
+from r3d_rs.data import geometry, transforms
 
 # Sampling: the official implementation's numbers for clips of 32 frames at stride 2.
 
@@ -86,7 +86,7 @@ def test_the_short_side_is_resized_and_the_longer_rounded_down():
         36,
         3,
     )
-    assert clip.scaled_size(48, 65, 36) == (36, 48)
+    assert geometry.scaled_size(48, 65, 36) == (36, 48)
 
 
 def test_half_of_the_clips_are_mirrored_where_it_is_allowed():

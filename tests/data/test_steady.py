@@ -1,0 +1,97 @@
+"""Which frames a video has: by its pictures' times, the same in every container."""
+
+import numpy as np
+import pytest
+
+from r3d_rs.data import clip
+from r3d_rs.data.steady import plausible, steady
+from tests.shared.containers import counted, numbers, write
+
+WRITERS = {
+    "mp4": "libx264",
+    "mov": "libx264",
+    "mkv": "libx264",
+    "webm": "libvpx-vp9",
+    "avi": "mpeg4",
+    "ts": "mpeg2video",
+}
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_late_last_picture_is_due_in_every_container(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    write(path, counted(100), [*range(0, 3960, 40), 9960], WRITERS[ending])
+    jpegs, rate, repairs = clip.encoded(path)
+    assert (len(jpegs), rate) == (250, 25)
+    assert repairs == "150 frames that repeat the one before (of 250 frames)"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize("gap", [17, 33, 40, 67, 100])
+def test_a_stated_rate_that_the_times_contradict_is_passed_over(tmp_path, ending, gap):
+    path = tmp_path / f"a.{ending}"
+    write(path, counted(30), range(0, 30 * gap, gap), WRITERS[ending])
+    assert numbers(clip.read_video(path)) == list(range(30))
+    assert clip.frame_rate(path) == pytest.approx(1000 / gap)
+
+
+@pytest.mark.parametrize("case", range(24))
+def test_the_frames_that_come_out_are_those_that_went_in(tmp_path, case):
+    """Any rate, offset, pause and B-frames, in every container: seeded cases."""
+    draw = np.random.default_rng(case)
+    ending = list(WRITERS)[case % len(WRITERS)]
+    free = ending in ("mp4", "mov", "mkv", "webm")
+    codec = WRITERS[ending]
+    rate = int(draw.integers(5, 61)) if free else 25
+    count = int(draw.integers(12, 40))
+    pause = np.zeros(count, int)
+    pause[draw.integers(4, count)] = draw.integers(0, 30)
+    ticks = np.arange(count) + np.cumsum(pause)
+    offset = int(draw.integers(0, 3000)) * free
+    options = {"bf": str(draw.integers(0, 4))} if codec == "libx264" else {}
+    stated = int(draw.integers(10, 61)) if free else 25
+    times = [round(offset + 1000 * tick / rate) for tick in ticks.tolist()]
+    write(tmp_path / f"a.{ending}", counted(count), times, codec, stated, **options)
+    shown = (np.searchsorted(ticks, range(ticks[-1] + 1), side="right") - 1).tolist()
+    assert numbers(clip.read_video(tmp_path / f"a.{ending}")) == shown
+
+
+def test_two_rates_in_turn_give_the_higher_one():
+    times = [*np.arange(30) / 30, *(1 + np.arange(30) / 15)]
+    found = steady(times)
+    assert found.rate == pytest.approx(30)
+    assert (found.count, found.left_out, found.repeated) == (89, 0, 29)
+
+
+def test_pulldown_gives_the_pictures_of_the_film():
+    # 24 pictures a second, shown for two and three of 60 fields.
+    found = steady(np.cumsum([0, *[2 / 60, 3 / 60] * 24]))
+    assert found.rate == pytest.approx(24)
+    assert found.ticks.tolist() == list(range(49))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [[0, 0.04, 0.04, 0.12, 0.16], [9, 9.04, 9.08, 0, 0.04], [0, 0.04, None, 0.12, 0.2]],
+)
+def test_times_that_do_not_rise_lose_no_picture(times):
+    assert steady(times).left_out == 0
+    assert steady(times).rate == pytest.approx(25)
+
+
+def test_where_there_are_no_times_the_stated_rate_is_taken():
+    found = steady([None] * 5, [30])
+    assert (found.rate, found.ticks.tolist()) == (30, [0, 1, 2, 3, 4])
+    assert steady([7.0], [30]).count == steady([7.0]).count == 1
+
+
+def test_the_stated_rate_is_taken_as_far_as_times_are_precise():
+    ntsc = 30000 / 1001
+    times = np.round(np.arange(300) / ntsc, 3)
+    assert steady(times, [25, ntsc], 0.001).rate == pytest.approx(ntsc, rel=1e-9)
+    assert steady(times, [30.3], 0.001).rate == pytest.approx(ntsc, abs=2e-3)
+
+
+def test_times_of_decoding_stand_in_for_those_that_go_to_and_fro():
+    assert plausible([1, 4, 3, 5, 7, 6], [2, 3, 4, 5, 6, None]) == [2, 3, 4, 5, 6, None]
+    assert plausible([0, 1, 2], [0, 1, 2]) == [0, 1, 2]
