@@ -234,7 +234,7 @@ def not_written(path: Path, error: Exception) -> OSError:
 def absent(shards: Iterable[Shard]) -> list[Aside]:
     """Return the videos of which there is no file."""
     return [
-        Aside(shard.split, video.id, video.label, clip.encoded(None))
+        Aside(shard.split, video.id, video.label, video.absent)
         for shard in shards
         for video in shard.videos
         if video.path is None
@@ -259,7 +259,8 @@ def _write_shard(shard, folder, results, labels) -> Written:
             for video in shard.videos:
                 result = next(results)
                 if isinstance(result, str):
-                    aside.append(Aside(shard.split, video.id, video.label, result))
+                    reason = result if video.path else video.absent
+                    aside.append(Aside(shard.split, video.id, video.label, reason))
                     continue
                 jpegs, rate, repairs = result
                 if repairs:

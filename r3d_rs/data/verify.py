@@ -99,7 +99,7 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
 
     Returns:
         For each split that has a CSV file, how many videos it lists and the ids of
-        those that have no file.
+        those that have no file, with the names of files that are none of videos.
 
     Raises:
         FileNotFoundError: when there is no CSV file.
@@ -109,11 +109,16 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
         path = listing.find_csv(annotations, split)
         if path is not None:
             rows = listing.locate(listing.read(path), videos, split)
-            absent = [video.id for video in rows if video.path is None]
+            absent = [_without_file(video) for video in rows if video.path is None]
             found[split] = len(rows), absent
     if not found:
         raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
     return found
+
+
+def _without_file(video: listing.Video) -> str:
+    known = video.absent == listing.Video.absent
+    return video.id if known else f"{video.id}: {video.absent}"
 
 
 def _videos(dataset: Dataset, split: str, broken: list[str]) -> Iterator:

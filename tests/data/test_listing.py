@@ -132,3 +132,45 @@ def test_links_to_folders_are_followed_and_circles_are_not(tmp_path):
     os.symlink(tmp_path, real / "up")
     [found] = listing.locate([WAVE], root, "validation")
     assert found.path == root / "val" / f"{WAVE.id}.mp4"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["-0b_c1.mp4.mkv", "-0b_c1_3_13.mp4.webm", "-0b_c1.f137.mp4", "-0b_c1.mkv.f299.MP4",
+     f"{WAVE.id}.fhls-720p.ts", "-0b_c1.flv", "-0b_c1.MPG", "-0b_c1.3gp"],
+)  # fmt: skip
+def test_names_that_downloaders_leave_are_found(tmp_path, name):
+    (tmp_path / name).touch()
+    [found] = listing.locate([WAVE], tmp_path, "train")
+    assert found.path == tmp_path / name
+
+
+def test_the_merged_file_is_taken_or_else_the_largest_format(tmp_path):
+    contents = {"-0b_c1.f251.webm": b"sound", "-0b_c1.f303.webm": b"pictures"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    [found] = listing.locate([WAVE], tmp_path, "train")
+    assert found.path.name == "-0b_c1.f303.webm"
+    for better in ("-0b_c1.mp4.mkv", "-0b_c1.mp4"):
+        (tmp_path / better).write_bytes(b"")
+        [found] = listing.locate([WAVE], tmp_path, "train")
+        assert found.path.name == better
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["-0b_c1.mp4.part", f"{WAVE.id}.f137.mp4.part-Frag3.part", "-0b_c1.temp.mp4",
+     "-0b_c1.m4a"],
+)  # fmt: skip
+def test_a_file_that_is_no_whole_video_is_named(tmp_path, name):
+    (tmp_path / name).touch()
+    [found] = listing.locate([WAVE], tmp_path, "train")
+    assert found.path is None and found.absent.startswith(f"there is only {name}")
+    [other] = listing.locate([Video("a_000000_000010", "wave")], tmp_path, "train")
+    assert other.absent == "there is no file of this name"
+
+
+def test_a_name_with_dots_is_found_as_it_is(tmp_path):
+    (tmp_path / "a.fan.mp4").touch()
+    found = listing.locate([Video("a.fan_000000_000010", "wave")], tmp_path, "train")
+    assert found[0].path == tmp_path / "a.fan.mp4"
