@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -213,7 +213,7 @@ def evaluation_views(
         return {
             "id": stored["ids"][video],
             "label": stored["labels"][video],
-            "views": _views(
+            "views": cut(
                 lambda frames: index.read(video, frames), index.length(video), recipe
             ),
         }
@@ -226,21 +226,17 @@ def evaluation_views(
     )
 
 
-def cut(jpegs: Sequence[bytes], recipe: Recipe):
+def cut(read: Callable, length: int, recipe: Recipe):
     """Cut a video into the recipe's views.
 
     Args:
-        jpegs: `(time,)` its frames, encoded.
+        read: from the numbers of frames to these as JPEG.
+        length: of the video, frames.
         recipe: gives the clips and the crops.
 
     Returns:
         `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`.
     """
-    return _views(lambda frames: tf.gather(jpegs, frames), len(jpegs), recipe)
-
-
-def _views(read: Callable, length, recipe: Recipe):
-    """Cut a video into views, its frames being read by their numbers."""
     size, clips = recipe.eval_size, recipe.temporal_views
     starts = transforms.even_starts(
         length, recipe.frames, recipe.temporal_stride, clips
@@ -250,7 +246,8 @@ def _views(read: Callable, length, recipe: Recipe):
     )
     # Every frame that some clip takes is read, decoded and resized once.
     used, indices = tf.unique(tf.reshape(indices, [-1]))
-    frames = transforms.resize_short_side(_decode(read(used)), size) / 255
+    jpegs = tf.convert_to_tensor(read(used))
+    frames = transforms.resize_short_side(_decode(jpegs), size) / 255
     crops = transforms.spatial_crops(frames, size, recipe.spatial_views)
     shape = [recipe.spatial_views * clips, recipe.frames, size, size, 3]
     views = tf.reshape(tf.gather(crops, indices, axis=1), shape)

@@ -13,6 +13,9 @@ from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.recipes.recipe import Recipe, from_dict
 from r3d_rs.training.fit import build_model
 
+#: A video may have as many frames: a week at 25 a second.
+LONGEST = 2**24
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -126,7 +129,7 @@ def predict(
     and the softmax is averaged over the views.
 
     Args:
-        video: any video file.
+        video: any video file of up to `LONGEST` frames.
         checkpoint: of a run; see `load`.
         top_k: how many classes to return.
 
@@ -146,10 +149,16 @@ def predict(
     if not Path(video).is_file():
         raise FileNotFoundError(f"{video}: there is no such file")
     side = datasets.DATASETS[trained.dataset].short_side
-    frames = clip.encoded(video, side)
-    if isinstance(frames, str):
-        raise ValueError(f"{video}: {frames}")
-    views = pipeline.cut(frames[0], trained.recipe)
+    # A video of hours has more frames than fit in memory: only those of the views are
+    # kept, when they are known.
+    frames = clip.decode(video, wanted=(), longest=LONGEST).steady
+
+    def read(numbers) -> list[bytes]:
+        shown = frames.pictures(np.asarray(numbers)).tolist()
+        kept = clip.decode(video, side, clip.encode_jpeg, set(shown), LONGEST).pictures
+        return [kept[number] for number in shown]
+
+    views = pipeline.cut(read, frames.count, trained.recipe)
     network = for_evaluation(trained.model, trained.recipe)
     probabilities = predict_clips(network, np.asarray(views)).mean(0)
     best = np.argsort(-probabilities, kind="stable")[:top_k]

@@ -41,11 +41,19 @@ def test_a_video_file_is_predicted_as_it_is_evaluated(finished, dataset, tmp_pat
     assert probabilities == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize(("seconds", "ending"), [(130, "mp4"), (300, "mkv")])
+def test_a_video_of_any_length_is_predicted(finished, tmp_path, seconds, ending):
+    video = tmp_path / f"long.{ending}"
+    write_video(video, np.zeros((25 * seconds, 16, 16, 3), "uint8"))
+    found = r3d_rs.predict(video, checkpoint=finished.folder, top_k=3)
+    assert sum(probability for _, probability in found) == pytest.approx(1)
+
+
 def test_what_cannot_be_predicted_is_named(finished, tmp_path):
     text, folder = tmp_path / "clip.mp4", finished.folder
     text.write_text("no video")
     for video, checkpoint, top_k, error, message in (
-        (text, folder, 1, ValueError, r"clip\.mp4: "),
+        (text, folder, 1, ValueError, r"clip\.mp4 does not decode"),
         (tmp_path / "absent.mp4", folder, 1, FileNotFoundError, "absent"),
         (text, tmp_path, 1, FileNotFoundError, r"model\.keras is not there"),
         (text, folder, 9, ValueError, "top_k: received 9, allowed is 1 to 3"),
