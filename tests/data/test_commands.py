@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from r3d_rs.cli import main
-from tests.shared.tiny import write_videos
+from tests.shared.tiny import clock, write_video, write_videos
 
 
 def call(*words):
@@ -35,3 +35,24 @@ def test_a_dataset_is_prepared_in_parts_merged_verified_and_shown(
     code, said = call("inspect", *where)
     assert code == 0 and "contact sheet: kinetics-400.png" in said
     assert (tmp_path / "kinetics-400.png").stat().st_size > 1000
+
+
+def test_repeated_frames_and_partial_downloads_are_counted_and_shown(tmp_path):
+    write_videos(tmp_path, {"train": 6})
+    first, second, *_ = sorted((tmp_path / "train").rglob("*.mp4"))
+    write_video(first, clock(4), pts=[0, 40, 80, 400])
+    second.rename(f"{second}.part")
+    where = ("kinetics-400", "--data-dir", tmp_path / "data")
+    named = f"{second.stem}: there is only {second.name}.part, whose ending"
+    _, said = call("verify", *where, "--videos", tmp_path)
+    assert "6 videos are listed, 1 have no file" in said and named in said
+    how = ("--videos", tmp_path, "--workers", 1, "--max-aside", 0.2)
+    code, said = call("prepare", *where, *how)
+    assert code == 0 and said.splitlines()[-1] == (
+        "kinetics-400 train: 5 videos, 1 set aside, 1 with broken, repeated or left out"
+        " frames (data verify lists them)"
+    )
+    _, said = call("verify", *where)
+    assert f"missing: {second.stem}" in said and f"{second.name}.part" in said
+    assert f"frames: {first.stem} " in said
+    assert "7 frames that repeat the one before (of 11 frames)" in said
