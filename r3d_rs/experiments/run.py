@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from r3d_rs import backend
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
 from r3d_rs.recipes import points
@@ -114,8 +115,10 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
             `parent` of fine-tuning, and the fields of `Options`.
 
     Raises:
-        ValueError: naming the parameter, the value received and the values allowed.
+        ValueError: naming the parameter, the value received and the values allowed, or
+            a backend of Keras that is not supported.
     """
+    backend.name()
     own = registry.OWN[notebook]
     further = {field.name for field in dataclasses.fields(Options)}
     if notebook != "contrastive":

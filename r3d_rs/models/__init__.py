@@ -1,7 +1,12 @@
 """The paper's networks: building them, counting them, importing their weights.
 
-It may import no other room.
+It may import no other room but backend, whose settings come before Keras' layers.
 """
+
+# ruff: noqa: E402
+from r3d_rs import backend
+
+backend.use()
 
 from r3d_rs.models.complexity import Complexity, complexity
 from r3d_rs.models.model_garden import (

@@ -384,7 +384,7 @@ def build(
             rematerialize=rematerialize,
             name=f"stage{stage}",
         )(x)
-    x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
+    x = keras.layers.GlobalAveragePooling3D("channels_last", name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     logits = keras.layers.Dense(
         num_classes,

@@ -2,3 +2,7 @@
 
 It may import the rooms up to models.
 """
+
+from r3d_rs import backend
+
+backend.use()

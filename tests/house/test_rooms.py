@@ -9,20 +9,22 @@ LIBRARY = Path(__file__).parents[2] / "r3d_rs"
 
 #: From the top: a room may import all before it. The last ones are the command line.
 ROOMS = [
-    *("files", "cores", "progress", "paper", "recipes", "pantomime", "data", "models"),
+    *("backend", "files", "cores", "progress"),
+    *("paper", "recipes", "pantomime", "data", "models"),
     *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
     *("report", "cli", "__main__"),
 ]
 
 #: Rooms that may import less than all before them.
 LESS = {
+    "backend": set(),
     "files": set(),
     "cores": set(),
     "progress": set(),
     "paper": set(),
     "recipes": {"files", "paper"},
     "pantomime": {"files", "cores", "progress"},
-    "models": set(),
+    "models": {"backend"},
     "colab": set(),
 }
 

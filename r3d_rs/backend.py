@@ -1,0 +1,73 @@
+"""Keras' backend and settings, which are the library's and not a person's.
+
+`~/.keras/keras.json` and environment variables change the axes, the precision and the
+number of epochs of every network of a machine. What a run computes is in its recipe.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+#: Backends of Keras that networks are computed on.
+ALLOWED = ("tensorflow", "jax")
+
+
+def name() -> str:
+    """Return the backend that Keras has, or will have once it is imported.
+
+    Raises:
+        ValueError: naming the setting, when it is not one of `ALLOWED`.
+    """
+    found, where = _chosen()
+    if found not in ALLOWED:
+        raise ValueError(
+            f"{where} is {found!r}; allowed are {' and '.join(ALLOWED)}: set the"
+            " environment variable KERAS_BACKEND to one before Python starts"
+        )
+    return found
+
+
+def _chosen() -> tuple[str, str]:
+    """Return the backend, and what says so; where Keras looks, in its order."""
+    if keras := sys.modules.get("keras"):
+        return keras.backend.backend(), "Keras' backend"
+    if found := os.environ.get("KERAS_BACKEND"):
+        return found, "KERAS_BACKEND"
+    home = os.path.expanduser("~")
+    default = Path(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+    path = Path(os.environ.get("KERAS_HOME", default), "keras.json").expanduser()
+    try:
+        return json.loads(path.read_text())["backend"], f"backend in {path}"
+    except (OSError, ValueError, KeyError, TypeError):  # Keras has its default then
+        return ALLOWED[0], "Keras' backend"
+
+
+def use() -> None:
+    """Give Keras, and JAX under it, the settings that numbers depend on.
+
+    The rooms that compute call it when they are imported.
+
+    Raises:
+        ValueError: as `name` does, or when Keras is told to keep its variables in NNX.
+    """
+    found = name()
+    import keras
+
+    if keras.config.is_nnx_enabled():
+        raise ValueError(
+            "Keras' setting nnx_enabled is on; allowed is off: remove it from"
+            " keras.json and KERAS_NNX_ENABLED from the environment"
+        )
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+    if keras.config.floatx() != "float32":
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+    if found == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", False)
+        jax.config.update("jax_default_prng_impl", "threefry2x32")
