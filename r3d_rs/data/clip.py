@@ -161,7 +161,7 @@ def encoded(
             about the video.
     """
     if path is None:
-        return "there is no file of this name"
+        return "there is no file of this name, or only a link that leads nowhere"
     stored = 0
 
     def keep(frame: np.ndarray) -> bytes:

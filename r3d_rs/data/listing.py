@@ -5,7 +5,8 @@ import dataclasses
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 #: The names under which the CSV file of a split, and its folder, are found.
@@ -16,6 +17,8 @@ SPLITS = {
 }
 #: Columns that Kinetics' CSV files have; others ("split", "is_cc") are passed over.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+#: What may surround a field.
+BLANKS = " \t"
 #: Endings of video files.
 ENDINGS = frozenset(
     {".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".3g2", ".3gp", ".asf", ".divx"}
@@ -78,17 +81,76 @@ def read_aside(path: Path) -> list[Aside]:
 def find_csv(folder: Path, split: str) -> Path | None:
     """Return a split's CSV file in a folder, None where there is none.
 
-    Some of Kinetics-600's end in `.txt`.
+    Without a file of the split's own name, one is taken that has it as a word, such as
+    `k400_train.csv`. Some of Kinetics-600's end in `.txt`.
+
+    Raises:
+        ValueError: naming the files, when there are several such.
     """
     endings = (".csv", ".txt")
     paths = (folder / f"{name}{e}" for e in endings for name in SPLITS[split])
-    return next((path for path in paths if path.is_file()), None)
+    if exact := next((path for path in paths if path.is_file()), None):
+        return exact
+    for ending in endings:
+        found = [path for path in _lists(folder, ending) if _split_of(path) == split]
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise ValueError(
+                f"{folder}: found {names}; allowed is one list of the split {split}:"
+                f" call the one that is meant {SPLITS[split][0]}.csv"
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def _lists(folder: Path, ending: str) -> list[Path]:
+    """Return a folder's files of an ending, but for hidden ones, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == ending and path.name[0] != "." and path.is_file()
+    )
+
+
+def _split_of(path: Path) -> str | None:
+    """Return the only split that a list's name has as a word, None without one.
+
+    Of `.txt` files, which may be anything, it is the last word.
+    """
+    words = _plain(path.stem).split("_")
+    if path.suffix.lower() == ".txt":
+        words = words[-1:]
+    found = [split for split, names in SPLITS.items() if set(names) & set(words)]
+    return found[0] if len(found) == 1 else None
 
 
 def find_csvs(folder: Path) -> dict[str, Path]:
     """Return a folder's CSV files by split."""
     paths = {split: find_csv(folder, split) for split in SPLITS}
     return {split: path for split, path in paths.items() if path is not None}
+
+
+def labelled(csvs: Mapping[str, Path]) -> dict[str, Path]:
+    """Leave out a list of test videos without labels, with a warning.
+
+    Kinetics-600 and -700 are given with such a list. No accuracy is reported on it.
+
+    Raises:
+        ValueError: naming the file, when it is no CSV.
+    """
+    left = {}
+    for split, path in csvs.items():
+        rows = [fields for fields, _ in _rows(path)] if split == "test" else []
+        if rows and all("youtube_id" in row and not row.get("label") for row in rows):
+            warnings.warn(
+                f"{path}: has no labels, so the split test is left out", stacklevel=2
+            )
+        else:
+            left[split] = path
+    return left
 
 
 def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
@@ -101,47 +163,68 @@ def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     Raises:
         FileNotFoundError: when there is no such file.
         ValueError: naming the file and line of a malformed header or line, an unknown
-            label or a repeated video.
+            label or a video that another line gives another label.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such CSV file")
     known = None if classes is None else frozenset(classes)
-    videos, lines = [], {}
+    videos = {}
+    for fields, line in _rows(path, COLUMNS):
+        where = f"{path}, line {line}"
+        video = _video(fields, where)
+        if known is not None and video.label not in known:
+            raise ValueError(
+                f"{where}: unknown label {video.label!r}, expected a class"
+                f" of the training split, such as {classes[0]!r}"
+            )
+        before, first = videos.setdefault(video.id, (video, line))
+        if before != video:
+            raise ValueError(
+                f"{where}: video {video.id} is {video.label!r}, but"
+                f" {before.label!r} in line {first}"
+            )
+    return [video for video, _ in videos.values()]
+
+
+def _rows(
+    path: Path, columns: Iterable[str] = ()
+) -> Iterator[tuple[dict[str, str], int]]:
+    """Yield a CSV file's lines by column, without the blanks around each field.
+
+    Args:
+        path: of the file.
+        columns: that it must have.
+
+    Yields:
+        The fields of each line that is not blank, and its number.
+
+    Raises:
+        ValueError: naming file and line, when it is no CSV of these columns.
+    """
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
+        # A blank after a comma would make the quotes of a field a part of it.
+        rows = csv.reader(file, skipinitialspace=True)
         try:
-            header = next(rows, [])
-            if not set(COLUMNS) <= set(header):
+            header = [name.strip(BLANKS).lower() for name in next(rows, [])]
+            if not set(columns) <= set(header):
                 raise ValueError(
                     f"{path}, line 1: the header is {','.join(header)!r},"
-                    f" expected the columns {','.join(COLUMNS)}"
+                    f" expected the columns {','.join(columns)}"
                 )
             for row in rows:
-                if row:
-                    where = f"{path}, line {rows.line_num}"
-                    if len(row) != len(header):
-                        raise ValueError(
-                            f"{where}: found {len(row)} fields, expected"
-                            f" {len(header)}: {','.join(header)}"
-                        )
-                    video = _video(dict(zip(header, row, strict=True)), where)
-                    if known is not None and video.label not in known:
-                        raise ValueError(
-                            f"{where}: unknown label {video.label!r}, expected a class"
-                            f" of the training split, such as {classes[0]!r}"
-                        )
-                    if video.id in lines:
-                        raise ValueError(
-                            f"{where}: video {video.id} is already in line"
-                            f" {lines[video.id]}"
-                        )
-                    lines[video.id] = rows.line_num
-                    videos.append(video)
+                fields = [field.strip(BLANKS) for field in row]
+                if not any(fields):
+                    continue
+                if len(fields) != len(header):
+                    raise ValueError(
+                        f"{path}, line {rows.line_num}: found {len(fields)} fields,"
+                        f" expected {len(header)}: {','.join(header)}"
+                    )
+                yield dict(zip(header, fields, strict=True)), rows.line_num
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(
                 f"{path}, line {rows.line_num + 1}: not CSV in UTF-8: {error}"
             ) from error
-    return videos
 
 
 def _video(fields: dict[str, str], where: str) -> Video:
@@ -155,16 +238,18 @@ def _video(fields: dict[str, str], where: str) -> Video:
                 f"{where}: {name} is {fields[name]!r}, expected one line that neither"
                 " begins nor ends with a blank"
             )
-    start, end = fields["time_start"], fields["time_end"]
-    if not (start.isdecimal() and end.isdecimal()):
+    times = [fields["time_start"], fields["time_end"]]
+    whole = [re.fullmatch(r"(\d+)(\.0*)?", time) for time in times]
+    if not all(whole):
         raise ValueError(
-            f"{where}: time_start and time_end are {start!r} and {end!r},"
+            f"{where}: time_start and time_end are {times[0]!r} and {times[1]!r},"
             " expected whole seconds"
         )
+    start, end = (int(time[1]) for time in whole)
     ident = fields["youtube_id"]
     if os.sep in ident:
         raise ValueError(f"{where}: youtube_id is {ident!r}, which is no file's name")
-    return Video(f"{ident}_{int(start):06d}_{int(end):06d}", fields["label"])
+    return Video(f"{ident}_{start:06d}_{end:06d}", fields["label"])
 
 
 def _is_line(text: str) -> bool:
@@ -263,8 +348,10 @@ def _names(video: Video, sources: Mapping[str, int]) -> list[str]:
 
 
 def _pick(video, folder, split, files, sources) -> Path | None:
+    # A link may lead nowhere, and a pipe has a name, too.
     names = _names(video, sources)
-    found = next((files[name] for name in names if name in files), [])
+    there = (list(filter(os.path.isfile, files.get(name, ()))) for name in names)
+    found = next(filter(None, there), ())
     wanted = {_plain(name) for name in SPLITS[split]}
 
     def misfit(path: Path) -> tuple[bool | int, ...]:

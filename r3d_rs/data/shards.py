@@ -98,6 +98,7 @@ def plan(
     """
     csvs = listing.find_csvs(source.annotations)
     classes = _classes(csvs.get("train", source.annotations / "train.csv"), max_classes)
+    csvs = listing.labelled(csvs)
     rows = {split: listing.read(path, classes) for split, path in csvs.items()}
     planned = {
         split: cut(listing.locate(own, source.videos, split), split, source.short_side)
@@ -301,4 +302,6 @@ def finished(shard: Shard, folder: Path) -> Written | None:
 
 
 def _size(path: Path | None) -> int | None:
-    return None if path is None else path.stat().st_size
+    with contextlib.suppress(OSError):  # gone by now: it is set aside when it is read
+        return None if path is None else path.stat().st_size
+    return None

@@ -105,12 +105,10 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
         FileNotFoundError: when there is no CSV file.
     """
     found = {}
-    for split in listing.SPLITS:
-        path = listing.find_csv(annotations, split)
-        if path is not None:
-            rows = listing.locate(listing.read(path), videos, split)
-            absent = [_without_file(video) for video in rows if video.path is None]
-            found[split] = len(rows), absent
+    for split, path in listing.labelled(listing.find_csvs(annotations)).items():
+        rows = listing.locate(listing.read(path), videos, split)
+        absent = [_without_file(video) for video in rows if video.path is None]
+        found[split] = len(rows), absent
     if not found:
         raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
     return found

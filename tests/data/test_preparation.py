@@ -228,6 +228,25 @@ def test_bad_videos_are_set_aside_with_the_reason(mixed, tmp_path):
         assert f"Remove {folder} to prepare it anew" in str(e.value)
 
 
+def test_a_link_that_leads_nowhere_is_a_video_without_a_file(tmp_path, monkeypatch):
+    write_videos(tmp_path, {"train": 4, "validate": 1})
+    link, gone, *_ = sorted((tmp_path / "train").rglob("*.mp4"))
+    link.unlink()
+    link.symlink_to(tmp_path / "nowhere.mp4")
+    plan = shards.plan
+
+    def slow(*arguments):  # the file goes after it was found
+        planned = plan(*arguments)
+        gone.unlink(missing_ok=True)
+        return planned
+
+    monkeypatch.setattr(shards, "plan", slow)
+    dataset = prepare(tmp_path, tmp_path / "data", max_aside=0.5)
+    reasons = {video.id: video.reason for video in dataset.aside}
+    assert "or only a link that leads nowhere" in reasons.pop(link.stem)
+    assert reasons == {gone.stem: f"video {gone}: there is no such file"}
+
+
 def test_too_many_bad_videos_stop_the_preparation_until_they_are_replaced(
     mixed, tmp_path
 ):

@@ -77,7 +77,7 @@ def test_names_of_classes(tmp_path):
     assert not {tag.rpartition("}")[2] for tag in tags} & {"script", "a"}
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\0b", " a", "a\t", "a\u2028b", "a\rb"])
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "a\u2028b", "a\rb"])
 @pytest.mark.parametrize("column", ["label", "youtube_id"])
 def test_a_name_that_is_no_line_is_refused(tmp_path, name, column):
     """Names are kept one a line: this one would be two classes, or another."""
