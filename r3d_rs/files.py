@@ -40,13 +40,14 @@ UNSEALED = ("*.tfrecord-*", "*.npz", ".*", SEAL)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
     """Let a file be written under another name, and then give it its own.
 
     What a process that was killed has left of the same file is removed.
 
     Args:
         path: of the file; its folder is made where there is none.
+        ending: of the other name, where what writes it wants its own.
 
     Yields:
         A path in the same folder, to write to. If writing fails, nothing is left of it.
@@ -55,10 +56,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: naming the file, when it cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{ending}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent, f".{path.name}.*.tmp")
+        remove_leftovers(path.parent, f".{path.name}.*.tmp*")
         with temporary.open("ab") as lock:
             # The lock says that this file's process lives. Not every file system has
             # locks; leftovers stay there.
@@ -79,8 +80,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
     """Remove what `whole_file` was writing in processes that do not live any more."""
-    # Longer names first: they are links to the others.
-    for path in sorted(folder.glob(pattern), reverse=True):
+    for path in folder.glob(pattern):
         with contextlib.suppress(OSError), path.open("rb+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()

@@ -199,9 +199,16 @@ def _read(path: Path) -> State:
         values = [arrays[f"value_{i}"] for i in range(number)]
         # Versions before 0.2 did not count the seconds.
         spent = about.get("seconds", 0.0)
+        if not all(map(is_finite, values)):  # nor did they look at what they kept
+            raise ValueError(f"{path}: has values that are not finite")
         return State(about["epoch"], about["history"], values, spent)
     except KeyError as error:
         raise ValueError(f"{path}: damaged: {error} is missing") from error
+
+
+def is_finite(value: np.ndarray) -> bool:
+    """Return whether an array has finite numbers alone."""
+    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:

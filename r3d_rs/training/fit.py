@@ -188,14 +188,9 @@ def keep_network(network: keras.Model, folder: Path) -> Path:
     path = folder / "model.keras"
     if not devices.is_first():
         return path
+    # Without the optimizer, whose moments are twice the weights: Keras keeps it always.
+    bare = keras.Model(network.inputs, network.outputs, name=network.name)
     # Keras makes an optimizer to compare with.
-    with whole_file(path) as part, devices.alone():
-        # Keras wants its own ending: another name of the same file.
-        saved = part.with_name(f"{part.name}.keras")
-        saved.unlink(missing_ok=True)
-        saved.symlink_to(part.name)
-        try:
-            network.save(saved, include_optimizer=False)
-        finally:
-            saved.unlink()
+    with whole_file(path, ".keras") as part, devices.alone():
+        bare.save(part)
     return path

@@ -17,12 +17,12 @@ from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
 from r3d_rs.training import devices, memory
-from r3d_rs.training.checkpoints import Checkpoints, State
+from r3d_rs.training.checkpoints import Checkpoints, State, is_finite
 from r3d_rs.training.devices import Devices
 
 
 class NotFiniteError(RuntimeError):
-    """The training loss was not a finite number."""
+    """The training loss, or a weight, was not a finite number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +104,24 @@ class _Epochs(keras.callbacks.Callback):
         # The first epoch has the compilation of the step in it.
         self._steady = self._steady or (epoch, now)
 
+    def _check_finite(self, epoch: int, variables: list, values: list) -> None:
+        """Check what the last step has made: its loss is of the weights before it."""
+        broken = [
+            variable.path
+            for variable, value in zip(variables, values, strict=True)
+            if not is_finite(value)
+        ]
+        if broken:
+            before = self._checkpoints and epoch
+            kept = (
+                f"; {self._checkpoints.folder} keeps the state before" if before else ""
+            )
+            raise NotFiniteError(
+                f"after epoch {epoch + 1} {len(broken)} variables are not finite,"
+                f" {broken[0]} among them; allowed are finite numbers: lower the"
+                f" recipe's learning_rate or set clip_norm{kept}"
+            )
+
     def on_epoch_end(self, epoch, logs=None):
         loss = logs["loss"]
         if not math.isfinite(loss):
@@ -111,12 +129,14 @@ class _Epochs(keras.callbacks.Callback):
                 f"the training loss of epoch {epoch + 1} is {loss}; allowed is a finite"
                 " number: lower the recipe's learning_rate or set clip_norm"
             )
+        variables = _variables(self.model)
+        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        self._check_finite(epoch, variables, values)
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.history["epoch"].append(epoch + 1)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         if self._checkpoints:
-            values = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
             seconds = self.measured().seconds
             self._checkpoints.save(State(epoch + 1, self.history, values, seconds))
         if self._lines:
@@ -228,7 +248,8 @@ def train(
         The model's metrics over each epoch, and the learning rate at its end.
 
     Raises:
-        NotFiniteError: when the loss of an epoch is not finite.
+        NotFiniteError: when the loss of an epoch, or a weight after it, is not finite;
+            the state before that epoch is kept.
         ValueError: for a broken record, naming it, or when `folder` has the checkpoints
             of another run, naming the differences, or of one device on TensorFlow where
             there are several, or the other way round: their optimizers differ.

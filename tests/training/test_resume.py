@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 import threading
 
 import keras
@@ -9,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from r3d_rs import files
+from r3d_rs import files, models
 from r3d_rs.data import datasets
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import record
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import checkpoints as states
-from r3d_rs.training import devices, loop
+from r3d_rs.training import devices, fit, loop
 from r3d_rs.training.checkpoints import (
     Checkpoints,
     RunningError,
@@ -102,6 +103,62 @@ def test_states_that_cannot_be_read_do_not_outlive_new_ones(tmp_path):
         checkpoints.save(state(1))
         assert checkpoints.last().epoch == 1
     assert [path.name for path in tmp_path.glob("epoch-*.npz")] == ["epoch-0001.npz"]
+
+
+def is_not_finite(message):
+    return pytest.raises(loop.NotFiniteError, match=message)
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, np.nan), (1, np.inf), (-1, -np.inf)])
+def test_what_the_last_step_of_an_epoch_breaks_is_not_saved(tmp_path, place, value):
+    """The loss of that step is finite. Weights, biases and moments may break."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(momentum=0.9))
+    model.optimizer.build(model.trainable_variables)
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        epochs = loop._Epochs(checkpoints)
+        epochs.set_model(model)
+        epochs.on_epoch_end(0, {"loss": 0.5})
+        broken = loop._variables(model)[place]
+        broken.assign(np.full(broken.shape, value, "float32"))
+        with is_not_finite("after epoch 2 1 variables are .*; .* keeps the state befo"):
+            epochs.on_epoch_end(1, {"loss": 0.5})
+        assert checkpoints.last().epoch == 1
+
+
+def test_a_state_that_is_not_finite_gives_way_to_the_one_before(tmp_path):
+    """Older versions kept such states."""
+    with Checkpoints(tmp_path, RUN) as checkpoints:
+        checkpoints.save(state(1))
+        checkpoints.save(dataclasses.replace(state(2), arrays=[np.full(6, np.nan)] * 2))
+        with pytest.warns(UserWarning, match=r"epoch-0001\.npz is used: .* not finite"):
+            assert checkpoints.last().epoch == 1
+
+
+def weights(network):
+    return [keras.ops.convert_to_numpy(weight) for weight in network.weights]
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_a_network_is_saved_without_links_and_without_its_optimizer(
+    tmp_path, monkeypatch, kind
+):
+    def unsupported(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    for name in ("symlink", "link"):  # as on Drive, exFAT and mounted buckets
+        monkeypatch.setattr(os, name, unsupported)
+    network = models.build("r3d-rs-14", 2, 16, 3, width=0.25)
+    network.compile(keras.optimizers.get(kind), "categorical_crossentropy")
+    network.optimizer.build(network.trainable_variables)
+    path = fit.keep_network(network, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    size = sum(value.nbytes for value in weights(network))
+    assert size < path.stat().st_size < 1.3 * size
+    loaded = keras.saving.load_model(path)
+    assert not loaded.compiled
+    for one, other in zip(weights(loaded), weights(network), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_log_that_was_not_written_in_time_is_written_later(tmp_path):
