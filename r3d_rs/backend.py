@@ -46,7 +46,7 @@ def _chosen() -> tuple[str, str]:
 def use() -> None:
     """Give Keras, and JAX under it, the settings that numbers depend on.
 
-    The rooms that compute call it when they are imported.
+    The room of the networks calls it when it is imported.
 
     Raises:
         ValueError: as `name` does, or when Keras is told to keep its variables in NNX.

@@ -2,7 +2,3 @@
 
 It may import the rooms up to evaluation.
 """
-
-from r3d_rs import backend
-
-backend.use()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from r3d_rs.data.names import ALIASES, DATASETS, canonical_name
+from r3d_rs.paths import local_path
 
 if TYPE_CHECKING:
     from r3d_rs.data.verify import Report
@@ -36,8 +37,21 @@ class Name(click.ParamType):
         self.fail(f"received {value!r}{meant} Allowed: {', '.join(known)}.", param, ctx)
 
 
+class Local(click.Path):
+    """A file or folder of this machine; an address such as gs://bucket is refused."""
+
+    def convert(self, value: str, param, ctx) -> Path:
+        """Return the path, `~` expanded."""
+        try:
+            path = local_path(param.name, value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return Path(super().convert(path, param, ctx))
+
+
 DATASET = Name("dataset", lambda: [*ALIASES, *DATASETS])
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = Local(file_okay=False)
+FILE = Local(dir_okay=False)
 
 dataset_argument = click.argument("dataset", type=DATASET)
 dataset_option = click.option(
@@ -45,7 +59,7 @@ dataset_option = click.option(
 )
 data_dir_option = click.option(
     "--data-dir",
-    type=click.Path(file_okay=False),
+    type=FOLDER,
     show_default="R3D_RS_DATA, or else ~/.cache/r3d_rs",
     help="Folder of the datasets.",
 )
@@ -99,12 +113,12 @@ def data() -> None:
 @click.option("--records", type=FOLDER, help="Folder of Model Garden's TFRecords.")
 @click.option(
     "--labels",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="File with the classes of --records, one a line.",
 )
 def prepare(
     dataset: str,
-    data_dir: str | None,
+    data_dir: Path | None,
     videos: Path | None,
     annotations: Path | None,
     short_side: int | None,
@@ -147,7 +161,7 @@ def prepare(
 @data.command()
 @dataset_argument
 @data_dir_option
-def merge(dataset: str, data_dir: str | None) -> None:
+def merge(dataset: str, data_dir: Path | None) -> None:
     """Make DATASET of its parts, once all are written."""
     from r3d_rs.data import preparation
 
@@ -175,11 +189,11 @@ def _print_splits(dataset) -> None:
 @data_dir_option
 @click.option(
     "--picture",
-    type=click.Path(dir_okay=False),
+    type=FILE,
     show_default="DATASET.png",
     help="File of the contact sheet.",
 )
-def inspect(dataset: str, data_dir: str | None, picture: str | None) -> None:
+def inspect(dataset: str, data_dir: Path | None, picture: Path | None) -> None:
     """Show what the prepared DATASET holds, and draw a contact sheet."""
     from r3d_rs.data import datasets
     from r3d_rs.data import inspect as overview
@@ -198,7 +212,7 @@ def inspect(dataset: str, data_dir: str | None, picture: str | None) -> None:
 @videos_option
 @annotations_option
 def verify(
-    dataset: str, data_dir: str | None, videos: Path | None, annotations: Path | None
+    dataset: str, data_dir: Path | None, videos: Path | None, annotations: Path | None
 ) -> None:
     """Compare DATASET with its CSV files, and read all its records.
 

@@ -16,6 +16,7 @@ from r3d_rs.data import frame_index, records
 from r3d_rs.data.listing import SPLITS
 from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import read_json, write_json
+from r3d_rs.paths import local_path
 from r3d_rs.progress import bar
 
 FRAMES, LABEL, NAME, IDENT = (
@@ -81,7 +82,7 @@ def use_records(
             " or choose another data directory"
         )
     num_classes = DATASETS[place.name].num_classes
-    found = find(Path(folder))
+    found = find(local_path("records", folder))
     if "train" not in found:
         raise FileNotFoundError(
             f"{folder}: there are no training records; looked for files whose names"
@@ -89,7 +90,7 @@ def use_records(
         )
     names, files, frames = {}, {}, {}
     if labels is not None:
-        lines = Path(labels).read_text(encoding="utf-8").split("\n")
+        lines = local_path("labels", labels).read_text(encoding="utf-8").split("\n")
         names = dict(enumerate(line.strip() for line in lines if line.strip()))
         if len(names) != num_classes:
             raise ValueError(

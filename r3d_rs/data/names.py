@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from r3d_rs.paths import local_path
+
 #: Name of every dataset that is made of videos here, and the version of its layout.
 LAYOUT, VERSION = "kinetics", "1.1.0"
 #: The first of UCF-101's three splits, as TensorFlow Datasets names it.
@@ -89,10 +91,13 @@ def data_directory(path: str | os.PathLike | None = None) -> Path:
 
     It is `path`, else what the environment variable `R3D_RS_DATA` says, else
     `~/.cache/r3d_rs`.
+
+    Raises:
+        ValueError: as `paths.local_path` does.
     """
     if path is None or str(path) == "":
         path = os.environ.get(VARIABLE) or Path("~", ".cache", "r3d_rs")
-    return Path(path).expanduser().absolute()
+    return local_path("data_dir", path).absolute()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from r3d_rs.data import datasets, frame_index, layout, listing, shards
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import DATASETS, UCF101, Place, canonical_name, data_directory
 from r3d_rs.files import locked, read_json, seal_folder, write_json
+from r3d_rs.paths import local_path
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
@@ -74,6 +75,8 @@ def prepare(
         OSError: naming a file that cannot be written, the disk being full for example.
     """
     place = Place(canonical_name(name), data_directory(data_dir))
+    for option, folder in (("videos", videos), ("annotations", annotations)):
+        local_path(option, folder or "")
     content = {
         "annotations": annotations,
         "max_aside": max_aside,
@@ -165,8 +168,8 @@ def _source(
     max_aside: float = MAX_ASIDE,
 ) -> shards.Source:
     """Return videos and how they are stored, with the defaults of their dataset."""
-    videos = Path(videos or place.directory / place.name).absolute()
-    annotations = Path(annotations or videos).absolute()
+    videos = local_path("videos", videos or place.directory / place.name).absolute()
+    annotations = local_path("annotations", annotations or videos).absolute()
     side = short_side or DATASETS[place.name].short_side
     return shards.Source(videos, annotations, side, max_aside)
 

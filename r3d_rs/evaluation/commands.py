@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from r3d_rs.data.commands import FILE, Local
 
 
 @click.command()
-@click.argument("video", type=click.Path(dir_okay=False))
+@click.argument("video", type=FILE)
 @click.option(
-    "--checkpoint", type=click.Path(), required=True, help="Folder of a finished run."
+    "--checkpoint", type=Local(), required=True, help="Folder of a finished run."
 )
 @click.option("--top-k", default=5, help="How many classes to print.")
-def predict(video: str, checkpoint: str, top_k: int) -> None:
+def predict(video: Path, checkpoint: Path, top_k: int) -> None:
     """Print what the file VIDEO shows, by a trained network."""
     from r3d_rs import backend
 

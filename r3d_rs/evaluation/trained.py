@@ -10,6 +10,7 @@ from r3d_rs import files
 from r3d_rs.data import clip, datasets, pipeline
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.paths import local_path
 from r3d_rs.recipes.recipe import Recipe, from_dict
 from r3d_rs.training.fit import build_model
 
@@ -69,7 +70,7 @@ def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming a file that is damaged.
     """
-    path = Path(checkpoint)
+    path = local_path("checkpoint", checkpoint)
     path = path / "model.keras" if path.is_dir() else path
     about = path.with_name("run.json")
     for file in (path, about):
@@ -140,13 +141,14 @@ def predict(
         ValueError: naming a video that cannot be read, or what `load` raises.
         FileNotFoundError: naming a file that is missing.
     """
+    video = local_path("video", video)
     trained = load(checkpoint)
     if not 1 <= top_k <= len(trained.classes):
         raise ValueError(
             f"parameter top_k: received {top_k!r}, allowed is 1 to"
             f" {len(trained.classes)}"
         )
-    if not Path(video).is_file():
+    if not video.is_file():
         raise FileNotFoundError(f"{video}: there is no such file")
     side = datasets.DATASETS[trained.dataset].short_side
     # A video of hours has more frames than fit in memory: only those of the views are

@@ -15,8 +15,12 @@ import numpy as np
 from r3d_rs import backend
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
+from r3d_rs.paths import local_path
 from r3d_rs.recipes import points
 from r3d_rs.recipes import recipe as recipes
+
+#: Parameters that name a folder or, as a backbone does, may name one.
+FOLDERS = ("results", "checkpoints", "data_dir", "tensorboard", "parent", "backbone")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,9 @@ class Options:
             minimum = 0 if field.type is int else None
             value = getattr(self, field.name)
             parameters.check(field.name, value, field.type, minimum=minimum)
+            if field.name in FOLDERS and value:
+                object.__setattr__(self, field.name, str(local_path(field.name, value)))
+        names.data_directory(self.data_dir)  # R3D_RS_DATA may name one, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +135,8 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
     given = {name: received.get(name, "") for name in (*own, *also, "dataset")}
     for name, value in given.items():
         parameters.check(name, value, str)
+        if name in FOLDERS:
+            local_path(name, value)
     seed = parameters.check("seed", received.get("seed", 0), int, minimum=0)
     options = Options(**{name: received[name] for name in further & set(received)})
     experiment = registry.of_parameters(notebook, {name: given[name] for name in own})

@@ -1,17 +1,18 @@
 """Running one experiment: papermill executes its notebook in a process of its own."""
 
 import dataclasses
+import hashlib
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 from r3d_rs import REPOSITORY
 from r3d_rs.data.names import canonical_name
 from r3d_rs.experiments import executed, record, registry
+from r3d_rs.paths import local_path
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -51,8 +52,10 @@ def executing(results: str | Path) -> Path:
 
     Each has its own, as the same run may be made for two at once.
     """
-    name = quote(os.path.relpath(results), safe="")
-    return RUNNING / (name if name.strip(".") else name.replace(".", "%2E"))
+    name = os.path.relpath(results)
+    if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # of any length, in any letters
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return RUNNING / name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Request:
     results: str | Path = record.OWN
     checkpoints: str | Path = "build/checkpoints"
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Raise a ValueError where a folder is an address."""
+        for name in ("results", "checkpoints"):
+            local_path(name, getattr(self, name))
 
     @property
     def target(self) -> Path:

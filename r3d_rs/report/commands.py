@@ -72,7 +72,7 @@ def views(
     dataset: str,
     points: tuple[str, ...],
     seeds: tuple[int, ...],
-    data_dir: str | None,
+    data_dir: Path | None,
     results: Path,
     checkpoints: Path,
 ) -> None:
@@ -90,7 +90,7 @@ def views(
 @dataset_option
 @data_dir_option
 @own_option
-def probes(dataset: str, data_dir: str | None, results: Path) -> None:
+def probes(dataset: str, data_dir: Path | None, results: Path) -> None:
     """Measure how much of a dataset's accuracy is motion."""
     from r3d_rs.data import preparation
     from r3d_rs.evaluation import probes as study

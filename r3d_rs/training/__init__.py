@@ -2,7 +2,3 @@
 
 It may import the rooms up to models.
 """
-
-from r3d_rs import backend
-
-backend.use()

@@ -21,6 +21,7 @@ from r3d_rs.files import (
     whole_file,
     write_json,
 )
+from r3d_rs.paths import local_path
 
 #: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
 KEPT = 2
@@ -65,7 +66,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | Path, run: dict, writes: bool = True):
         """Keep the folder and what the run is."""
-        self.folder = Path(folder)
+        self.folder = local_path("folder", folder)
         self._writes = writes
         self._run = json.loads(json.dumps(run))
 

@@ -9,6 +9,7 @@ from r3d_rs import models
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.files import whole_file
+from r3d_rs.paths import local_path
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import averaging, devices, loop, optimizers, transfer
 
@@ -185,7 +186,7 @@ def keep_network(network: keras.Model, folder: Path) -> Path:
 
     Of several processes only the first does.
     """
-    path = folder / "model.keras"
+    path = local_path("folder", folder) / "model.keras"
     if not devices.is_first():
         return path
     # Without the optimizer, whose moments are twice the weights: Keras keeps it always.

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from r3d_rs.data import datasets, frame_index
+from r3d_rs.data import datasets, frame_index, preparation
 from r3d_rs.evaluation import trained
 from r3d_rs.evaluation.multiview import evaluate, evaluate_over_views
 from r3d_rs.experiments import record, run, scoring, show
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.models.resnet3d import DEPTHS
+from r3d_rs.operations import engine
 from r3d_rs.recipes import contrastive, scales
 from r3d_rs.recipes.recipe import recipe_hash
+from r3d_rs.training.checkpoints import Checkpoints
 from r3d_rs.training.fit import build, build_model, fit
 from tests.shared.official import official_values, write_objects
 
@@ -49,6 +51,43 @@ def test_what_could_not_be_reported_is_not_trained(finished, dataset, monkeypatc
     message = "'validation': has 1 ids more than once, 'val"
     with pytest.raises(ValueError, match=message):
         run.load_data(finished.run)
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/a", "s3://a", "file:///a", "abfs:/a"])
+def test_an_address_is_refused_before_anything_computes(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {"row": "SE", "dataset": "pantomime-20"}
+    for name in ("results", "checkpoints", "data_dir", "tensorboard"):
+        with pytest.raises(
+            ValueError, match=rf"parameter {name}: received '{address}'"
+        ):
+            run.check("ablation", asked | {name: address})
+    tuned = {"stage": "fine-tune", "point": "RS-50", "dataset": "pantomime-20"}
+    with pytest.raises(ValueError, match="parameter parent: received"):
+        run.check("pretraining", tuned | {"parent": address})
+    with pytest.raises(ValueError, match="parameter backbone: received"):
+        run.check("contrastive", {"point": "RS-50", "backbone": address})
+    for name in ("checkpoint", "official", "scores"):
+        given = {"checkpoint": "a", "dataset": "pantomime-20"} | {name: address}
+        with pytest.raises(ValueError, match=f"parameter {name}: received"):
+            scoring.check(given)
+    with pytest.raises(ValueError, match="parameter results: received"):
+        engine.Request("ablation/SE", "pantomime-20", results=address)
+    with pytest.raises(ValueError, match="parameter videos: received"):
+        preparation.prepare("kinetics-400", tmp_path, videos=address)
+    with pytest.raises(ValueError, match="parameter folder: received"):
+        Checkpoints(address, {})
+    monkeypatch.setenv("R3D_RS_DATA", address)
+    with pytest.raises(ValueError, match="parameter data_dir: received"):
+        run.check("ablation", asked)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_may_be_below_the_home_or_have_colons(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    asked = {"row": "SE", "dataset": "pantomime-20", "checkpoints": "at 10:30/c:d"}
+    options = run.check("ablation", asked | {"results": "~/runs"}).options
+    assert (options.results, options.checkpoints) == ("/somewhere/runs", "at 10:30/c:d")
 
 
 def test_toggles_name_the_run():

@@ -88,7 +88,7 @@ def test_another_backend_is_refused_before_anything_computes(
 
 def test_the_networks_refuse_another_backend_when_they_are_imported():
     done = subprocess.run(
-        [sys.executable, "-c", "from r3d_rs.training import fit"],
+        [sys.executable, "-c", "from r3d_rs.models import build"],
         env=os.environ | {"KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,

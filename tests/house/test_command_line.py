@@ -108,6 +108,35 @@ def test_an_expected_failure_is_one_message(error, message, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "data prepare kinetics-400 --videos {}",
+        "data prepare kinetics-400 --annotations {}",
+        "data prepare kinetics-400 --records {}",
+        "data prepare kinetics-400 --records a --labels {}",
+        "data inspect pantomime-20 --picture {}",
+        "data verify kinetics-400 --data-dir {}",
+        "list --results {}",
+        "run ablation/SE --checkpoints {}",
+        "rerun --keep {}",
+        "rerun --folder {}",
+        "rerun --made {}",
+        "report views --results {}",
+        "predict {} --checkpoint a",
+        "predict a.mp4 --checkpoint {}",
+    ],
+)
+def test_an_address_is_no_folder(words, tmp_path, monkeypatch):
+    """It would become a folder named after its scheme."""
+    monkeypatch.chdir(tmp_path)
+    for address in ("gs://bucket/a", "s3://bucket", "https://host/a.csv", "hdfs:/a"):
+        done = call(*words.format(address).split())
+        assert done.exit_code == 2
+        assert f"received '{address}', an address of" in " ".join(done.output.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("error", "said"), [(KeyboardInterrupt(), "\nAborted!\n"), (BrokenPipeError(), "")]
 )
 def test_whoever_ends_a_command_sees_no_traceback(error, said, monkeypatch):

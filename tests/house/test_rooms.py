@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[2] / "r3d_rs"
 
 #: From the top: a room may import all before it. The last ones are the command line.
 ROOMS = [
-    *("backend", "files", "cores", "progress"),
+    *("backend", "files", "cores", "progress", "paths"),
     *("paper", "recipes", "pantomime", "data", "models"),
     *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
     *("report", "cli", "__main__"),
@@ -21,6 +21,7 @@ LESS = {
     "files": set(),
     "cores": set(),
     "progress": set(),
+    "paths": set(),
     "paper": set(),
     "recipes": {"files", "paper"},
     "pantomime": {"files", "cores", "progress"},

@@ -1,0 +1,28 @@
+"""Paths that a person names: folders and files of this machine."""
+
+import os
+import re
+from pathlib import Path
+
+#: How an address begins that is no path. Of two slashes pathlib leaves one.
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+def local_path(name: str, path: str | os.PathLike) -> Path:
+    """Return a path of this machine; every folder that a person names is one.
+
+    Args:
+        name: of the parameter, for the message.
+        path: absolute, relative to the current folder, or below `~`.
+
+    Raises:
+        ValueError: naming the parameter, when it is an address such as `gs://bucket`,
+            which would become a folder of that name.
+    """
+    if scheme := ADDRESS.match(os.fspath(path)):
+        raise ValueError(
+            f"parameter {name}: received {os.fspath(path)!r}, an address of"
+            f" {scheme[1]!r}; allowed is a folder of this machine: mount the bucket, by"
+            " gcsfuse or s3fs say, and name the folder that it is mounted on"
+        )
+    return Path(path).expanduser()
