@@ -1,15 +1,87 @@
-"""How many processor cores there are to work with."""
+"""How many processor cores there are to work with, and processes to work on them."""
 
+import contextlib
+import math
+import multiprocessing
 import os
+import sys
+from collections.abc import Iterator
+from multiprocessing import context
+from pathlib import Path
+
+#: Where Linux says how much time a container may take, and of which group this is.
+CGROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
     """Return how many cores this process may use, at least 1.
 
-    A container, a batch queue or `taskset` may allow fewer than the machine has.
+    A container, a batch queue or `taskset` may allow fewer than the machine has. A part
+    of a core counts as one.
     """
     if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = os.process_cpu_count()
+    elif hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count()
+    return math.ceil(min([cores or 1, *_quotas()]))
+
+
+def _quotas() -> Iterator[float]:
+    """Yield the quotas of this process's control groups, in cores (Linux)."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in OWN_GROUP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            # The second version has one tree, the first one of each controller.
+            top = CGROUPS / "cpu" if controllers else CGROUPS
+            group = top / path.lstrip("/")
+            for folder in (group, *group.parents):
+                if folder.is_relative_to(top):
+                    yield from _quota(folder)
+
+
+def _quota(folder: Path) -> Iterator[float]:
+    with contextlib.suppress(OSError, ValueError):  # "max": there is none
+        quota, period = map(int, (folder / "cpu.max").read_text().split())
+        yield quota / period
+    with contextlib.suppress(OSError, ValueError):
+        quota = int((folder / "cpu.cfs_quota_us").read_text())
+        if quota > 0:  # -1: there is none
+            yield quota / int((folder / "cpu.cfs_period_us").read_text())
+
+
+class _Process(context.SpawnProcess):
+    """A new process that does not run the program that started it once more."""
+
+    @staticmethod
+    def _Popen(process):
+        with _without_program():
+            return context.SpawnProcess._Popen(process)
+
+
+class _Spawning(context.SpawnContext):
+    Process = _Process
+
+
+@contextlib.contextmanager
+def _without_program() -> Iterator[None]:
+    """Hide from `multiprocessing` which program this is."""
+    program = sys.modules["__main__"]
+    names = ("__spec__", "__file__")
+    hidden = {name: vars(program).pop(name) for name in names if name in vars(program)}
+    program.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(program).update(hidden)
+
+
+def spawning() -> multiprocessing.context.BaseContext:
+    """Return how processes are started: new ones, with nothing of this one in them.
+
+    What they call is in the library. So a program needs no `if __name__ == "__main__"`.
+    """
+    return _Spawning()

@@ -17,7 +17,7 @@ def local_path(name: str, path: str | os.PathLike) -> Path:
 
     Raises:
         ValueError: naming the parameter, when it is an address such as `gs://bucket`,
-            which would become a folder of that name.
+            which would become a folder of that name, or when there is no home folder.
     """
     if scheme := ADDRESS.match(os.fspath(path)):
         raise ValueError(
@@ -25,4 +25,11 @@ def local_path(name: str, path: str | os.PathLike) -> Path:
             f" {scheme[1]!r}; allowed is a folder of this machine: mount the bucket, by"
             " gcsfuse or s3fs say, and name the folder that it is mounted on"
         )
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # in a container, of a user without a name
+        raise ValueError(
+            f"parameter {name}: received {os.fspath(path)!r}, but there is no home"
+            " folder: set the environment variable HOME, or name another folder (that"
+            " of the datasets by --data-dir or R3D_RS_DATA)"
+        ) from error

@@ -98,6 +98,7 @@ def prepare(
         )
         return None
     if not place.is_prepared():
+        _make_folder(place)
         with locked(place.lock):
             if not place.is_prepared():  # by now
                 if source == "download":
@@ -115,6 +116,18 @@ def prepare(
     for split in dataset.splits.values():  # a run would make them otherwise
         frame_index.load(split, dataset.parse, progress)
     return dataset
+
+
+def _make_folder(place: Place) -> None:
+    """Make a dataset's folder, or say how to choose another."""
+    try:
+        place.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (
+            f"{error.strerror}: no dataset can be written here; choose another folder"
+            " by --data-dir or R3D_RS_DATA"
+        )
+        raise OSError(error.errno, reason, str(place.directory)) from error
 
 
 def merge(
@@ -236,6 +249,7 @@ def _write_part(
     progress: bool,
 ) -> None:
     """Write a part of the shards, but for those that are there already."""
+    _make_folder(place)
     with locked(place.lock, shared=True):
         if place.is_prepared():
             return

@@ -1,6 +1,5 @@
 """Calls in processes of their own, which may crash or hang without harm."""
 
-import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +7,7 @@ from concurrent.futures import TimeoutError
 
 import pebble
 
-from r3d_rs.cores import usable_cores
+from r3d_rs.cores import spawning, usable_cores
 from r3d_rs.data import clip
 
 #: A video that takes longer to decode is set aside.
@@ -31,9 +30,8 @@ def isolated_map(
             finds the machine short of memory or file handles.
     """
     workers = workers or usable_cores()
-    spawn = multiprocessing.get_context("spawn")
     with pebble.ProcessPool(
-        workers, context=spawn, initializer=clip.limit_memory
+        workers, context=spawning(), initializer=clip.limit_memory
     ) as pool:
         waiting = deque()
         try:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -171,13 +173,17 @@ def _shown(papermill: list[str]) -> str:
         What papermill says of a failure, its traceback; "" where it succeeds.
     """
     rest = []
-    with subprocess.Popen(
-        papermill,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            papermill,
+            env=_surroundings(Path(folder)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
         for line in process.stdout:
             if rest or line.startswith("Traceback (most recent call last)"):
                 rest.append(line)
@@ -185,6 +191,29 @@ def _shown(papermill: list[str]) -> str:
                 print(line, end="", flush=True)
     failure = "".join(rest).strip() or f"papermill ended with {process.returncode}"
     return failure if process.returncode else ""
+
+
+def _surroundings(folder: Path) -> dict[str, str]:
+    """Return papermill's environment, in which the notebooks' kernel is this Python.
+
+    By itself Jupyter takes what is called `python3` in the home folder, of whatever
+    Python, and writes into that folder. Where that cannot be, it writes into this one.
+    """
+    kernel = folder / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    call = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(
+        json.dumps({"argv": call, "display_name": "Python 3", "language": "python"})
+    )
+    before = os.environ.get("JUPYTER_PATH")
+    paths = [str(folder), *([before] if before else ())]
+    found = os.environ | {"JUPYTER_PATH": os.pathsep.join(paths)}
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+            found.setdefault(name, str(folder / "jupyter"))
+        for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
+            found.setdefault(name, str(folder / name.lower()))
+    return found
 
 
 def is_left(target: Path, results: str | Path) -> bool:

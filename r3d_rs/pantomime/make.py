@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import av
 import numpy as np
 
 from r3d_rs import files
-from r3d_rs.cores import usable_cores
+from r3d_rs.cores import spawning, usable_cores
 from r3d_rs.pantomime.scene import FRAMES, RATE
 from r3d_rs.pantomime.sets import SETS
 from r3d_rs.pantomime.video import SPLITS, video
@@ -144,8 +143,7 @@ def _write_videos(jobs: list[Job], workers: int, name: str, progress: bool) -> N
                 _write_video(job)
                 shown.update()
             return
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        with ProcessPoolExecutor(workers, mp_context=spawning()) as pool:
             try:
                 for _ in pool.map(_write_video, jobs, chunksize=10):
                     shown.update()

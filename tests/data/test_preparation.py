@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs import cores, progress
+from r3d_rs import cores as usable
+from r3d_rs import progress
 from r3d_rs.data import (
     clip,
     datasets,
@@ -308,7 +309,79 @@ def test_as_many_processes_decode_as_cores_may_be_used(monkeypatch):
     monkeypatch.delattr(os, "process_cpu_count", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 5, 6}, False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert cores.usable_cores() == 3
+    assert usable.usable_cores() == 3
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "cores"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/a/b\n", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 1),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 3),
+        ("0::/\n", {"cpu.max": "900000 100000\n"}, 3),
+        ("4:cpu,cpuacct:/gone\n", {"cpu/cpu.cfs_quota_us": "200000"}, 2),
+        ("4:cpu:/a\n", {"cpu/a/cpu.cfs_quota_us": "-1"}, 3),
+        ("7:memory:/\n", {"cpu.max": "100000 100000"}, 3),
+        ("nonsense\n", {"cpu.max": "nonsense"}, 3),
+    ],
+)
+def test_a_container_may_have_less_time_than_cores(
+    tmp_path, monkeypatch, group, files, cores
+):
+    for name, content in files.items():
+        path = tmp_path / "groups" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.with_name("cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "own").write_text(group)
+    monkeypatch.setattr(usable, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(usable, "OWN_GROUP", tmp_path / "own")
+    monkeypatch.delattr(os, "process_cpu_count", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 5, 6}, False)
+    assert usable.usable_cores() == cores
+
+
+UNGUARDED = """
+print("once")
+from r3d_rs.data import clip, processes
+tasks = [(None, 48), ("gone.mp4", 48)]
+print(len(list(processes.isolated_map(clip.encoded, tasks, 2))), __file__)
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "module"])
+def test_a_program_needs_no_main_guard(tmp_path, way):
+    program = tmp_path / "program.py"
+    program.write_text(UNGUARDED)
+    how = [str(program)] if way == "script" else ["-m", "program"]
+    done = subprocess.run(
+        [sys.executable, *how],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == f"once\n2 {program}\n", done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "data", Path("/proc/data")):
+        for options in ({}, {"part": "1/2"}):
+            with pytest.raises(OSError, match=r"--data-dir or R3D_RS_DATA: '.*data'"):
+                preparation.prepare(NAME, place, False, **options)
+
+
+def test_without_a_home_the_folder_has_to_be_named(monkeypatch, tmp_path):
+    def nameless(path):  # as of a user without an entry
+        return path
+
+    monkeypatch.delenv("R3D_RS_DATA", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", nameless)
+    with pytest.raises(ValueError, match=r"no home folder: set .* R3D_RS_DATA"):
+        preparation.prepare(NAME)
+    with pytest.raises(FileNotFoundError, match=r"train\.csv"):
+        preparation.prepare(NAME, tmp_path)
 
 
 def test_a_bar_is_made_of_lines_in_a_log(capsys):

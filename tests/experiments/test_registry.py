@@ -1,10 +1,12 @@
 """The experiments by name, and what runs one."""
 
 import fcntl
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -209,6 +211,28 @@ def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
         assert len(name) < 40 and name.isascii()
     for same in ("results/", "./results", Path("results").absolute()):
         assert engine.executing(same) == engine.RUNNING / "results"
+
+
+@pytest.mark.parametrize("home", ["other", "gone"])
+def test_notebooks_run_on_this_python_without_a_home_that_can_be_written(
+    home, tmp_path, monkeypatch
+):
+    """Where there is one, a kernel of another Python is in it."""
+    kernel = tmp_path / "other/.local/share/jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    spec = {"argv": ["/no/python"], "display_name": "Python 3", "language": "python"}
+    kernel.write_text(json.dumps(spec))
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("import sys\nprint(sys.executable)")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    names = [str(tmp_path / name) for name in ("in.ipynb", "out.ipynb")]
+    assert not engine._shown([sys.executable, "-m", "papermill", *names])
+    [cell] = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    assert cell.outputs[0].text == f"{sys.executable}\n"
+    assert not (tmp_path / "gone").exists()
 
 
 def test_the_list_loads_no_framework():
