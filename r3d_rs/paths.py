@@ -33,3 +33,36 @@ def local_path(name: str, path: str | os.PathLike) -> Path:
             " folder: set the environment variable HOME, or name another folder (that"
             " of the datasets by --data-dir or R3D_RS_DATA)"
         ) from error
+
+
+def checkout() -> Path:
+    """Return the study's checkout that the current folder is in, or else that folder.
+
+    Jupyter's current folder is that of the notebook.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "r3d_rs" / Path(__file__).name).is_file():
+            return folder
+    return here
+
+
+def study_path(name: str, path: str | os.PathLike) -> Path:
+    """Return a folder of records, checkpoints or datasets: one rule for all of them.
+
+    A relative one is below the checkout, wherever in it the current folder is, so that
+    notebooks and commands mean the same. Outside of a checkout, or where it begins with
+    `./` or `../`, it is below the current folder.
+
+    Args:
+        name: of the parameter, for the message.
+        path: that was named.
+
+    Raises:
+        ValueError: as `local_path` does.
+    """
+    found = local_path(name, path)
+    as_in_a_shell = os.fspath(path).split(os.sep)[0] in (os.curdir, os.pardir)
+    if found.is_absolute() or as_in_a_shell or checkout() == Path.cwd():
+        return found
+    return checkout() / found

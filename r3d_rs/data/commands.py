@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from r3d_rs.data.names import ALIASES, DATASETS, canonical_name
-from r3d_rs.paths import local_path
+from r3d_rs.paths import local_path, study_path
 
 if TYPE_CHECKING:
     from r3d_rs.data.verify import Report
@@ -38,19 +38,30 @@ class Name(click.ParamType):
 
 
 class Local(click.Path):
-    """A file or folder of this machine; an address such as gs://bucket is refused."""
+    """A file or folder of this machine; an address such as gs://bucket is refused.
+
+    Args:
+        of_study: a relative one is below the checkout, as `paths.study_path` says.
+        **options: of click's own type.
+    """
+
+    def __init__(self, of_study: bool = False, **options):
+        """Keep whose rule it follows."""
+        super().__init__(**options)
+        self.of_study = of_study
 
     def convert(self, value: str, param, ctx) -> Path:
         """Return the path, `~` expanded."""
         try:
-            path = local_path(param.name, value)
+            path = (study_path if self.of_study else local_path)(param.name, value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return Path(super().convert(path, param, ctx))
 
 
 DATASET = Name("dataset", lambda: [*ALIASES, *DATASETS])
-FOLDER = Local(file_okay=False)
+FOLDER = Local(of_study=True, file_okay=False)
+INPUT = Local(file_okay=False)
 FILE = Local(dir_okay=False)
 
 dataset_argument = click.argument("dataset", type=DATASET)
@@ -65,13 +76,13 @@ data_dir_option = click.option(
 )
 videos_option = click.option(
     "--videos",
-    type=FOLDER,
+    type=INPUT,
     show_default="DATASET in the folder of the datasets",
     help="Folder of the video files.",
 )
 annotations_option = click.option(
     "--annotations",
-    type=FOLDER,
+    type=INPUT,
     show_default="that of the videos",
     help="Folder of the CSV files.",
 )
@@ -110,7 +121,7 @@ def data() -> None:
     metavar="I/N",
     help="Write one part of the shards, such as 3/64; `data merge` makes the dataset.",
 )
-@click.option("--records", type=FOLDER, help="Folder of Model Garden's TFRecords.")
+@click.option("--records", type=INPUT, help="Folder of Model Garden's TFRecords.")
 @click.option(
     "--labels",
     type=FILE,

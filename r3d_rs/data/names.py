@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from r3d_rs.paths import local_path
+from r3d_rs.paths import study_path
 
 #: Name of every dataset that is made of videos here, and the version of its layout.
 LAYOUT, VERSION = "kinetics", "1.1.0"
@@ -93,11 +93,11 @@ def data_directory(path: str | os.PathLike | None = None) -> Path:
     `~/.cache/r3d_rs`.
 
     Raises:
-        ValueError: as `paths.local_path` does.
+        ValueError: as `paths.study_path` does.
     """
     if path is None or str(path) == "":
         path = os.environ.get(VARIABLE) or Path("~", ".cache", "r3d_rs")
-    return local_path("data_dir", path).absolute()
+    return study_path("data_dir", path).absolute()
 
 
 @dataclasses.dataclass(frozen=True)

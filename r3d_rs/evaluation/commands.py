@@ -12,7 +12,7 @@ from r3d_rs.data.commands import FILE, Local
 @click.command()
 @click.argument("video", type=FILE)
 @click.option(
-    "--checkpoint", type=Local(), required=True, help="Folder of a finished run."
+    "--checkpoint", type=Local(True), required=True, help="Folder of a finished run."
 )
 @click.option("--top-k", default=5, help="How many classes to print.")
 def predict(video: Path, checkpoint: Path, top_k: int) -> None:

@@ -10,7 +10,7 @@ from r3d_rs import files
 from r3d_rs.data import clip, datasets, pipeline
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
-from r3d_rs.paths import local_path
+from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes.recipe import Recipe, from_dict
 from r3d_rs.training.fit import build_model
 
@@ -70,7 +70,7 @@ def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming a file that is damaged.
     """
-    path = local_path("checkpoint", checkpoint)
+    path = study_path("checkpoint", checkpoint)
     path = path / "model.keras" if path.is_dir() else path
     about = path.with_name("run.json")
     for file in (path, about):

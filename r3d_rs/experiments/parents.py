@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from r3d_rs.paths import study_path
 from r3d_rs.recipes.points import UNTRAINED
 from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
 from r3d_rs.training import transfer
@@ -77,7 +78,7 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
     """
     if backbone == UNTRAINED:
         return untrained(recipe, seed)
-    if Path(backbone).is_dir():
+    if study_path("backbone", backbone).is_dir():
         return of_run(backbone, recipe)
     return of_checkpoint(backbone, recipe)
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from r3d_rs import paper
 from r3d_rs.data.names import DATASETS
 from r3d_rs.experiments import parameters, record
+from r3d_rs.paths import study_path
 from r3d_rs.recipes import contrastive, points, scales, table2
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe
@@ -291,7 +292,7 @@ def _short(backbone: str) -> str:
 
     A record's name has no other characters.
     """
-    path = Path(backbone)
+    path = study_path("backbone", backbone)
     if (path / "run.json").exists():
         path = Path("-".join(path.resolve().parts[-4:]))
     return re.sub(r"[^A-Za-z0-9@+._-]+", "-", path.name).strip("-")

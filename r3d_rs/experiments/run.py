@@ -6,6 +6,7 @@ evaluate a network, and `write_record`.
 
 import dataclasses
 import datetime
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from r3d_rs import backend
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
-from r3d_rs.paths import local_path
+from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes import points
 from r3d_rs.recipes import recipe as recipes
 
@@ -62,7 +63,7 @@ class Options:
             value = getattr(self, field.name)
             parameters.check(field.name, value, field.type, minimum=minimum)
             if field.name in FOLDERS and value:
-                object.__setattr__(self, field.name, str(local_path(field.name, value)))
+                object.__setattr__(self, field.name, str(study_path(field.name, value)))
         names.data_directory(self.data_dir)  # R3D_RS_DATA may name one, too
 
 
@@ -290,4 +291,6 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
     checkpoints.remove(run.folder)
     if run.pretraining:
         checkpoints.remove(run.pretraining_folder)
+    # Of this stream nothing is kept: a published notebook names no machine's folders.
+    print(f"record: {path.absolute()}", file=sys.stderr)
     return path

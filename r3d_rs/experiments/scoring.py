@@ -7,7 +7,7 @@ from pathlib import Path
 from r3d_rs.data import names
 from r3d_rs.data.listing import SPLITS
 from r3d_rs.experiments import executed, parameters
-from r3d_rs.paths import local_path
+from r3d_rs.paths import study_path
 from r3d_rs.recipes import points, scales
 
 
@@ -39,7 +39,8 @@ class Request:
         for name, value in dataclasses.asdict(self).items():
             parameters.check(name, value, str)
             if name in ("checkpoint", "official", "scores", "data_dir"):
-                local_path(name, value)
+                where = str(study_path(name, value)) if value else ""
+                object.__setattr__(self, name, where)
         names.data_directory(self.data_dir)
         points.point(self.point)
         if self.dataset:

@@ -100,6 +100,7 @@ def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) ->
                 f"{column}: none begins with {start!r}; allowed are {', '.join(known)}"
             )
     click.echo(table.to_string(index=False))
+    click.echo(f"\nyours: {results.absolute()}\ncheckpoints: {checkpoints.absolute()}")
 
 
 @click.command()
@@ -133,6 +134,7 @@ def run(
         click.echo(shlex.join(engine.command(request)))
         return
     path = engine.run(request)
+    path = path.absolute()
     click.echo(f"\nrecord: {path}\nnotebook: {path.with_suffix('.ipynb')}\n")
     click.echo(published.shown(path))
 

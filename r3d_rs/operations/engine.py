@@ -14,7 +14,7 @@ from pathlib import Path
 from r3d_rs import REPOSITORY
 from r3d_rs.data.names import canonical_name
 from r3d_rs.experiments import executed, record, registry
-from r3d_rs.paths import local_path
+from r3d_rs.paths import checkout, study_path
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -54,10 +54,10 @@ def executing(results: str | Path) -> Path:
 
     Each has its own, as the same run may be made for two at once.
     """
-    name = os.path.relpath(results)
+    name = os.path.relpath(results, checkout())
     if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # of any length, in any letters
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return RUNNING / name
+    return study_path("folder", RUNNING / name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,10 @@ class Request:
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        """Raise a ValueError where a folder is an address."""
+        """Find the folders; raise a ValueError where one is an address."""
         for name in ("results", "checkpoints"):
-            local_path(name, getattr(self, name))
+            found = study_path(name, getattr(self, name))
+            object.__setattr__(self, name, found)
 
     @property
     def target(self) -> Path:
@@ -231,7 +232,8 @@ def _output(target: Path, results: str | Path) -> Path:
 
 
 def _keep(output: Path, target: Path, results: str | Path) -> Path:
-    published = Path(results).resolve() == Path(record.PUBLISHED).resolve()
+    shipped = study_path("results", record.PUBLISHED)
+    published = Path(results).resolve() == shipped.resolve()
     if target.stem == "seed-0" or not published:
         executed.keep(output, target.with_suffix(".ipynb"))
     output.unlink()  # what is left there is running, has failed or was stopped

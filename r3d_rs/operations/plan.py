@@ -12,7 +12,7 @@ from r3d_rs import files
 from r3d_rs.experiments import provenance, record, registry
 from r3d_rs.files import try_lock
 from r3d_rs.operations import engine, study
-from r3d_rs.paths import local_path
+from r3d_rs.paths import study_path
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
 
@@ -186,8 +186,8 @@ def make(
         if dataset in datasets.split()
         for seed in range(_seeds(dataset, experiment.name) if seeds is None else seeds)
     ]
-    results = local_path("results", results)
-    checkpoints = local_path("checkpoints", checkpoints)
+    results = study_path("results", results)
+    checkpoints = study_path("checkpoints", checkpoints)
     stale, running = {}, set()
     for one in wanted:
         names = [one.experiment.name, *registry.same(one.experiment.name)]

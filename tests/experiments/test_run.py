@@ -3,10 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from r3d_rs.cli import main
 from r3d_rs.data import datasets, frame_index, preparation
+from r3d_rs.data.commands import FOLDER, INPUT
+from r3d_rs.data.names import data_directory
 from r3d_rs.evaluation import trained
 from r3d_rs.evaluation.multiview import evaluate, evaluate_over_views
 from r3d_rs.experiments import record, run, scoring, show
@@ -81,6 +86,40 @@ def test_an_address_is_refused_before_anything_computes(address, tmp_path, monke
     with pytest.raises(ValueError, match="parameter data_dir: received"):
         run.check("ablation", asked)
     assert not list(tmp_path.iterdir())
+
+
+ROOT = Path(__file__).parents[2]
+KEEP = click.Option(["--keep"])
+BELOW = ["notebooks", "r3d_rs/data", "."]
+
+
+@pytest.mark.parametrize("where", BELOW)
+def test_notebooks_and_commands_mean_the_same_folders(where, monkeypatch):
+    """Jupyter's current folder is the notebook's, papermill's that of the shell."""
+    monkeypatch.chdir(ROOT / where)
+    asked = {"row": "SE", "dataset": "pantomime-20"}
+    options = run.check("ablation", asked).options
+    request = engine.Request("ablation/SE", "pantomime-20", 1)
+    for found in (options.results, request.results, FOLDER.convert("runs", KEEP, None)):
+        assert Path(found).absolute() == ROOT / "runs"
+    assert Path(options.checkpoints).absolute() == ROOT / "build/checkpoints"
+    running = engine.executing(request.results).absolute()
+    assert running == ROOT / "build/runs/runs"
+    assert data_directory("build/data") == ROOT / "build/data"
+    asked["results"] = "./mine"
+    given = Path(run.check("ablation", asked).options.results).absolute()
+    assert given == ROOT / where / "mine"
+    assert INPUT.convert("videos", KEEP, None) == Path("videos")
+
+
+def test_outside_of_a_checkout_folders_are_below_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {"row": "SE", "dataset": "pantomime-20"}
+    assert run.check("ablation", asked).options.results == "runs"
+    assert data_directory("build/data") == tmp_path / "build/data"
+    done = CliRunner().invoke(main, ["list", "scaling/RS-50"], prog_name="r3d-rs")
+    assert f"\nyours: {tmp_path}/runs\n" in done.output
+    assert f"\ncheckpoints: {tmp_path}/build/checkpoints\n" in done.output
 
 
 def test_folders_may_be_below_the_home_or_have_colons(monkeypatch):
