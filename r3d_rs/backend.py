@@ -4,6 +4,7 @@
 number of epochs of every network of a machine. What a run computes is in its recipe.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -41,6 +42,19 @@ def _chosen() -> tuple[str, str]:
         return json.loads(path.read_text())["backend"], f"backend in {path}"
     except (OSError, ValueError, KeyError, TypeError):  # Keras has its default then
         return ALLOWED[0], "Keras' backend"
+
+
+def leave_accelerators() -> None:
+    """Keep TensorFlow, which reads the data, off GPUs where JAX computes.
+
+    By itself it takes their memory. Where it has been used already, nothing changes.
+    """
+    if _chosen()[0] == "tensorflow":
+        return
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
 
 
 def use() -> None:

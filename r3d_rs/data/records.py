@@ -9,6 +9,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from r3d_rs import backend
+
+backend.leave_accelerators()
+
 
 def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes:
     """Serialize a video as `tf.train.Example`, the same bytes in every process."""

@@ -2,13 +2,16 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 
 import keras
 import pytest
+import tensorflow as tf
 
 from r3d_rs import backend
+from r3d_rs.data import records
 from r3d_rs.experiments import run
 from r3d_rs.models import build
 
@@ -84,6 +87,22 @@ def test_another_backend_is_refused_before_anything_computes(
         run.check("ablation", asked)
     (tmp_path / "keras.json").write_text("not JSON")  # Keras passes it over, too
     assert backend.name() == "tensorflow"
+
+
+@pytest.mark.parametrize(("chosen", "left"), [("jax", 2), ("tensorflow", 0)])
+def test_tensorflow_leaves_gpus_to_jax(chosen, left, monkeypatch):
+    """Whoever reads records, prepares data or loads it has it so."""
+    asked = []
+
+    def refused(devices, kind):
+        asked.append((devices, kind))
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config, "set_visible_devices", refused)
+    monkeypatch.setattr(backend, "_chosen", lambda: (chosen, "a test"))
+    backend.leave_accelerators()
+    runpy.run_path(records.__file__)  # as it is imported
+    assert asked == [([], "GPU")] * left
 
 
 def test_the_networks_refuse_another_backend_when_they_are_imported():
