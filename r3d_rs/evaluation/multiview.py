@@ -14,7 +14,7 @@ from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.verify import ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.training import memory
+from r3d_rs.training import devices, memory
 from r3d_rs.training.averaging import network_of
 from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
@@ -70,11 +70,18 @@ class Evaluation:
 
 
 def for_evaluation(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """Return a trained network for clips of the recipe's evaluation size."""
+    """Return a trained network for clips of the recipe's evaluation size.
+
+    On JAX all devices compute, each its part of the clips.
+    """
+    several = keras.backend.backend() == "jax" and devices.find().count > 1
     model = network_of(model)
     classes = model.output_shape[-1]
     network = build_model(recipe, classes, size=recipe.eval_size)
     network.set_weights(model.get_weights())
+    if several:
+        whole = devices.Gathered(name="gathered")(network.output)
+        network = keras.Model(network.input, whole, name=network.name)
     network.compile(jit_compile=jit_compile())
     return network
 
@@ -85,7 +92,9 @@ def predict_clips(network: keras.Model, clips) -> np.ndarray:
     On a CPU many large clips are predicted in equal parts, see `PIXELS_AT_ONCE`.
     """
     parts = np.split(np.asarray(clips), _parts(clips.shape))
-    logits = np.concatenate([network.predict_on_batch(part) for part in parts])
+    logits = np.concatenate(
+        [network.predict_on_batch(devices.divided(part))[: len(part)] for part in parts]
+    )
     softmax = np.exp(logits - logits.max(-1, keepdims=True))
     return softmax / softmax.sum(-1, keepdims=True)
 

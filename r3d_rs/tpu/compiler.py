@@ -79,7 +79,7 @@ def compile_evaluation(
 ) -> Compiled:
     """Compile the step of `multiview.predict_clips`; see `compile_training`.
 
-    It is not divided: each device of a slice predicts all clips of a batch.
+    It is one device's: of a run's batch each has its part (`devices.divided`).
     """
     from r3d_rs.training import fit, loop
 

@@ -115,6 +115,52 @@ def alone():
         keras.distribution.set_distribution(distribution)
 
 
+def divided(batch: np.ndarray):
+    """Return a batch of which each of JAX' devices has an equal part.
+
+    Args:
+        batch: `(clip, …)`, the same in all processes.
+
+    Returns:
+        The batch, padded with zeros to a multiple of the devices, in all processes
+        together; as it is where there is one device.
+    """
+    shardings = _shardings()
+    if shardings is None:
+        return batch
+    import jax
+
+    split, _ = shardings
+    surplus = -len(batch) % split.mesh.size
+    batch = np.pad(batch, [(0, surplus)] + [(0, 0)] * (batch.ndim - 1))
+    return jax.make_array_from_callback(batch.shape, split, lambda part: batch[part])
+
+
+def _shardings():
+    """Return JAX' shardings of a batch and of what all devices have, if several."""
+    distribution = keras.distribution.distribution()
+    if distribution is None or keras.backend.backend() != "jax":
+        return None
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    mesh = distribution.device_mesh.backend_mesh
+    parts = PartitionSpec(distribution.batch_dim_name)
+    return NamedSharding(mesh, parts), NamedSharding(mesh, PartitionSpec())
+
+
+class Gathered(keras.layers.Layer):
+    """What devices have computed of their parts of a batch, given to all processes."""
+
+    def call(self, x):
+        """Return the whole batch."""
+        shardings = _shardings()
+        if shardings is None:
+            return x
+        import jax
+
+        return jax.lax.with_sharding_constraint(x, shardings[1])
+
+
 def accelerators() -> tuple[str, int]:
     """Return what JAX or TensorFlow calls the devices, and how many there are.
 

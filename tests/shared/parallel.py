@@ -14,7 +14,7 @@ import numpy as np
 
 from r3d_rs.contrastive.loss import NTXent, accuracy
 from r3d_rs.data import datasets
-from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.evaluation.multiview import evaluate, for_evaluation, predict_clips
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.recipes import scales, table2
 from r3d_rs.recipes.recipe import Recipe
@@ -45,12 +45,18 @@ def of_network(data_dir) -> dict:
     with tiny.shallow(1, 1, 1, 1):
         model, history = build_and_fit(dataset, RECIPE)
         evaluation = evaluate(model, dataset, RECIPE)
+        network = for_evaluation(model, RECIPE)
+    shape = (5, RECIPE.frames, RECIPE.eval_size, RECIPE.eval_size, 3)
+    clips = np.random.default_rng(0).random(shape, "float32")  # no device divides them
+    shards = getattr(devices.divided(clips), "addressable_shards", ())
     return {
         "devices": str(devices.find()),
         "loss": history["loss"],
         "weights": np.concatenate([w.numpy().ravel() for w in model.weights]),
         "ids": evaluation.ids,
         "probabilities": evaluation.probabilities,
+        "of_five": predict_clips(network, clips),
+        "parts": [len(shard.data) for shard in shards],
     }
 
 

@@ -67,7 +67,8 @@ def test_several_devices_give_what_one_gives(single, several):
     tolerance = 1e-3 if JAX else 0.5
     np.testing.assert_allclose(several["loss"], single["loss"], rtol=tolerance)
     if JAX:
-        for name in ("weights", "probabilities"):
+        assert several["parts"].tolist() == [2] * SEVERAL  # of five clips, and padding
+        for name in ("weights", "probabilities", "of_five"):
             np.testing.assert_allclose(several[name], single[name], atol=1e-3)
 
 
@@ -115,11 +116,11 @@ def test_two_processes_train_one_network(data_dir, single, tmp_path):
     one, other = (np.load(output) for output in outputs)
     assert str(one["devices"]) == "2 cpu devices in 2 processes, on jax"
     assert (one["weights"] == other["weights"]).all()
+    assert one["parts"].tolist() == other["parts"].tolist() == [3]
     assert one["ids"].tolist() == single["ids"].tolist()
     for found in (one, other):
-        np.testing.assert_allclose(
-            found["probabilities"], single["probabilities"], atol=1e-3
-        )
+        for name in ("probabilities", "of_five"):
+            np.testing.assert_allclose(found[name], single[name], atol=1e-3)
     np.testing.assert_allclose(one["loss"], single["loss"], rtol=1e-3)
     np.testing.assert_allclose(one["weights"], single["weights"], atol=1e-3)
 
