@@ -120,7 +120,7 @@ def _split_of(path: Path) -> str | None:
 
     Of `.txt` files, which may be anything, it is the last word.
     """
-    words = _plain(path.stem).split("_")
+    words = plain(path.stem).split("_")
     if path.suffix.lower() == ".txt":
         words = words[-1:]
     found = [split for split, names in SPLITS.items() if set(names) & set(words)]
@@ -302,21 +302,31 @@ def _source(video: Video) -> str:
     return video.id.rsplit("_", 2)[0]
 
 
+def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every folder of a tree with the names of its files, in order.
+
+    Links to folders are followed, once where they lead up again.
+    """
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield place, sorted(names)
+
+
 def _files(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
     """Return the video files of a tree, and the names of others, by video's name.
 
     The name is without the ending and, in a second entry, without what a downloader has
     added.
     """
-    files, others, seen = {}, {}, set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # a link that leads up again
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        for name in sorted(names):
+    files, others = {}, {}
+    for place, names in walk(folder):
+        for name in names:
             stem, ending = os.path.splitext(name)
             if name.startswith("."):
                 continue
@@ -352,22 +362,22 @@ def _pick(video, folder, split, files, sources) -> Path | None:
     names = _names(video, sources)
     there = (list(filter(os.path.isfile, files.get(name, ()))) for name in names)
     found = next(filter(None, there), ())
-    wanted = {_plain(name) for name in SPLITS[split]}
+    wanted = {plain(name) for name in SPLITS[split]}
 
     def misfit(path: Path) -> tuple[bool | int, ...]:
-        above = [_plain(part) for part in path.relative_to(folder).parent.parts]
+        above = [plain(part) for part in path.relative_to(folder).parent.parts]
         replaces = any(part.startswith("replacement") for part in above)
         in_split = any(name in part.split("_") for part in above for name in wanted)
         added = path.stem.removeprefix(_bare(path.stem))
         part = bool(FORMAT.search(added))
         # Pictures take more bytes than sound.
         size = path.stat().st_size if part else 0
-        fits = (replaces, in_split, _plain(video.label) in above)
+        fits = (replaces, in_split, plain(video.label) in above)
         return *(not fit for fit in fits), part, added.count("."), -size
 
     return min(found, key=misfit, default=None)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name in small letters, with runs of anything else as underscores."""
     return re.sub(r"[\W_]+", "_", name.lower()).strip("_")

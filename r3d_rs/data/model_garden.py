@@ -2,49 +2,65 @@
 
 They hold `tf.train.SequenceExample`s as the official implementation's data loader reads
 them (`video_input.py`, tf-models-official 2.20.0): the feature list `image/encoded` has
-one JPEG a frame, the context feature `clip/label/index` the class. Two more context
-features, which MediaSequence writes, are used where they are there: `clip/media_id` and
-`clip/label/string`.
+one JPEG a frame, the context feature `clip/label/index` the class. More context
+features, which MediaSequence writes, are used where they are there:
+`clip/label/string`, `image/frame_rate`, and `example/id` or else `clip/media_id`, which
+names a whole video and not the clip.
 """
 
+import os
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from r3d_rs.data import frame_index, records
-from r3d_rs.data.listing import SPLITS
+from r3d_rs.data.listing import SPLITS, plain, walk
 from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import read_json, write_json
 from r3d_rs.paths import local_path
 from r3d_rs.progress import bar
 
-FRAMES, LABEL, NAME, IDENT = (
+FRAMES, LABEL, NAME, IDENT, MEDIA, RATE = (
     "image/encoded",
     "clip/label/index",
     "clip/label/string",
+    "example/id",
     "clip/media_id",
+    "image/frame_rate",
 )
 _CONTEXT = {
     LABEL: tf.io.VarLenFeature(tf.int64),
     NAME: tf.io.VarLenFeature(tf.string),
     IDENT: tf.io.FixedLenFeature([], tf.string, ""),
+    MEDIA: tf.io.FixedLenFeature([], tf.string, ""),
+    RATE: tf.io.FixedLenFeature([], tf.float32, 0.0),
 }
+#: How a file of records ends: as such, or as one of several, "-00003-of-01000".
+RECORDS = re.compile(r"(\.(tf)?rec(ord)?s?|\.tfr|-\d+-of-\d+)$", re.IGNORECASE)
+#: What may come after that.
+COMPRESSED = (".gz", ".gzip", ".zlib")
 
 
 def parse(record, place):
     """Return a record's features: id, label, fps (0, unknown), frames still encoded.
 
-    A video without `clip/media_id` is named after its place, `<file>__<number>`.
+    A clip without a name of its own is named after its place, `<file>__<number>`.
     """
     context, lists = _parts(record, tf.io.FixedLenSequenceFeature([], tf.string))
-    ident = context[IDENT]
     return {
-        "id": tf.where(ident == "", place, ident),
+        "id": _ident(context, place),
         "label": context[LABEL].values[0],
         "frames": lists[FRAMES],
-        "fps": tf.constant(0.0),
+        "fps": context[RATE],
     }
+
+
+def _ident(context, place):
+    ident = tf.where(context[IDENT] == "", context[MEDIA], context[IDENT])
+    return tf.where(ident == "", place, ident)
 
 
 def use_records(
@@ -61,8 +77,7 @@ def use_records(
 
     Args:
         name: one of `DATASETS` or an alias.
-        folder: with files whose names begin with a split's: "train", "validate",
-            "validation", "val" or "test".
+        folder: of the files, which may lie in folders below it; see `find`.
         data_dir: folder of the datasets, for the index.
         labels: file with the names of the classes, one a line; without it they are the
             records' own or, if they have none, "class 0" and so on.
@@ -72,8 +87,8 @@ def use_records(
         FileExistsError: when a dataset of this name has been prepared otherwise.
         FileNotFoundError: when there are no training records.
         ValueError: naming the file and record that is broken, has no frames, a frame
-            that is no JPEG or a label that is not allowed; or the files of a split
-            where none has a record.
+            that is no JPEG or a label that is not allowed; a file that is compressed
+            or of no split; or the files of a split where none has a record.
     """
     place = Place(canonical_name(name), data_directory(data_dir))
     if place.folder.exists():
@@ -85,8 +100,9 @@ def use_records(
     found = find(local_path("records", folder))
     if "train" not in found:
         raise FileNotFoundError(
-            f"{folder}: there are no training records; looked for files whose names"
-            " begin with 'train'"
+            f"{folder}: there are no training records; looked, in all folders below"
+            " too, for files such as train-00000-of-00064 and"
+            " kinetics400_train.tfrecord"
         )
     names, files, frames = {}, {}, {}
     if labels is not None:
@@ -98,7 +114,14 @@ def use_records(
             )
     for split, paths in found.items():
         shown = bar(paths, desc=f"Reading: {split}", unit="file", disable=not progress)
-        parts = [_index(path, num_classes, names) for path in shown]
+        rest = iter(shown)
+        first = next(rest)
+        if split == "test" and not _is_labelled(first):
+            warnings.warn(
+                f"{first}: has no labels, so the split test is left out", stacklevel=2
+            )
+            continue
+        parts = [_index(path, num_classes, names) for path in (first, *rest)]
         counts = [len(part["ids"]) for part in parts]
         if not any(counts):
             raise ValueError(
@@ -119,15 +142,61 @@ def frames_file(index: Path, split: str) -> Path:
 
 
 def find(folder: Path) -> dict[str, list[Path]]:
-    """Return a folder's record files by split; JSON and text files are not records."""
+    """Return the record files of a tree of folders by split.
+
+    The split is a word of the file's name (`kinetics_700_train_25fps-00000-of-01000`)
+    or begins it. Where the name has none, the nearest folder's name has it.
+
+    Raises:
+        FileNotFoundError: naming a link that leads nowhere.
+        ValueError: naming a file of records that has no split, or two.
+    """
     folder, found = Path(folder).absolute(), {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".txt", ".csv") or not path.is_file():
-            continue
-        for split, names in SPLITS.items():
-            if path.name.startswith(names):
-                found.setdefault(split, []).append(path)
-    return found
+    for place, names in walk(folder):
+        for name in names:
+            path, own = Path(place, name), _splits(name)
+            if not (_is_marked(name) or (own and _is_bare(name))):
+                continue
+            if not path.is_file():
+                raise FileNotFoundError(f"{path}: is no file, or leads to none")
+            above = [*path.relative_to(folder).parts[-2::-1], folder.name]
+            splits = own or next(filter(None, map(_splits, above)), own)
+            if len(splits) != 1:
+                has = " and ".join(sorted(splits)) or "no split"
+                raise ValueError(
+                    f"{path}: its name has {has}, allowed is one split, as in"
+                    " train-00000-of-00064: rename it, or move it elsewhere"
+                )
+            found.setdefault(*splits, []).append(path)
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _is_marked(name: str) -> bool:
+    """Return whether a name is one of records, compressed or not."""
+    stem, ending = os.path.splitext(name)
+    name = stem if ending.lower() in COMPRESSED else name
+    return bool(RECORDS.search(name)) and not name.startswith(".")
+
+
+def _is_bare(name: str) -> bool:
+    """Return whether a name has no ending but a number."""
+    return re.fullmatch(r"(\.\d+)?", os.path.splitext(name)[1]) is not None
+
+
+def _splits(name: str) -> set[str]:
+    """Return the splits that a name has as words, or the one that begins it."""
+    own = set(plain(name).split("_"))
+    found = {split for split, names in SPLITS.items() if own & set(names)}
+    begun = {s for s, names in SPLITS.items() if name.lower().startswith(names)}
+    return found or begun
+
+
+def _is_labelled(path: Path) -> bool:
+    """Return whether the first record of a file has a label; True of an empty file."""
+    kind = tf.io.VarLenFeature(tf.string)
+    found = records.examples(path, lambda record, place: _parts(record, kind)[0])
+    context = next(found, None)
+    return context is None or len(context[LABEL].values) > 0
 
 
 def _index(
@@ -160,7 +229,7 @@ def _index(
         records.check_frames(jpegs, where)
         for name in context[NAME].values.numpy()[:1]:
             names.setdefault(int(label[0]), name.decode())
-        ident = context[IDENT].numpy().decode() or place
+        ident = _ident(context, place).numpy().decode()
         rows.add(record, ident, int(label[0]), jpegs)
     return rows.arrays()
 

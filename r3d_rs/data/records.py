@@ -59,7 +59,8 @@ def examples(path: str | Path, parse: Callable) -> Iterator:
         parse: from a record and its place, `<file>__<number>`, to anything.
 
     Raises:
-        ValueError: naming the file and the first record that cannot be read or parsed.
+        ValueError: naming the file and the first record that cannot be read or parsed,
+            or the compression of a file that has one.
     """
     number = 0
     try:
@@ -67,8 +68,24 @@ def examples(path: str | Path, parse: Callable) -> Iterator:
             yield parse(record, f"{Path(path).name}__{number}")
             number += 1
     except tf.errors.OpError as error:
+        if number == 0 and (how := _compression(path)):
+            unpack = "gzip -dc OLD > NEW" if how == "GZIP" else "zlib-flate -uncompress"
+            raise ValueError(
+                f"{path}: is compressed ({how}), and clips are read from within a file:"
+                f" unpack it, as by `{unpack}`, and move the compressed one elsewhere"
+            ) from error
         reason = re.sub(r"\{\{.*?\}\} |\[Op:.*", "", error.message).strip()
         raise ValueError(f"{path}, record {number}: {reason}") from error
+
+
+def _compression(path: str | Path) -> str:
+    """Return how a file that holds no records is compressed, "" if it is not."""
+    with open(path, "rb") as file:
+        begin = file.read(2)
+    if begin == b"\x1f\x8b":
+        return "GZIP"
+    zlib = begin[:1] == b"\x78" and int.from_bytes(begin) % 31 == 0
+    return "ZLIB" if zlib else ""
 
 
 def check_frames(frames: Sequence[bytes], where: str) -> None:

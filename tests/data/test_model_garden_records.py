@@ -161,6 +161,93 @@ def test_a_split_without_records_is_refused(tmp_path):
     assert not datasets.is_prepared("kinetics-400", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [
+        # MediaSequence's, its script's own and those of a list of one's own.
+        ("kinetics400_train-00000-of-00256", "kinetics400_validate-00000-of-00020"),
+        ("kinetics_700_train_25fps_rgb_flow-00003-of-01000", "k/val-00000-of-00001"),
+        ("tf/kinetics_700_custom_csv_train-0-of-2", "tf/kinetics_val.v2-1-of-2"),
+        ("train/00000.tfrecord", "validation/a/00000.tfrecord"),
+        ("train_256/shard-00000-of-00001", "Kinetics Val/x.TFRecords"),
+        ("1.0.0/kinetics-train.tfrecord-00000-of-00001", "1.0.0/validation.0001"),
+        ("train/x.tfrecord", "train/validate-0.tfrec"),
+    ],
+)
+def test_records_are_found_by_the_names_that_people_have(tmp_path, train, validation):
+    others = ["label_map.pbtxt", "train.csv", "train/a_000001_000011.mp4", "README",
+              "train/LICENSE", ".train-00000-of-00001", "train_log.md"]  # fmt: skip
+    for name in (train, validation, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = model_garden.find(tmp_path)
+    assert found == {"train": [tmp_path / train], "validation": [tmp_path / validation]}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("kinetics_700_custom_25fps-00000-of-00001", "name has no split, allowed is"),
+        ("shard.tfrecord", "has no split"),
+        ("train_val-00000-of-00001", "has train and validation, allowed is one"),
+    ],
+)
+def test_records_of_no_split_are_named(tmp_path, name, message):
+    for path in (tmp_path / "train-00000-of-00001", tmp_path / "more" / name):
+        write_records(path, [sequence_example([JPEG], 0)])
+    with pytest.raises(ValueError, match=f"more/{name}: its {message}"):
+        used(tmp_path, tmp_path / "data")
+
+
+def test_a_link_to_records_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "train-00000-of-00001").symlink_to(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match="train-00000-of-00001: is no file, or"):
+        used(tmp_path, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ("GZIP", "train.tfrecord.gz"),
+        ("GZIP", "k400_train-00000-of-00001"),
+        ("ZLIB", "train-00000-of-00001"),
+    ],
+)
+def test_compressed_records_are_named_as_such(tmp_path, how, name):
+    with tf.io.TFRecordWriter(str(tmp_path / name), how) as writer:
+        writer.write(sequence_example([JPEG], 0))
+    with pytest.raises(ValueError, match=rf"{name}: is compressed \({how}\), and"):
+        used(tmp_path, tmp_path / "data")
+
+
+def test_two_clips_of_one_video_have_the_names_of_clips(tmp_path):
+    """MediaSequence gives both the id of the video, and each one of its own."""
+    clips = [
+        sequence_example([JPEG], 0, b"video", own=own)
+        for own in (b"video_3", b"video_40")
+    ]
+    write_records(tmp_path / "kinetics400_train-00000-of-00001", clips)
+    dataset = used(tmp_path, tmp_path / "data")
+    assert dataset.frames("train").ids.tolist() == ["video_3", "video_40"]
+    videos = list(pipeline.videos(dataset, "train").as_numpy_iterator())
+    assert [(video["id"], video["fps"]) for video in videos] == [
+        (b"video_3", 25),
+        (b"video_40", 25),
+    ]
+
+
+def test_records_of_test_videos_without_labels_are_left_out_and_said(tmp_path):
+    labelled, without = sequence_example([JPEG], 0), sequence_example([JPEG])
+    write_records(tmp_path / "k700_train-00000-of-00001", [labelled])
+    write_records(tmp_path / "k700_test-00000-of-00001", [without])
+    with pytest.warns(UserWarning, match="_test-00000-of-00001: has no labels, so the"):
+        dataset = used(tmp_path, tmp_path / "data")
+    assert list(dataset.splits) == ["train"]
+    write_records(tmp_path / "k700_validate-00000-of-00001", [without])
+    with pytest.raises(ValueError, match=r"record 0: clip/label/index is \[\], expec"):
+        used(tmp_path, tmp_path / "other")
+
+
 # UCF-101.
 
 

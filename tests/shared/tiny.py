@@ -128,14 +128,21 @@ def write_csv(path, rows):
         csv.writer(file).writerows(rows)
 
 
-def sequence_example(jpegs, label, ident=None, name=None) -> bytes:
-    """Serialize a video as Model Garden's records have it."""
+def sequence_example(jpegs, label=None, ident=None, name=None, own=None) -> bytes:
+    """Serialize a video as Model Garden's records have it.
+
+    `ident` names the video that it is of, `own` the clip.
+    """
     example = tf.train.SequenceExample()
     for jpeg in jpegs:
         feature = example.feature_lists.feature_list["image/encoded"].feature.add()
         feature.bytes_list.value.append(jpeg)
     context = example.context.feature
-    context["clip/label/index"].int64_list.value.append(label)
+    if label is not None:
+        context["clip/label/index"].int64_list.value.append(label)
+    if own is not None:
+        context["example/id"].bytes_list.value.append(own)
+        context["image/frame_rate"].float_list.value.append(25)
     if ident is not None:
         context["clip/media_id"].bytes_list.value.append(ident)
     if name is not None:
