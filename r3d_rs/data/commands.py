@@ -227,9 +227,10 @@ def verify(
 ) -> None:
     """Compare DATASET with its CSV files, and read all its records.
 
-    Before DATASET is prepared, list the videos of its CSV files that have no file.
+    Clips that are in two splits, or in the training split of another dataset in the
+    same folder, are counted. Before DATASET is prepared, list the videos of its CSV files that have no file.
     """
-    from r3d_rs.data import datasets
+    from r3d_rs.data import datasets, overlaps
     from r3d_rs.data import verify as checks
     from r3d_rs.data.names import data_directory
 
@@ -242,6 +243,8 @@ def verify(
             number = len(absent)
             click.echo(f"{split}: {total} videos are listed, {number} have no file")
             click.echo("".join(f"  {ident}\n" for ident in absent), nl=False)
+        for overlap in overlaps.of_lists(annotations or videos):
+            click.echo(f"same clips: {overlap}")
         return
     prepared = datasets.load(name, data_dir)
     expected = DATASETS[name].num_classes
@@ -255,10 +258,14 @@ def verify(
         for video in prepared.repaired:
             if video.split == split:
                 click.echo(f"  frames: {video.id} ({video.label}): {video.reason}")
+    twice = overlaps.find(prepared, data_directory(data_dir))
+    click.echo("".join(f"\nsame clips: {overlap}" for overlap in twice))
     if any(report.broken or report.surplus for report in reports):
         raise click.ClickException(
             "the dataset has broken or unlisted videos: see above"
         )
+    if any(overlap.within for overlap in twice):
+        raise click.ClickException("the dataset has clips in two splits: see above")
 
 
 def _print(report: Report, evaluated: str) -> None:
