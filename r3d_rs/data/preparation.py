@@ -13,9 +13,9 @@ import re
 import shutil
 from pathlib import Path
 
-from r3d_rs.data import datasets, frame_index, layout, listing, shards
+from r3d_rs.data import datasets, frame_index, layout, listing, shards, ucf101
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.names import DATASETS, UCF101, Place, canonical_name, data_directory
+from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 from r3d_rs.paths import local_path
 
@@ -40,7 +40,7 @@ def prepare(
 ) -> Dataset | None:
     """Make a dataset ready for training, unless it is already.
 
-    Pantomime is rendered first, UCF-101 downloaded by TensorFlow Datasets. Kinetics'
+    Pantomime is rendered first, UCF-101 downloaded (see `ucf101.prepare`). Kinetics'
     videos have to be there: `train.csv`, and `validate.csv` and `test.csv` if there are
     such splits, and the video files in any folders (see `listing.locate`).
 
@@ -56,7 +56,8 @@ def prepare(
         name: one of `DATASETS` or an alias.
         data_dir: folder of the datasets; see `data_directory`.
         progress: show progress bars.
-        videos: folder of the videos, by default `<data_dir>/<name>`.
+        videos: folder of the videos, by default `<data_dir>/<name>`. UCF-101's are
+            downloaded without it.
         annotations: folder of the CSV files, by default the videos'.
         short_side: of the stored frames, pixels; by default the dataset's.
         max_aside: share of a split's videos that may be missing or broken (0.05).
@@ -87,10 +88,11 @@ def prepare(
     how = {"part": part, "workers": workers}
     given = [*options, *(key for key, value in how.items() if value is not None)]
     source = DATASETS[place.name].source
-    if source != "videos" and given:
+    allowed = {"videos": given, "download": ["videos"]}.get(source, [])
+    if not set(given) <= set(allowed):
         raise ValueError(
-            f"{place.name} is not made of videos that you have: received"
-            f" {', '.join(given)}, allowed are none"
+            f"{place.name} is not made of videos that you list: received"
+            f" {', '.join(given)}, allowed are {', '.join(allowed) or 'none'}"
         )
     if part is not None:
         _write_part(
@@ -102,7 +104,8 @@ def prepare(
         with locked(place.lock):
             if not place.is_prepared():  # by now
                 if source == "download":
-                    _download_ucf101(place.root)
+                    own = videos and local_path("videos", videos).absolute()
+                    ucf101.prepare(place.root, own, progress)
                 else:
                     if source == "rendered":
                         options = _render(place, progress)
@@ -316,15 +319,3 @@ def _check_pantomime(dataset: Dataset) -> None:
                 f" {found}, expected {expected} like {first}; another version prepared"
                 f" it: remove {part.index.parent} and the folder {dataset.name}-videos"
             )
-
-
-def _download_ucf101(root: Path) -> None:
-    """Let TensorFlow Datasets prepare the first of UCF-101's three splits."""
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            "ucf101 is downloaded by the package tensorflow-datasets, which cannot be"
-            f" imported here: {error}"
-        ) from error
-    tfds.builder(UCF101, data_dir=root).download_and_prepare()
