@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.cores import usable_cores
-from r3d_rs.data.clip import encode_jpeg
+from r3d_rs.videos.clip import encode_jpeg
 
 #: Like Kinetics: 10 s at 25 frames a second, 256 pixels high.
 FRAMES, HEIGHT, WIDTH, CLASSES = 250, 256, 340, 400

@@ -1,4 +1,4 @@
-"""Video files in, batches of clips out.
+"""Videos in, batches of clips out.
 
-It may import files, cores, progress, paper, recipes and pantomime.
+It may import files, cores, progress, paths, paper, recipes, pantomime and videos.
 """

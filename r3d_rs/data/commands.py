@@ -227,8 +227,9 @@ def verify(
 ) -> None:
     """Compare DATASET with its CSV files, and read all its records.
 
-    Clips that are in two splits, or in the training split of another dataset in the
-    same folder, are counted. Before DATASET is prepared, list the videos of its CSV files that have no file.
+    Clips are counted that are in two splits, or in the training split of another
+    dataset in the same folder. Before DATASET is prepared, list the videos of its CSV
+    files that have no file.
     """
     from r3d_rs.data import datasets, overlaps
     from r3d_rs.data import verify as checks
@@ -258,9 +259,12 @@ def verify(
         for video in prepared.repaired:
             if video.split == split:
                 click.echo(f"  frames: {video.id} ({video.label}): {video.reason}")
-    twice = overlaps.find(prepared, data_directory(data_dir))
-    click.echo("".join(f"\nsame clips: {overlap}" for overlap in twice))
-    if any(report.broken or report.surplus for report in reports):
+    broken = any(report.broken for report in reports)
+    # Where frames lie is not known of a file that is broken.
+    twice = [] if broken else overlaps.find(prepared, data_directory(data_dir))
+    for overlap in twice:
+        click.echo(f"same clips: {overlap}")
+    if broken or any(report.surplus for report in reports):
         raise click.ClickException(
             "the dataset has broken or unlisted videos: see above"
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from r3d_rs.data import frame_index, layout, listing, model_garden, records, shards
+from r3d_rs.data import frame_index, layout, model_garden, records, shards
 from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import check_folder
+from r3d_rs.videos import listing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from r3d_rs.data import clip, records
+from r3d_rs.data import records
 from r3d_rs.files import read_arrays, whole_file
 from r3d_rs.progress import bar
+from r3d_rs.videos import clip
 
 #: What the message of a broken frame begins with: of one that has changed since, and of
 #: one that was broken before.

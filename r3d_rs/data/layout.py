@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from r3d_rs.data import frame_index, listing, shards
+from r3d_rs.data import frame_index, records, shards
 from r3d_rs.data.names import LAYOUT, VERSION
 from r3d_rs.files import parse_json, seal_folder
+from r3d_rs.videos import listing
 
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
 #: Where a dataset lists the videos that it had to leave out.
@@ -66,7 +67,7 @@ def make(
                 _link(file.path, incomplete / name)
         incomplete.rename(folder)
     except OSError as error:
-        raise shards.not_written(folder, error) from error
+        raise records.not_written(folder, error) from error
 
 
 def _link(old: Path, new: Path) -> None:

@@ -17,11 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from r3d_rs.data import frame_index, records
-from r3d_rs.data.listing import SPLITS, plain, walk
 from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import read_json, write_json
 from r3d_rs.paths import local_path
 from r3d_rs.progress import bar
+from r3d_rs.videos.finding import walk
+from r3d_rs.videos.listing import SPLITS, plain
 
 FRAMES, LABEL, NAME, IDENT, MEDIA, RATE = (
     "image/encoded",
@@ -155,11 +156,12 @@ def find(folder: Path) -> dict[str, list[Path]]:
     for place, names in walk(folder):
         for name in names:
             path, own = Path(place, name), _splits(name)
-            if not (_is_marked(name) or (own and _is_bare(name))):
+            bare = own and _is_bare(name)
+            if name.startswith(".") or not (bare or _is_marked(name)):
                 continue
             if not path.is_file():
                 raise FileNotFoundError(f"{path}: is no file, or leads to none")
-            above = [*path.relative_to(folder).parts[-2::-1], folder.name]
+            above = path.relative_to(folder).parts[-2::-1]
             splits = own or next(filter(None, map(_splits, above)), own)
             if len(splits) != 1:
                 has = " and ".join(sorted(splits)) or "no split"
@@ -174,8 +176,7 @@ def find(folder: Path) -> dict[str, list[Path]]:
 def _is_marked(name: str) -> bool:
     """Return whether a name is one of records, compressed or not."""
     stem, ending = os.path.splitext(name)
-    name = stem if ending.lower() in COMPRESSED else name
-    return bool(RECORDS.search(name)) and not name.startswith(".")
+    return bool(RECORDS.search(stem if ending.lower() in COMPRESSED else name))
 
 
 def _is_bare(name: str) -> bool:

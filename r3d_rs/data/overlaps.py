@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from r3d_rs.data import datasets, frame_index, listing
+from r3d_rs.data import datasets, frame_index
 from r3d_rs.data.names import DATASETS
+from r3d_rs.videos import listing
 
 #: Ids that name a record's place in its file, and no video.
 PLACE = re.compile(r".+__\d+")

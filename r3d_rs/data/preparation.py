@@ -13,11 +13,12 @@ import re
 import shutil
 from pathlib import Path
 
-from r3d_rs.data import datasets, frame_index, layout, listing, shards, ucf101
+from r3d_rs.data import datasets, frame_index, layout, rendered, shards, ucf101
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 from r3d_rs.paths import local_path
+from r3d_rs.videos import listing
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
@@ -42,7 +43,7 @@ def prepare(
 
     Pantomime is rendered first, UCF-101 downloaded (see `ucf101.prepare`). Kinetics'
     videos have to be there: `train.csv`, and `validate.csv` and `test.csv` if there are
-    such splits, and the video files in any folders (see `listing.locate`).
+    such splits, and the video files in any folders (see `finding.locate`).
 
     A dataset that is there is left as it is, and options that ask for another are
     refused, as far as can be known: it keeps the CSV files, the size of the frames and
@@ -108,12 +109,12 @@ def prepare(
                     ucf101.prepare(place.root, own, progress)
                 else:
                     if source == "rendered":
-                        options = _render(place, progress)
+                        options = rendered.make(place, progress)
                     _build(place, _source(place, **options), workers, progress)
     _tidy(place)
     dataset = datasets.load(place.name, data_dir)
     if source == "rendered":
-        _check_pantomime(dataset)
+        rendered.check(dataset)
     elif options:
         datasets.check_options(dataset, place, options)
     for split in dataset.splits.values():  # a run would make them otherwise
@@ -290,32 +291,3 @@ def _note_parts(place: Place, count: int, source: shards.Source) -> None:
             )
     if found.get("parts") != count:
         write_json(path, {**note, "parts": count})
-
-
-# Datasets that are not made of the user's videos.
-
-
-def _render(place: Place, progress: bool) -> dict:
-    """Render Pantomime; return the options of its preparation."""
-    from r3d_rs import pantomime
-
-    folder = place.directory / f"{place.name}-videos"
-    videos = pantomime.make(folder, name=place.name, progress=progress)
-    return {"videos": videos, "max_aside": 0.0}
-
-
-def _check_pantomime(dataset: Dataset) -> None:
-    """Check that a dataset was not prepared by a version that made other videos."""
-    from r3d_rs.pantomime import SETS, video_id
-
-    for split, part in dataset.splits.items():
-        listed = "validate" if split == "validation" else split
-        expected = SETS[dataset.name].count(listed)
-        found = str(dataset.frames(split).ids[0])
-        first = video_id(dataset.name, listed, 0)
-        if part.num_videos != expected or found[:4] != first[:4]:
-            raise ValueError(
-                f"{dataset.name}, split {split}: has {part.num_videos} videos like"
-                f" {found}, expected {expected} like {first}; another version prepared"
-                f" it: remove {part.index.parent} and the folder {dataset.name}-videos"
-            )

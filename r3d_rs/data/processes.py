@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError
 import pebble
 
 from r3d_rs.cores import spawning, usable_cores
-from r3d_rs.data import clip
+from r3d_rs.videos import clip
 
 #: A video that takes longer to decode is set aside.
 TIMEOUT_SECONDS = 300

@@ -114,3 +114,14 @@ def broken_record(files: Sequence[str]) -> str:
     except ValueError as error:
         return str(error)
     return "none of the split's files is broken any more"
+
+
+def not_written(path: Path, error: Exception) -> OSError:
+    """Return an error for one that came while a dataset was written, as a full disk."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, tf.errors.OpError):  # "<file>; <reason>"
+        reason = error.message.rpartition("; ")[2]
+    return OSError(
+        f"cannot write {path}: {reason}; what is finished stays: start it again, and it"
+        " goes on from there"
+    )

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from r3d_rs.data import clip, frame_index, listing, records
-from r3d_rs.data.listing import Aside, Video
+from r3d_rs.data import frame_index, records
 from r3d_rs.data.processes import isolated_map
 from r3d_rs.files import read_arrays, read_json, whole_file, write_json
 from r3d_rs.progress import bar
+from r3d_rs.videos import clip, finding, listing
+from r3d_rs.videos.listing import Aside, Video
 
 #: Videos in a shard. Kinetics' take some 10 MB each.
 SHARD_VIDEOS = 32
@@ -34,7 +35,7 @@ class Source:
     """Videos on disk, and how they are stored.
 
     Attributes:
-        videos: folder of the videos, in any layout that `listing.locate` reads.
+        videos: folder of the videos, in any layout that `finding.locate` reads.
         annotations: folder of the CSV files.
         short_side: of the stored frames, pixels; None for the videos' own.
         max_aside: share of a split's videos that may be missing or broken.
@@ -101,7 +102,7 @@ def plan(
     csvs = listing.labelled(csvs)
     rows = {split: listing.read(path, classes) for split, path in csvs.items()}
     planned = {
-        split: cut(listing.locate(own, source.videos, split), split, source.short_side)
+        split: cut(finding.locate(own, source.videos, split), split, source.short_side)
         for split, own in rows.items()
         if own
     }
@@ -221,17 +222,6 @@ def check(aside: Sequence[Aside], total: int, split: str, max_aside: float) -> N
         )
 
 
-def not_written(path: Path, error: Exception) -> OSError:
-    """Return an error for one that came while a dataset was written, as a full disk."""
-    reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, tf.errors.OpError):  # "<file>; <reason>"
-        reason = error.message.rpartition("; ")[2]
-    return OSError(
-        f"cannot write {path}: {reason}; what is finished stays: start it again, and it"
-        " goes on from there"
-    )
-
-
 def absent(shards: Iterable[Shard]) -> list[Aside]:
     """Return the videos of which there is no file."""
     return [
@@ -279,7 +269,7 @@ def _write_shard(shard, folder, results, labels) -> Written:
     except ChildProcessError:  # not in writing
         raise
     except (tf.errors.OpError, OSError) as error:
-        raise not_written(path, error) from error
+        raise records.not_written(path, error) from error
     return Written(path, count, tuple(aside), tuple(repaired))
 
 

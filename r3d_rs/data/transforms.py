@@ -7,7 +7,7 @@ that is too short for a clip loops.
 
 import tensorflow as tf
 
-from r3d_rs.data.geometry import scaled_size
+from r3d_rs.videos.geometry import scaled_size
 
 # Frames.
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from r3d_rs.data.listing import walk
 from r3d_rs.data.names import UCF101
+from r3d_rs.videos.finding import walk
 
 #: The lists of its first split.
 LISTS = {"train": "trainlist01.txt", "test": "testlist01.txt"}

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from r3d_rs.data import clip, listing, records
+from r3d_rs.data import records
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.listing import Aside
 from r3d_rs.progress import bar
+from r3d_rs.videos import clip, finding, listing
+from r3d_rs.videos.listing import Aside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,7 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
     """
     found = {}
     for split, path in listing.labelled(listing.find_csvs(annotations)).items():
-        rows = listing.locate(listing.read(path), videos, split)
+        rows = finding.locate(listing.read(path), videos, split)
         absent = [_without_file(video) for video in rows if video.path is None]
         found[split] = len(rows), absent
     if not found:

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 
 from r3d_rs import files
-from r3d_rs.data import clip, datasets, pipeline
+from r3d_rs.data import datasets, pipeline
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes.recipe import Recipe, from_dict
 from r3d_rs.training.fit import build_model
+from r3d_rs.videos import clip
 
 #: A video may have as many frames: a week at 25 a second.
 LONGEST = 2**24

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from r3d_rs.data import names
-from r3d_rs.data.listing import SPLITS
 from r3d_rs.experiments import executed, parameters
 from r3d_rs.paths import study_path
 from r3d_rs.recipes import points, scales
+from r3d_rs.videos.listing import SPLITS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from r3d_rs.progress import bar
 
 #: Raised whenever the frames of a seed change.
 VERSION = 2
-#: Columns of Kinetics' CSV files, as `data.listing` reads them.
+#: Columns of Kinetics' CSV files, as `videos.listing` reads them.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 #: Start and end in the videos' names and lists, whole seconds.
 TIME = (0, -(-FRAMES // RATE))

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from r3d_rs.data import geometry, inspect, transforms
+from r3d_rs.data import inspect, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import OPERATIONS, rand_augment
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.recipes.table2 import BASELINE
+from r3d_rs.videos import geometry
 
 #: Operations that RandAugment makes of a clip, the official code's default.
 LAYERS = 2

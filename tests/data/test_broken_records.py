@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import clip, datasets, model_garden, pipeline
+from r3d_rs.data import datasets, model_garden, pipeline
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fit import build_model
+from r3d_rs.videos import clip
 from tests.shared.steps import build_and_fit
 from tests.shared.tiny import SMALL, clock, sequence_example, shallow, write_records
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import clip, frame_index, model_garden
+from r3d_rs.data import frame_index, model_garden
 from r3d_rs.data.datasets import Split
+from r3d_rs.videos import clip
 from tests.shared.tiny import clock, sequence_example, write_records
 
 

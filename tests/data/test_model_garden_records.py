@@ -1,22 +1,20 @@
-"""Model Garden's TFRecords and UCF-101, used as datasets."""
+"""Model Garden's TFRecords, used as datasets."""
 
-import dataclasses
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import clip, datasets, model_garden, pipeline, preparation
+from r3d_rs.data import datasets, model_garden, pipeline, preparation
 from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.videos import clip
 from tests.shared.tiny import (
     CLASSES,
     SMALL,
     clock,
     sequence_example,
     write_records,
-    write_video,
 )
 
 RECIPE = Recipe(**SMALL | {"spatial_views": 1})
@@ -188,8 +186,8 @@ def test_records_are_found_by_the_names_that_people_have(tmp_path, train, valida
     ("name", "message"),
     [
         ("kinetics_700_custom_25fps-00000-of-00001", "name has no split, allowed is"),
-        ("shard.tfrecord", "has no split"),
-        ("train_val-00000-of-00001", "has train and validation, allowed is one"),
+        ("shard.tfrecord", "name has no split"),
+        ("train_val-00000-of-00001", "name has train and validation, allowed is"),
     ],
 )
 def test_records_of_no_split_are_named(tmp_path, name, message):
@@ -246,43 +244,3 @@ def test_records_of_test_videos_without_labels_are_left_out_and_said(tmp_path):
     write_records(tmp_path / "k700_validate-00000-of-00001", [without])
     with pytest.raises(ValueError, match=r"record 0: clip/label/index is \[\], expec"):
         used(tmp_path, tmp_path / "other")
-
-
-# UCF-101.
-
-
-@pytest.fixture
-def ucf101(tmp_path, monkeypatch):
-    """TFDS's own builder of UCF-101, on three videos that need no download."""
-    tfds = pytest.importorskip("tensorflow_datasets")
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("TFDS reads UCF-101 with the program ffmpeg, which is not here")
-    source = tmp_path / "source"
-    lists = source / "lists" / "ucfTrainTestlist"
-    lists.mkdir(parents=True)
-    names = [f"v_{label}_g01_c01.avi" for label in ("Archery", "YoYo", "TaiChi")]
-    for name in names:
-        write_video(source / "UCF101" / name, clock(), codec="mpeg4")
-    (lists / "trainlist01.txt").write_text(
-        f"Archery/{names[0]} 3\nYoYo/{names[1]} 101\n"
-    )
-    (lists / "testlist01.txt").write_text(f"TaiChi/{names[2]}\n")
-    monkeypatch.setattr(
-        tfds.download.DownloadManager,
-        "download_and_extract",
-        lambda self, urls: {"videos": str(source), "splits": str(source / "lists")},
-    )
-    return preparation.prepare("ucf101", tmp_path / "data", progress=False)
-
-
-def test_ucf101_is_read_through_tfds(ucf101):
-    assert len(ucf101.classes) == 101 and ucf101.evaluated == "test"
-    assert ucf101.num_videos("train") == 2 and ucf101.num_videos("test") == 1
-    [video] = pipeline.videos(ucf101, "test").as_numpy_iterator()
-    assert ucf101.classes[video["label"]] == "TaiChi"
-    assert video["id"] == b"ucf101-test.tfrecord-00000-of-00001__0"
-    assert len(video["frames"]) == 20
-    recipe = dataclasses.replace(RECIPE, batch_size=2)
-    [(clips, labels)] = pipeline.training_clips(ucf101, recipe, seed=0).take(1)
-    assert clips.shape == (2, 2, 16, 16, 3)
-    assert {ucf101.classes[label] for label in labels} == {"Archery", "YoYo"}

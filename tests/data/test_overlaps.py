@@ -1,4 +1,4 @@
-"""The same clip in two splits, or in one dataset's training and another's evaluation."""
+"""The same clip in two splits, or in training and in another dataset's evaluation."""
 
 import shutil
 from types import SimpleNamespace

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import clip, inspect, pipeline
+from r3d_rs.data import inspect, pipeline
 from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.videos import clip
 
 RECIPE = Recipe(
     span=8,

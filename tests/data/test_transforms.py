@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from r3d_rs.data import geometry, transforms
+from r3d_rs.data import transforms
+from r3d_rs.videos import geometry
 
 # Sampling: the official implementation's numbers for clips of 32 frames at stride 2.
 

@@ -28,10 +28,11 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from r3d_rs import files
-from r3d_rs.data import frame_index, inspect, listing
+from r3d_rs.data import frame_index, inspect
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record, run
 from r3d_rs.training.checkpoints import Checkpoints
+from r3d_rs.videos import listing
 from tests.shared import kill, pages, tiny_run
 from tests.shared.made_up import made_up
 from tests.shared.tiny import clock, write_csv, write_video

@@ -10,7 +10,7 @@ LIBRARY = Path(__file__).parents[2] / "r3d_rs"
 #: From the top: a room may import all before it. The last ones are the command line.
 ROOMS = [
     *("backend", "files", "cores", "progress", "paths"),
-    *("paper", "recipes", "pantomime", "data", "models"),
+    *("paper", "recipes", "pantomime", "videos", "data", "models"),
     *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
     *("report", "cli", "__main__"),
 ]
@@ -25,6 +25,7 @@ LESS = {
     "paper": set(),
     "recipes": {"files", "paper"},
     "pantomime": {"files", "cores", "progress"},
+    "videos": set(),
     "models": {"backend"},
     "colab": set(),
 }

@@ -24,7 +24,10 @@ def numbers(frames):
 
 
 def write(path, frames, milliseconds, codec="libx264", rate=25, **options):
-    """Encode frames at times of whole milliseconds, whatever rate the file states."""
+    """Encode frames at times in milliseconds, whatever rate the file states.
+
+    They are rounded to whole ones, but in codecs that know a rate, to its frames.
+    """
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames.shape[1:3]

@@ -3,7 +3,7 @@
 import os
 import time
 
-from r3d_rs.data import clip
+from r3d_rs.videos import clip
 
 
 def crash_or_hang(path, short_side):

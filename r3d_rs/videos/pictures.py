@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import av
 import numpy as np
 
-from r3d_rs.data.steady import Steady
+from r3d_rs.videos.steady import Steady
 
 #: Errors that say nothing about a video.
 OF_THE_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)

@@ -13,15 +13,15 @@ import av
 import numpy as np
 from PIL import Image
 
-from r3d_rs.data.geometry import Upright
-from r3d_rs.data.pictures import (
+from r3d_rs.videos.geometry import Upright
+from r3d_rs.videos.pictures import (
     OF_THE_MACHINE,
     Pictures,
     raise_machine,
     reason_of,
     video_stream,
 )
-from r3d_rs.data.steady import Steady, plausible, steady
+from r3d_rs.videos.steady import Steady, plausible, steady
 
 #: A file with more frames is refused: at 25 a second this is two minutes, and the clips
 #: of Kinetics have ten seconds.

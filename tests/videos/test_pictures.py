@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from r3d_rs.data import clip
+from r3d_rs.videos import clip
 from tests.shared.containers import counted, cut_off, remux, write
 
 REAL = Path(__file__).parents[3] / "shared" / "real-videos" / "clips"

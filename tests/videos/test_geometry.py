@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data import clip
-from r3d_rs.data.geometry import displayed
+from r3d_rs.videos import clip
+from r3d_rs.videos.geometry import displayed
 from tests.shared.tiny import clock
 
 

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data import clip, geometry
+from r3d_rs.videos import clip, geometry
 from tests.shared.tiny import FRAMES, clock, write_video
 
 

@@ -1,0 +1,4 @@
+"""Video files and lists of them as other people have them.
+
+It may import nothing of the library.
+"""
