@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,6 @@ import tensorflow as tf
 from r3d_rs import cores as usable
 from r3d_rs import progress
 from r3d_rs.data import (
-    clip,
     datasets,
     layout,
     pipeline,
@@ -31,6 +31,7 @@ from r3d_rs.data import (
 )
 from r3d_rs.pantomime import CLASSES_30, SETS
 from r3d_rs.pantomime import make as make_function
+from r3d_rs.videos import clip
 from tests.shared import decoder
 from tests.shared.tiny import (
     CLASSES,
@@ -343,7 +344,8 @@ def test_a_container_may_have_less_time_than_cores(
 
 UNGUARDED = """
 print("once")
-from r3d_rs.data import clip, processes
+from r3d_rs.data import processes
+from r3d_rs.videos import clip
 tasks = [(None, 48), ("gone.mp4", 48)]
 print(len(list(processes.isolated_map(clip.encoded, tasks, 2))), __file__)
 """
@@ -541,3 +543,64 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_shards(
     assert (stat.st_ino, stat.st_mtime_ns) == (inode, modified)
     left = {path.name for path in (tmp_path / "tfds" / NAME).iterdir()}
     assert left == {".lock", "kinetics"}
+
+
+#: What notes that a process asks the network for something, and refuses it.
+REFUSE = """
+import os, socket
+
+def refuse(own, *args):
+    if not isinstance(own, socket.socket) or own.family != socket.AF_UNIX:
+        with open(os.environ["ASKED"], "a") as file:
+            file.write(f"{own} {args}\\n")
+        raise OSError("there is no network")
+    return connect(own, *args)
+
+connect = socket.socket.connect
+socket.socket.connect = socket.socket.connect_ex = refuse
+socket.getaddrinfo = socket.gethostbyname = refuse
+"""
+#: Prepares two classes of Pantomime.
+TWO = """
+import dataclasses
+from r3d_rs import pantomime
+from r3d_rs.__main__ import main
+whole = pantomime.SETS["pantomime-20"]
+few = {"classes": whole.classes[:2], "train": 2, "validate": 1, "test": 1}
+pantomime.SETS["pantomime-20"] = dataclasses.replace(whole, **few)
+main()
+"""
+
+
+def test_pantomime_asks_the_network_for_nothing(tmp_path):
+    """In no process, and of a proxy that takes calls and never answers."""
+    (tmp_path / "sitecustomize.py").write_text(REFUSE)
+    asked = tmp_path / "asked"
+    with socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        proxy.listen()
+        proxy.setblocking(False)
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        addresses = {n: address for name in names for n in (name, name.lower())}
+        words = [sys.executable, "-c", TWO, "data", "prepare", "pantomime-20"]
+        done = subprocess.run(
+            [*words, "--data-dir", str(tmp_path / "data")],
+            env=os.environ
+            | addresses
+            | {"ASKED": str(asked), "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "pantomime-20 test: 2 videos" in done.stdout
+    assert not asked.exists(), asked.read_text()
+    check = "import socket; socket.create_connection(('localhost', 1))"
+    env = os.environ | {"ASKED": str(asked), "PYTHONPATH": str(tmp_path)}
+    assert subprocess.run(
+        [sys.executable, "-c", check], env=env, check=False
+    ).returncode
+    assert "localhost" in asked.read_text()  # so it would have been noticed
