@@ -204,7 +204,15 @@ def test_a_wrong_experiment_is_named(tmp_path):
 
 def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
     others = ("results", "a/b", "a-b", ".", "..", tmp_path, "Ergebnisse/größer", "ä")
-    others += ("a" * 255, "a" * 254 + "/b", "/".join(["Läufe " * 40] * 9))
+    others += (
+        "  ",
+        "結果",
+        "results\n",
+        "%2E",
+        "a" * 255,
+        "a" * 254 + "/b",
+        "/".join(["Läufe " * 40] * 9),
+    )
     assert len({engine.executing(path) for path in others}) == len(others)
     for path in others:  # the engine makes a folder of this name
         name = engine.executing(path).relative_to(engine.RUNNING).name
