@@ -48,6 +48,25 @@ def figure(number: int):
     return _read("figure", number, FIGURES)
 
 
+def quoted():
+    """Return which network each quoted row is, and what is published of it elsewhere.
+
+    A row that cannot be counted has no network; `macs_note` and `params_note` say why
+    what is printed does not follow.
+    """
+    import pandas as pd
+
+    rows = pd.read_csv(_FOLDER / "peers.csv")
+    return rows.astype({name: "Int64" for name in ("frames", "size")})
+
+
+def model_garden():
+    """Return Kinetics-400 accuracies that the official implementation lists."""
+    import pandas as pd
+
+    return pd.read_csv(_FOLDER / "model_garden.csv").set_index("model")
+
+
 def claims() -> dict[str, list[dict]]:
     """Return the paper's statements that numbers decide: `step` and `count`."""
     import tomllib
