@@ -10,7 +10,7 @@ from IPython.display import HTML, Markdown
 
 from r3d_rs.experiments import registry
 from r3d_rs.experiments.record import NOT_RUN
-from r3d_rs.report import claims, editions
+from r3d_rs.report import claims, editions, peers
 from r3d_rs.report.tables import TABLES
 
 #: What a section shows that has no record yet.
@@ -73,6 +73,17 @@ def table(results: Path, name: str) -> HTML:
     shown = pd.DataFrame(texts, index=[row[listed.names] for row in rows])
     note = f"Ours: {editions.SUPERSEDED}." if superseded else ""
     return linked(shown, addresses, listed.caption, note)
+
+
+def size_and_cost(results: Path, number: int) -> HTML:
+    """Return what one of Tables 3 to 5 prints of size and cost beside what is counted.
+
+    Args:
+        results: folder of the tables.
+        number: of the table.
+    """
+    caption = f"Table {number}: size and cost, printed and counted"
+    return linked(peers.shown(results, number), {}, caption)
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

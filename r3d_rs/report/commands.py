@@ -32,7 +32,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
     """Make the published tables and figures from the published records."""
     from r3d_rs.experiments import published
     from r3d_rs.operations import exact as counts
-    from r3d_rs.report import figures, stale
+    from r3d_rs.report import counted, figures, stale
     from r3d_rs.report import tables as studies
 
     if check:
@@ -45,6 +45,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
     if exact:
         counts.write(results)
     files = [*studies.build(results), *figures.build(results)]
+    files += counted.build(results)
     for path in [*files, published.write(results)]:
         click.echo(path)
 

@@ -180,14 +180,14 @@ def draw(points: Points) -> Figure:
     with rc_context(STYLE):
         drawn = Figure(figsize=(9, 3.8), layout="constrained")
         left, right = drawn.subplots(1, 2)
-        _draw(left, points.published, "not given", points.missing, "paper")
+        panel(left, points.published, "not given", points.missing, "paper")
         left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        _draw(right, points.ours, record.NOT_RUN, points.absent, "ours")
+        panel(right, points.ours, record.NOT_RUN, points.absent, "ours")
         right.set(title=points.title, ylabel="video top-1 (%)")
         drawn.draw_without_rendering()  # places are in pixels, which the layout decides
         drawn.set_layout_engine("none")
-        _name(left, points.published)
-        _name(right, points.ours)
+        name_points(left, points.published)
+        name_points(right, points.ours)
     return drawn
 
 
@@ -197,19 +197,25 @@ def build(results: Path) -> list[Path]:
     Raises:
         FileNotFoundError, ValueError: as `figure` does.
     """
-    folder = Path(results) / "figures"
+    return [
+        path
+        for number in paper.FIGURES
+        for path in save(figure(number, results), Path(results), f"figure{number}")
+    ]
+
+
+def save(drawn: Figure, results: Path, name: str) -> list[Path]:
+    """Write a figure as `<results>/figures/<name>.svg` and `.png`."""
     paths = []
-    for number in paper.FIGURES:
-        drawn = figure(number, results)
-        for kind, metadata in METADATA.items():
-            path = folder / f"figure{number}.{kind}"
-            with whole_file(path) as part, rc_context(STYLE):
-                drawn.savefig(part, format=kind, dpi=200, metadata=metadata)
-            paths.append(path)
+    for kind, metadata in METADATA.items():
+        path = results / "figures" / f"{name}.{kind}"
+        with whole_file(path) as part, rc_context(STYLE):
+            drawn.savefig(part, format=kind, dpi=200, metadata=metadata)
+        paths.append(path)
     return paths
 
 
-def _draw(
+def panel(
     axes: Axes, points: list[Mark], reason: str, absent: list[str], side: str
 ) -> None:
     """Draw points, each in a group of its own, and name the absent."""
@@ -239,7 +245,7 @@ def _draw(
         axes.text(0, -0.2, text, transform=axes.transAxes, va="top", color="0.4")
 
 
-def _name(axes: Axes, points: list[Mark]) -> None:
+def name_points(axes: Axes, points: list[Mark]) -> None:
     """Name each point where its name hides least: points, intervals, line and names.
 
     To leave the panel is as bad as to hide another name.

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from r3d_rs.experiments import published
-from r3d_rs.report import figures, tables
+from r3d_rs.report import counted, figures, tables
 
 MADE = ("tables", "figures")
 
@@ -27,6 +27,7 @@ def files(results: Path) -> list[Path]:
             if path.name not in MADE:
                 (fresh / path.name).symlink_to(path)
         made = [*tables.build(fresh), *figures.build(fresh)]
+        made += counted.build(fresh)
         other = published.FILE.read_text(encoding="utf-8") != published.text(fresh)
         return [published.FILE] * other + [
             results / path.relative_to(fresh)

@@ -19,6 +19,7 @@ from r3d_rs.experiments import registry
 from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.recipes import points
+from r3d_rs.report import peers
 from r3d_rs.report.columns import Accuracy, Column, Delta, Gain, Run, Table
 
 #: Changes of Table 2, each of which is a row.
@@ -29,13 +30,15 @@ ABLATION, CONTRASTIVE = "ablation/{}".format, "contrastive/{}".format
 
 
 def build(results: Path) -> list[Path]:
-    """Write `<results>/tables/table2.csv` and the others.
+    """Write `<results>/tables/table2.csv` and the others, and `peers.csv`.
 
     Raises:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
-    made, paths = {name: table.build(results) for name, table in TABLES.items()}, []
+    made = {name: table.build(results) for name, table in TABLES.items()}
+    made["peers"] = peers.build(results)
+    paths = []
     for name, table in made.items():
         path = Path(results) / "tables" / f"{name}.csv"
         with whole_file(path) as part:
@@ -156,11 +159,11 @@ def _from_scratch(number: int) -> Table:
             Column("quoted"),
             Column("point"),
             Column("views", "views (paper)"),
-            Column("paper_flops_b", "FLOPs, B (paper)"),
-            Column("paper_params_m", "parameters, M (paper)"),
-            Column("exact_params_m", "parameters, M (ours)", 2),
+            Column("paper_flops_b"),
+            Column("paper_params_m"),
+            Column("exact_params_m"),
             Column("exact_gmacs"),
-            Column("exact_profiler_gflops", "profiler FLOPs/2, G (ours)", 2),
+            Column("exact_profiler_gflops"),
             Column("paper_top1", "top-1, % (paper)"),
             *([Column("paper_top5", "top-5, % (paper)")] if number == 3 else []),
             *_ours("pantomime", small, registry.of_point, delta="step (ours)"),
@@ -207,8 +210,8 @@ TABLES = {
             Column("pretrain", "pre-trained on"),
             Column("dataset", "dataset"),
             Column("views", "views (paper)"),
-            Column("paper_flops_b", "FLOPs, B (paper)"),
-            Column("exact_gmacs", "multiply-adds, G (ours)", 2),
+            Column("paper_flops_b"),
+            Column("exact_gmacs"),
             Column("exact_profiler_gflops"),
             Column("paper_top1", "top-1, % (paper)"),
             Accuracy(

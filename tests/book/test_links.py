@@ -50,7 +50,10 @@ def test_an_accuracy_leads_to_its_points_runs_and_what_is_not_run_to_how_to_run_
     assert own.get_text() == "85.0 (72.6 to 97.4, 3 seeds)"
     assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
     assert row["top-1, % (paper)"].get_text() == "78.2"
-    assert row["profiler FLOPs/2, G (ours)"].get_text() == "57.59"
+    assert "FLOPs, B (paper)" not in row  # in `size_and_cost`
+    cost = cells(links.size_and_cost(RESULTS, 3))["R3D-RS-50"]
+    assert cost["view, G (printed)"].get_text() == "58"
+    assert cost["view, G (counted)"].get_text() == "57.5"
     assert not row["top-1, % (paper)"].a
     assert "superseded" not in shown.data
 
