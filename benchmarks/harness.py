@@ -60,7 +60,7 @@ def official(**settings) -> Side:
     """Return a side of the official implementation."""
 
     def python():
-        return _environment("official", "--no-deps")  # its own list asks for far more
+        return environment("official", "--no-deps")  # its own list asks for far more
 
     return Side("model_garden.py", python, settings, {"KERAS_BACKEND": "tensorflow"})
 
@@ -70,12 +70,12 @@ def pytorch(**settings) -> Side:
 
     def python():
         here = importlib.util.find_spec("torch")
-        return Path(sys.executable) if here else _environment("torch")
+        return Path(sys.executable) if here else environment("torch")
 
     return Side("pytorch.py", python, settings)
 
 
-def _environment(name: str, *options: str) -> Path:
+def environment(name: str, *options: str) -> Path:
     """Return the Python of an environment, which is made if need be."""
     requirements = HERE / f"{name}-requirements.txt"
     folder = ROOT / "build" / "environments" / name
