@@ -70,14 +70,12 @@ def csn(depth: int, preserved: bool) -> nn.Module:
     return net
 
 
-def slowfast(classes: int = 400, with_nonlocal: bool = False) -> nn.Module:
+def slowfast(with_nonlocal: bool = False) -> nn.Module:
     """Build PyTorchVideo's SlowFast 16×8 of 101 layers."""
     from pytorchvideo.layers.nonlocal_net import create_nonlocal
     from pytorchvideo.models.hub import slowfast_16x8_r101_50_50
 
-    net = slowfast_16x8_r101_50_50(
-        model_num_class=classes, head_pool_kernel_sizes=((16, 8, 8), (64, 8, 8))
-    )
+    net = slowfast_16x8_r101_50_50()
     blocks = net.blocks[3].multipathway_blocks[0].res_blocks
     for number in (6, 13, 20) if with_nonlocal else ():
         own = create_nonlocal(dim_in=1024, dim_inner=512, pool_size=(1, 2, 2))
@@ -103,17 +101,19 @@ def mvit(frames: int, classes: int = 400, pooled=(1, 3, 14), depth=16) -> nn.Mod
         create_multiscale_vision_transformers,
     )
 
-    return create_multiscale_vision_transformers(
-        spatial_size=224,
-        temporal_size=frames,
-        depth=depth,
-        embed_dim_mul=[[block, 2.0] for block in pooled],
-        atten_head_mul=[[block, 2.0] for block in pooled],
-        pool_q_stride_size=[[block, 1, 2, 2] for block in pooled],
-        pool_kv_stride_adaptive=[1, 8, 8],
-        pool_kvq_kernel=[3, 3, 3],
-        head_num_classes=classes,
-    )
+    with torch.device("cpu"):  # it reads values while it is built
+        net = create_multiscale_vision_transformers(
+            spatial_size=224,
+            temporal_size=frames,
+            depth=depth,
+            embed_dim_mul=[[block, 2.0] for block in pooled],
+            atten_head_mul=[[block, 2.0] for block in pooled],
+            pool_q_stride_size=[[block, 1, 2, 2] for block in pooled],
+            pool_kv_stride_adaptive=[1, 8, 8],
+            pool_kvq_kernel=[3, 3, 3],
+            head_num_classes=classes,
+        )
+    return net.to("meta")
 
 
 def swin(width: int, window: int) -> nn.Module:
@@ -160,7 +160,7 @@ NETWORKS = {
     "ir-CSN-101": ("pytorchvideo", lambda: csn(101, False), 32, 256),
     "ip-CSN-152": ("pytorchvideo", lambda: csn(152, True), 32, 256),
     "SlowFast-R101": ("pytorchvideo", slowfast, 16, 256),
-    "SlowFast-R101+NL": ("pytorchvideo", lambda: slowfast(400, True), 16, 256),
+    "SlowFast-R101+NL": ("pytorchvideo", lambda: slowfast(True), 16, 256),
     "X3D-M": ("pytorchvideo", lambda: x3d(224, 2.0, 2.2), 16, 224),
     "X3D-XL": ("pytorchvideo", lambda: x3d(356, 2.9, 5.0), 16, 356),
     "MViT-B, 32": ("pytorchvideo", lambda: mvit(32), 32, 224),
