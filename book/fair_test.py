@@ -125,6 +125,15 @@ def criteria(folder: Path) -> pd.DataFrame:
     ).set_index("")
 
 
+def unmet(folder: Path) -> str:
+    """Return the letters of the criteria that are not met, such as "a, b and d"."""
+    table = criteria(folder)
+    letters = list(dict.fromkeys(table.index[table["met"] == "no"]))
+    if len(letters) < 2:
+        return "".join(letters) or "none"
+    return f"{', '.join(letters[:-1])} and {letters[-1]}"
+
+
 def half(folder: Path, seeds: int) -> float:
     """Return half of a 95 % interval of a gain between two networks, in points.
 
