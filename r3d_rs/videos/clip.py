@@ -123,6 +123,7 @@ def decode(
             context.options |= {"max_pixels": str(MAX_PIXELS)}
             upright = Upright(stream, short_side, partial(_check_size, path=path))
             found = Pictures(container, stream)
+            unit = float(stream.time_base)
             times, decoded, kept = [], [], []
             for frame in found.sound():
                 number = len(kept)
@@ -131,10 +132,9 @@ def decode(
                 chosen = wanted is None or number in wanted
                 kept.append(keep(upright(frame)) if chosen else None)
                 times.append(frame.time)
-                no = frame.dts is None
-                decoded.append(None if no else float(frame.dts * frame.time_base))
+                decoded.append(None if frame.dts is None else frame.dts * unit)
             rates = (stream.average_rate, stream.base_rate)
-            shown = steady(plausible(times, decoded), rates, float(stream.time_base))
+            shown = steady(plausible(times, decoded), rates, unit)
             found.note_silent(shown, times)
             found.check(path, len(kept), WHOLE)
     except av.error.FFmpegError as error:

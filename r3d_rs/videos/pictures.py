@@ -94,8 +94,10 @@ class Pictures:
 
     def _packets(self) -> Iterator[av.Packet]:
         """Yield the stream's packets; note where those of all streams end."""
-        sound = self.container.streams.audio
-        packets = self.container.demux(self.stream, *sound)
+        own = [self.stream, *self.container.streams.audio]
+        # Of a packet it would be a fraction, which costs more than the rest here.
+        units = {stream.index: float(stream.time_base or 0) for stream in own}
+        packets = self.container.demux(*own)
         while True:
             try:
                 packet = next(packets, None)
@@ -107,9 +109,9 @@ class Pictures:
                 return
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None:
-                end = float((time + (packet.duration or 0)) * packet.time_base)
-                own = packet.stream_index
-                self._ends[own] = max(end, self._ends.get(own, end))
+                index = packet.stream_index
+                end = (time + (packet.duration or 0)) * units[index]
+                self._ends[index] = max(end, self._ends.get(index, end))
             if packet.stream_index == self.stream.index:
                 yield packet
 
