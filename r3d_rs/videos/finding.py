@@ -46,16 +46,25 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
         source = _source(video)
         sources[source] = sources.get(source, 0) + 1
     return [
-        _found(video, _pick(video, folder, split, files, sources), others, sources)
+        _found(
+            video, _pick(video, folder, split, files, sources), files, others, sources
+        )
         for video in videos
     ]
 
 
-def _found(video: Video, path: Path | None, others, sources) -> Video:
-    left = [name for own in _names(video, sources) for name in others.get(own, ())]
-    if path or not left:
+def _found(video: Video, path: Path | None, files, others, sources) -> Video:
+    """Return a video with its file, or with the reason why there is none."""
+    if path:
         return dataclasses.replace(video, path=path)
-    reason = f"there is only {', '.join(left[:3])}, whose ending is no video's"
+    names = _names(video, sources)
+    left = [name for own in names for name in others.get(own, ())]
+    nowhere = [file.name for own in names for file in files.get(own, ())]
+    reason = video.absent
+    if left:
+        reason = f"there is only {', '.join(left[:3])}, whose ending is no video's"
+    elif nowhere:
+        reason = f"{nowhere[0]} is no file, or only a link that leads nowhere"
     return dataclasses.replace(video, absent=reason)
 
 

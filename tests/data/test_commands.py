@@ -16,6 +16,8 @@ def test_a_dataset_is_prepared_in_parts_merged_verified_and_shown(
 ):
     monkeypatch.chdir(tmp_path)
     write_videos(tmp_path / "videos", {"train": 6, "validate": 3})
+    for path in (tmp_path / "videos" / "validate").rglob("*.mp4"):
+        write_video(path, clock()[:, :, ::-1])  # other ones than those of training
     where = ("kinetics-400", "--data-dir", tmp_path / "data")
     how = ("--videos", tmp_path / "videos", "--workers", 1, "--short-side", 48)
     code, said = call("verify", *where, "--videos", tmp_path / "videos")

@@ -119,7 +119,7 @@ def test_no_dataset_of_videos_needs_tensorflow_datasets(
 ):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     assert contents(prepare(videos, tmp_path)) == contents(dataset)
-    with pytest.raises(ModuleNotFoundError, match="downloaded by the package tensorfl"):
+    with pytest.raises(ModuleNotFoundError, match="prepared by the package tensorfl"):
         preparation.prepare("ucf101", tmp_path)
 
 

@@ -25,6 +25,9 @@ def test_a_name_without_a_file_is_set_aside(tmp_path, kind):
         os.symlink(path if kind == "itself" else tmp_path / "gone.mp4", path)
     [found] = finding.locate([WAVE], tmp_path, "train")
     assert found.path is None
+    if kind != "folder":
+        reason = f"{path.name} is no file, or only a link that leads nowhere"
+        assert found.absent == reason
     other = tmp_path / "other" / "-0b_c1_3_13.mkv"
     other.parent.mkdir()
     other.touch()
