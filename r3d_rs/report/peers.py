@@ -84,9 +84,12 @@ def shown(results: Path, number: int) -> pd.DataFrame:
     views = published["views_temporal"] * published["views_spatial"] / 1000
     parts = rows["convention"].str.split(_APART, expand=True).reindex(columns=[0, 1])
     marks = [part.fillna("").str.contains(NONE).tolist() for _, part in parts.items()]
-    clips = rows[["frames", "size"]].astype("Int64").astype(str)
+    clips = zip(rows["frames"], rows["size"], strict=True)
     texts = {
-        "view": (clips["frames"] + "×" + clips["size"] + "²").replace("<NA>×<NA>²", "-")
+        "view": [
+            "-" if pd.isna(frames) else f"{frames:.0f}×{size:.0f}²"
+            for frames, size in clips
+        ]
     }
     for title, name, scale, digits, mark in (
         ("view, G", "gmacs", 1, 1, marks[0]),
