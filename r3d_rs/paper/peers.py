@@ -1,7 +1,7 @@
 """The networks that Tables 3 to 5 quote from other work, counted.
 
-One function a family adds up the layers that its paper or its model zoo gives. All take
-`frames` and `size` of a view (height and width, pixels) and the `classes` of the head.
+One function a family adds up the layers that its paper or model zoo gives. Arguments:
+`frames` and `size` (height and width, pixels) of a view, and the head's `classes`.
 `peers.csv` says what each row of the tables is, and where that is published.
 """
 
@@ -22,8 +22,7 @@ def r2plus1d(
 ) -> Tally:
     """Count R(2+1)D of basic blocks (Tran et al. 2018, §3.5 and Table 1).
 
-    `shared` gives both convolutions of a block the middle channels of the first, as in
-    torchvision; in the paper each has its own.
+    If `shared` (torchvision), a block's convolutions have the same middle channels.
     """
     net = Tally((frames, size, size))
     net.conv(45, (1, 7, 7), (1, 2, 2)).conv(64, (3, 1, 1))
@@ -48,8 +47,7 @@ def csn(
 ) -> Tally:
     """Count CSN: depthwise 3×3×3 convolutions (Tran et al. 2019).
 
-    `preserved` interactions (ip) have a normalized 1×1×1 before each, as in the
-    authors' code (VMZ); reduced ones (ir) have not.
+    If `preserved` (ip), a normalized 1×1×1 is before each (VMZ); else (ir) none is.
     """
     net = Tally((frames, size, size)).conv(64, (3, 7, 7), (1, 2, 2)).pool((1, 2, 2))
     for stage, number in enumerate(blocks):
@@ -222,8 +220,7 @@ def _patches(frames: int, size: int, encoder: str, kernel: tuple) -> Tally:
 def timesformer(frames: int, size: int, classes: int) -> Tally:
     """Count TimeSformer: divided attention on ViT-B/16 (Bertasius et al. 2021, §3).
 
-    A dense layer of its own follows attention over time. Attention over space reads the
-    class token once a frame, all other layers once.
+    A dense layer follows attention over time. Each frame's attention has a class token.
     """
     net = _patches(frames, size, "B", (1, 16, 16))
     width, tokens, pixels = net.channels, net.positions, net.positions // frames
@@ -279,8 +276,7 @@ def vtn(frames: int, size: int, classes: int) -> Tally:
         net.dense(width, width)
         net.dense(width, 2 * width, tokens)
         net.mlp(width, tokens)
-    net.norm(width).norm(width).norm(width)
-    net.dense(width, 2 * width)  # of the Longformer and of the head
+    net.norm(3 * width).dense(width, 2 * width)  # of the Longformer and of the head
     net.dense(width, classes)
     return net
 
@@ -299,7 +295,6 @@ NETWORKS = {
     "Swin-L-384": partial(swin, width=192, window=12),
     "TimeSformer": timesformer,
     "ViViT-H/14x2": vivit,
-    "ViViT-H/16x2": partial(vivit, patch=16),
     "ViViT-L/16x2-FE": vivit_factorized,
     "VTN": vtn,
 }
