@@ -188,7 +188,7 @@ def swin(
 ) -> Tally:
     """Count Video Swin: B, or L with a width of 192 (Liu et al. 2022).
 
-    A window has eight frames of `window`² tokens, a head 32 channels.
+    A window has eight frames of `window` by `window` tokens, a head 32 channels.
     """
     net = Tally((frames, size, size)).conv(width, (2, 4, 4), (2, 4, 4), bias=True)
     for stage, number in enumerate((2, 2, 18, 2)):
