@@ -97,6 +97,9 @@ class Pictures:
         own = [self.stream, *self.container.streams.audio]
         # Of a packet it would be a fraction, which costs more than the rest here.
         units = {stream.index: float(stream.time_base or 0) for stream in own}
+        # FLV keeps no durations. FFmpeg's length then has a picture of the stated rate.
+        rate = self.stream.average_rate
+        lengths = {self.stream.index: 1 / float(rate) if rate else 0.0}
         packets = self.container.demux(*own)
         while True:
             try:
@@ -110,7 +113,8 @@ class Pictures:
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None:
                 index = packet.stream_index
-                end = (time + (packet.duration or 0)) * units[index]
+                length = (packet.duration or 0) * units[index]
+                end = time * units[index] + (length or lengths.get(index, 0.0))
                 self._ends[index] = max(end, self._ends.get(index, end))
             if packet.stream_index == self.stream.index:
                 yield packet

@@ -54,10 +54,11 @@ def steady(
     """Return the frames of pictures with these presentation times.
 
     The rate is one over the mean distance of successive pictures, pauses left out. A
-    rate that the file states is taken where it agrees with the times, as far as these
-    are precise. A picture is shown first in the frame nearest to its time, and until
-    the next is due. One without a time, or not later than the one before, comes after
-    it at the mean distance, and so do those that follow.
+    rate that the file states is taken where it agrees with that and with every
+    picture's time, as far as times are precise. A picture is shown first in the frame
+    nearest to its time, and until the next is due. One without a time, or not later
+    than the one before, comes after it at the mean distance, and so do those that
+    follow.
 
     Args:
         times: of the pictures in the order in which they are shown, seconds; None for
@@ -106,7 +107,10 @@ def _distance(steps: np.ndarray, stated: Sequence[float], unit: float) -> float:
         distance = steps[near].mean()
     # Rounding moves the ends of every stretch between pauses.
     tolerance = 2 * unit * (1 + np.count_nonzero(~near)) / np.count_nonzero(near)
+    times = np.cumsum(steps)
     for rate in stated:
         if abs(1 / rate - distance) <= tolerance + 1e-9:
-            return 1 / rate
+            off = times - np.rint(times * rate) / rate
+            if np.abs(off).max() <= 2 * unit + 1e-6:  # of every picture
+                return 1 / rate
     return float(distance)
