@@ -1,6 +1,7 @@
 """The sound pictures of a video file: which stream, what is broken, what is missing."""
 
 import errno
+import math
 from collections.abc import Iterator, Sequence
 
 import av
@@ -49,6 +50,7 @@ class Pictures:
         self.broken, self.error = set(), None
         self._announced = set()
         self._ends = {}
+        self._first = math.inf
 
     def sound(self) -> Iterator[av.VideoFrame]:
         """Yield the pictures that the decoder does not report as broken."""
@@ -117,6 +119,10 @@ class Pictures:
                 end = time * units[index] + (length or lengths.get(index, 0.0))
                 self._ends[index] = max(end, self._ends.get(index, end))
             if packet.stream_index == self.stream.index:
+                if packet.dts is not None:
+                    # With B-frames it may be before the start, and MOV's length has it.
+                    decoded = packet.dts * units[self.stream.index]
+                    self._first = min(self._first, decoded)
                 yield packet
 
     def check(self, path, sound: int, whole: float) -> None:
@@ -155,8 +161,8 @@ class Pictures:
         """Return how many seconds are there, and how many are stated, 0 if none are."""
         stream, ends = self.stream, self._ends
         if stream.duration is not None and stream.index in ends:
-            start = (stream.start_time or 0) * stream.time_base
-            held = ends[stream.index] - float(start)
+            start = float((stream.start_time or 0) * stream.time_base)
+            held = ends[stream.index] - min(start, self._first)
             stated = float(stream.duration * stream.time_base)
             # FFmpeg takes the size of an AVI file into account, where it knows better.
             if stream.frames and stream.average_rate:
