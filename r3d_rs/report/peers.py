@@ -34,7 +34,8 @@ def build(results: Path) -> pd.DataFrame:
     """Return what `<results>/tables/peers.csv` holds: all rows of the three tables.
 
     `printed_` columns are the paper's, `counted_` ones are counted, of one view of
-    `frames` of `size` by `size` pixels. What is not printed or cannot be counted is empty.
+    `frames` of `size` by `size` pixels. What is not printed or cannot be counted is
+    empty.
 
     Raises:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
