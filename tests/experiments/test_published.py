@@ -68,7 +68,7 @@ def test_another_recipe_is_not_compared_and_says_in_what():
     table = rows([run_of()])
     found = published.compare(run_of(seed=1, epochs=1), table).sentence
     assert found == (
-        "Your run has another recipe than the published runs (epochs is 1, not 350), so"
+        "Your run has another recipe than the published runs (epochs is 1, not 262), so"
         " the accuracies cannot be compared."
     )
     tuned = run_of("fine-tuning/RS-50")
