@@ -79,8 +79,9 @@ LINEAR = {
 #: Fields that say which network it is.
 NETWORK = ("model", "stem", "squeeze_excitation", "self_gating")
 
-#: What the pantomime scale has besides `scales.PANTOMIME`. Its classes include mirror images of each other, and which, a method without
-#: labels cannot know: clips are not flipped.
+#: What the pantomime scale has besides `scales.PANTOMIME`. Its classes include mirror
+#: images of each other, and which, a method without labels cannot know: clips are not
+#: flipped.
 PANTOMIME = {
     "epochs": 300,
     "flip": False,

@@ -40,6 +40,12 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
         such as `.part`, are named.
     """
     videos = list(videos)
+    if all(video.file for video in videos):
+        paths = [folder / video.file for video in videos]
+        return [
+            dataclasses.replace(video, path=path if path.is_file() else None)
+            for video, path in zip(videos, paths, strict=True)
+        ]
     files, others = _files(folder)
     sources = {}
     for video in videos:
@@ -49,6 +55,16 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
         _found(video, _pick(video, folder, split, files, sources), others, sources)
         for video in videos
     ]
+
+
+def video_files(folder: Path) -> Iterator[Path]:
+    """Yield the video files in a tree of folders, by name, but for hidden ones."""
+    for place, names in walk(folder):
+        for name in names:
+            path = Path(place, name)
+            hidden = any(part[0] == "." for part in path.relative_to(folder).parts)
+            if not hidden and path.suffix.lower() in ENDINGS and path.is_file():
+                yield path
 
 
 def _found(video: Video, path: Path | None, others, sources) -> Video:

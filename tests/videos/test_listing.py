@@ -14,7 +14,7 @@ from tests.shared.tiny import HEADER
         ("label,id\n", r"train\.csv, line 1: the header is 'label,id', expected the"),
         ("", r"train\.csv, line 1: the header is ''"),
         (HEADER.replace(",", ";"), r"line 1: the header is 'label;youtube_id;time_st"),
-        (HEADER.replace(",", "\t"), r"line 1: the header is 'label\\tyoutube_id\\ttime"),
+        (HEADER.replace(",", "\t"), r"line 1: the header is 'label\\tyoutube_id\\tt"),
         (HEADER + "wave;a;0;1;train\n", r"train\.csv, line 2: found 1 fields, expec"),
         (HEADER + "wave,a,1e1,20,train\n", r"are '1e1' and '20', expected whole sec"),
         (HEADER + "wave,a,0:03,0:13,train\n", r"are '0:03' and '0:13', expected who"),
