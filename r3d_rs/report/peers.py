@@ -101,10 +101,10 @@ def shown(results: Path, number: int) -> pd.DataFrame:
             continue
         for side in ("printed", "counted"):
             whole = 0 if side == "printed" and title == "view, G" else digits
+            sign = MARK if side == "printed" else ""
             texts[f"{title} ({side})"] = [
-                "-" if pd.isna(value) else f"{MARK * (one and own)}{value:.{whole}f}"
+                "-" if pd.isna(value) else f"{sign * one}{value:.{whole}f}"
                 for value, one in zip(rows[f"{side}_{name}"] * scale, mark, strict=True)
-                for own in [side == "printed"]
             ]
     texts["what gives the print"] = rows["convention"]
     return pd.DataFrame(texts).set_axis(published["label"], axis=0)
