@@ -28,15 +28,22 @@ _PARTS = (
     *("operations", "pantomime", "paper", "recipes", "report", "tpu", "training"),
 )
 
+#: Functions that are the package's own, and where they are.
+_FUNCTIONS = {
+    "load": "r3d_rs.evaluation.trained",
+    "predict": "r3d_rs.evaluation.trained",
+    "list_networks": "r3d_rs.evaluation.networks",
+}
+
 
 def __getattr__(name: str):
     """Import a part of the package on its first use."""
     if name in _PARTS:
         return importlib.import_module(f"r3d_rs.{name}")
-    if name == "predict":
-        return importlib.import_module("r3d_rs.evaluation.trained").predict
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'r3d_rs' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PARTS, "predict"])
+    return sorted([*globals(), *_PARTS, *_FUNCTIONS])

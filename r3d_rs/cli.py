@@ -7,12 +7,13 @@ option with 2.
 
 import logging
 import os
+import warnings
 
 import click
 
 import r3d_rs
 from r3d_rs.data.commands import data
-from r3d_rs.evaluation.commands import predict
+from r3d_rs.evaluation.commands import export, predict, publish
 from r3d_rs.operations.commands import cost, overview, rerun, run, tpu
 from r3d_rs.report.commands import report
 
@@ -49,10 +50,16 @@ def described(error: Exception) -> str:
     return str(error) or "out of memory"
 
 
+def _show_warning(message, category, *_, **__) -> None:
+    """Print a warning without the line of the library that it comes from."""
+    if issubclass(category, UserWarning):
+        click.echo(f"Warning: {message}", err=True)
+
+
 @click.group(
     cls=Program,
     name="r3d-rs",
-    commands=[data, run, predict, overview, report, tpu, cost, rerun],
+    commands=[data, run, predict, export, overview, report, tpu, cost, rerun, publish],
     epilog=f"The study: {r3d_rs.REPOSITORY}",
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
@@ -60,5 +67,6 @@ def described(error: Exception) -> str:
 def main() -> None:
     """Prepare datasets, run experiments, and compare their results."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notes of TensorFlow
+    warnings.showwarning = _show_warning
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)

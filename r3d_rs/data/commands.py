@@ -6,13 +6,22 @@ What a command calls is imported when it runs: TensorFlow takes seconds, help do
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from r3d_rs.data.names import ALIASES, DATASETS, canonical_name
+from r3d_rs.data.names import (
+    ALIASES,
+    DATASETS,
+    OWN_NAME,
+    Place,
+    canonical_name,
+    data_directory,
+    own_names,
+)
 from r3d_rs.paths import local_path, study_path
 
 if TYPE_CHECKING:
@@ -30,11 +39,34 @@ class Name(click.ParamType):
     def convert(self, value: str, param, ctx) -> str:
         """Return the name that was received."""
         known = list(dict.fromkeys(self.known()))
-        if value in known:
-            return value
+        return value if value in known else self.refuse(value, known, param, ctx)
+
+    def refuse(self, value: str, known: list[str], param, ctx) -> NoReturn:
+        """End with a message that has close names and all of them."""
         close = ", ".join(difflib.get_close_matches(value, known))
         meant = f"; did you mean {close}?" if close else "."
         self.fail(f"received {value!r}{meant} Allowed: {', '.join(known)}.", param, ctx)
+
+
+class DatasetName(Name):
+    """The name of a dataset of the study, or of one of your own that is there.
+
+    Where videos are given, it may be new. The options that say where are read before.
+    """
+
+    def convert(self, value: str, param, ctx) -> str:
+        """Return the name that was received."""
+        given = ctx.params if ctx else {}
+        where, videos = given.get("data_dir"), given.get("videos")
+        if isinstance(given.get("parameters"), dict):
+            where = given["parameters"].get("data_dir")
+        # What was not given may be an object of click's own.
+        known = [
+            *self.known(),
+            *own_names(where if isinstance(where, str | Path) else None),
+        ]
+        new = isinstance(videos, Path) and OWN_NAME.fullmatch(value)
+        return value if new or value in known else self.refuse(value, known, param, ctx)
 
 
 class Local(click.Path):
@@ -59,7 +91,7 @@ class Local(click.Path):
         return Path(super().convert(path, param, ctx))
 
 
-DATASET = Name("dataset", lambda: [*ALIASES, *DATASETS])
+DATASET = DatasetName("dataset", lambda: [*ALIASES, *DATASETS])
 FOLDER = Local(of_study=True, file_okay=False)
 INPUT = Local(file_okay=False)
 FILE = Local(dir_okay=False)
@@ -71,12 +103,14 @@ dataset_option = click.option(
 data_dir_option = click.option(
     "--data-dir",
     type=FOLDER,
+    is_eager=True,
     show_default="R3D_RS_DATA, or else ~/.cache/r3d_rs",
     help="Folder of the datasets.",
 )
 videos_option = click.option(
     "--videos",
     type=INPUT,
+    is_eager=True,
     show_default="DATASET in the folder of the datasets",
     help="Folder of the video files.",
 )
@@ -121,6 +155,24 @@ def data() -> None:
     metavar="I/N",
     help="Write one part of the shards, such as 3/64; `data merge` makes the dataset.",
 )
+@click.option(
+    "--validation",
+    type=float,
+    show_default="0.2",
+    help="Share of your own videos to validate on, without folders of splits.",
+)
+@click.option(
+    "--group",
+    metavar="REGEX",
+    help="Part of a file's name, such as '^[^/]*/(p[0-9]+)'; videos that have the same"
+    " go into the same split.",
+)
+@click.option("--draw", type=int, help="Another number divides otherwise.")
+@click.option(
+    "--no-flip",
+    metavar="CLASS,CLASS",
+    help="Classes of your own that are told apart by left and right.",
+)
 @click.option("--records", type=INPUT, help="Folder of Model Garden's TFRecords.")
 @click.option(
     "--labels",
@@ -136,10 +188,26 @@ def prepare(
     max_aside: float | None,
     workers: int | None,
     part: str | None,
+    validation: float | None,
+    group: str | None,
+    draw: int | None,
+    no_flip: str | None,
     records: Path | None,
     labels: Path | None,
 ) -> None:
-    """Prepare DATASET, such as pantomime-20 or kinetics-400."""
+    """Prepare DATASET, such as pantomime-20 or kinetics-400.
+
+    With --videos it may have a name of your own. Then the folder has a subfolder for
+    each class, or folders train, validation and test with such subfolders, or lists
+    train.csv and so on with the columns label and path.
+    """
+    own = {
+        "validation": validation,
+        "group": group,
+        "draw": draw,
+        "no_flip": no_flip and tuple(re.split(r"\s*,\s*", no_flip.strip())),
+    }
+    own = {name: value for name, value in own.items() if value is not None}
     options = {
         "videos": videos,
         "annotations": annotations,
@@ -149,9 +217,9 @@ def prepare(
         "part": part,
     }
     options = {name: value for name, value in options.items() if value is not None}
-    if records and options:
+    if records and (given := options | own):
         raise click.UsageError(
-            f"--{next(iter(options)).replace('_', '-')}: not allowed with --records,"
+            f"--{next(iter(given)).replace('_', '-')}: not allowed with --records,"
             " which are used as they are"
         )
     if labels and not records:
@@ -162,7 +230,8 @@ def prepare(
         model_garden.use_records(dataset, records, data_dir, labels=labels)
         prepared = datasets.load(dataset, data_dir)
     else:
-        prepared = preparation.prepare(dataset, data_dir, **options)
+        own = preparation.Own(**own)
+        prepared = preparation.prepare(dataset, data_dir, own=own, **options)
     if prepared:
         _print_splits(prepared)
     else:
@@ -233,9 +302,8 @@ def verify(
     """
     from r3d_rs.data import datasets, overlaps
     from r3d_rs.data import verify as checks
-    from r3d_rs.data.names import data_directory
 
-    name = canonical_name(dataset)
+    name = canonical_name(dataset, data_dir)
     if not datasets.is_prepared(name, data_dir):
         videos = videos or data_directory(data_dir) / name
         click.echo(f"{name} is not prepared; this is about its files in {videos}")
@@ -248,7 +316,7 @@ def verify(
             click.echo(f"same clips: {overlap}")
         return
     prepared = datasets.load(name, data_dir)
-    expected = DATASETS[name].num_classes
+    expected = Place(name, data_directory(data_dir)).kind.num_classes
     click.echo(f"{name}: {len(prepared.classes)} classes, of {expected} when complete")
     reports = []
     for split in prepared.splits:

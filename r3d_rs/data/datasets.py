@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from r3d_rs.data import frame_index, layout, model_garden, records, shards
-from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
+from r3d_rs.data.names import DATASETS, Kind, Place, canonical_name, data_directory
 from r3d_rs.files import check_folder
 from r3d_rs.videos import listing
 
@@ -39,7 +39,7 @@ class Dataset:
     """A prepared dataset.
 
     Attributes:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or one of your own.
         classes: names; a video's label is an index into them.
         splits: by name: "train", and "validation" and "test" where there are such.
         parse: from a record and its place (file and number) to the features `id`,
@@ -49,6 +49,7 @@ class Dataset:
         annotations: folder of the CSV files that it was made by, if there were any.
         repaired: the videos in which frames repeat the one before, or pictures were
             broken or left out, and how many.
+        kind: what is fixed about it; None for what `DATASETS` says of its name.
     """
 
     name: str
@@ -58,11 +59,17 @@ class Dataset:
     aside: tuple[listing.Aside, ...] = ()
     annotations: Path | None = None
     repaired: tuple[listing.Aside, ...] = ()
+    kind: Kind | None = None
+
+    def __post_init__(self):
+        """Look up what is fixed about it."""
+        if self.kind is None:
+            object.__setattr__(self, "kind", DATASETS[self.name])
 
     @property
     def evaluated(self) -> str:
         """Name of the split whose accuracy is reported."""
-        return DATASETS[self.name].evaluated
+        return self.kind.evaluated
 
     @property
     def may_flip(self) -> tuple[bool, ...]:
@@ -71,11 +78,12 @@ class Dataset:
         Clips of the others ("turn left") are never mirrored; relabelling them would add
         views of a class that other classes do not get.
         """
-        if not DATASETS[self.name].sided:
-            return (True,) * len(self.classes)
-        from r3d_rs.pantomime import FLIP_CHANGES
+        never = set(self.kind.no_flip)
+        if self.kind.sided:
+            from r3d_rs.pantomime import FLIP_CHANGES
 
-        return tuple(name not in FLIP_CHANGES for name in self.classes)
+            never |= set(FLIP_CHANGES)
+        return tuple(name not in never for name in self.classes)
 
     def num_videos(self, split: str) -> int:
         """Return how many videos a split has, 0 where the dataset lacks the split."""
@@ -122,7 +130,8 @@ class Dataset:
 
 def is_prepared(name: str, data_dir: str | Path | None = None) -> bool:
     """Return whether a dataset can be loaded."""
-    return Place(canonical_name(name), data_directory(data_dir)).is_prepared()
+    place = Place(canonical_name(name, data_dir), data_directory(data_dir))
+    return place.is_prepared()
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
@@ -132,9 +141,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         ValueError: for an unknown name, or naming a file that is damaged.
         FileNotFoundError: when it has not been prepared, saying how to.
     """
-    place = Place(canonical_name(name), data_directory(data_dir))
+    place = Place(canonical_name(name, data_dir), data_directory(data_dir))
     if place.folder.exists():
-        return _load_own(place.name, place.folder)
+        return _load_own(place)
     if place.garden.exists():
         classes, files = model_garden.read_index(place.garden)
         splits = {
@@ -153,8 +162,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     )
 
 
-def _load_own(name: str, folder: Path) -> Dataset:
+def _load_own(place: Place) -> Dataset:
     """Load a dataset whose records are its own."""
+    folder, kind = place.folder, place.kind
     check_folder(folder)
     classes, found = layout.read(folder)
     splits = {
@@ -166,15 +176,16 @@ def _load_own(name: str, folder: Path) -> Dataset:
         for path in (folder / layout.ASIDE, folder / layout.REPAIRED)
     )
     annotations = folder / layout.ANNOTATIONS
-    frames = "video" if DATASETS[name].source == "download" else "frames"
+    frames = "video" if kind.source == "download" else "frames"
     return Dataset(
-        name,
+        place.name,
         classes,
         splits,
         functools.partial(records.parse, frames=frames),
         aside,
         annotations if annotations.exists() else None,
         repaired,
+        kind,
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from r3d_rs.data import frame_index, records
-from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
+from r3d_rs.data.names import Place, canonical_name, data_directory
 from r3d_rs.files import read_json, write_json
 from r3d_rs.paths import local_path
 from r3d_rs.progress import bar
@@ -97,7 +97,7 @@ def use_records(
             f"dataset {place.name} is prepared already, in {place.folder}; remove that,"
             " or choose another data directory"
         )
-    num_classes = DATASETS[place.name].num_classes
+    num_classes = place.kind.num_classes
     found = find(local_path("records", folder))
     if "train" not in found:
         raise FileNotFoundError(

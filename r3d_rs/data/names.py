@@ -5,6 +5,7 @@ Needs no TensorFlow.
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,9 @@ from r3d_rs.paths import study_path
 LAYOUT, VERSION = "kinetics", "1.1.0"
 #: The first of UCF-101's three splits, as TensorFlow Datasets names it.
 UCF101 = "ucf101/ucf101_1"
+
+#: File of what is fixed about a dataset of your own, in the dataset's folder.
+OWN = "kind.json"
 
 #: The environment variable that names the data directory.
 VARIABLE = "R3D_RS_DATA"
@@ -33,6 +37,7 @@ class Kind:
         sided: some classes are told apart by left and right, so that their clips are
             never mirrored.
         any_classes: videos of any number of classes may be prepared under this name.
+        no_flip: further classes whose clips are never mirrored.
     """
 
     num_classes: int
@@ -42,6 +47,7 @@ class Kind:
     scale: str = "paper"
     sided: bool = False
     any_classes: bool = False
+    no_flip: tuple[str, ...] = ()
 
 
 _PANTOMIME = {
@@ -71,19 +77,66 @@ DATASETS: Mapping[str, Kind] = MappingProxyType(
 ALIASES = {"pantomime": "pantomime-20"}
 
 
-def canonical_name(dataset: str) -> str:
+#: How a dataset of your own may be called.
+OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def canonical_name(dataset: str, data_dir: str | os.PathLike | None = None) -> str:
     """Return a dataset's name for its name or alias.
+
+    Args:
+        dataset: a name in `DATASETS`, an alias, or the name of a dataset of your own
+            that has been prepared.
+        data_dir: where that is; see `data_directory`.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
     """
     name = ALIASES.get(dataset, dataset)
-    if name not in DATASETS:
+    if name not in DATASETS and name not in own_names(data_dir):
+        allowed = [*ALIASES, *DATASETS, *own_names(data_dir)]
         raise ValueError(
             f"parameter dataset: received {dataset!r}, allowed are"
-            f" {', '.join([*ALIASES, *DATASETS])}"
+            f" {', '.join(allowed)}; or a name of your own, which"
+            f" `r3d-rs data prepare {_example(dataset)} --videos FOLDER` prepares first"
         )
     return name
+
+
+def source(dataset: str) -> str:
+    """Return where a dataset's videos come from; your own are "videos"."""
+    return DATASETS[dataset].source if dataset in DATASETS else "videos"
+
+
+def _example(name: str) -> str:
+    return name if OWN_NAME.fullmatch(name) else "NAME"
+
+
+def own_names(data_dir: str | os.PathLike | None = None) -> list[str]:
+    """Return the names of your own datasets, in alphabetical order."""
+    found = data_directory(data_dir).glob(f"tfds/*/{OWN}")
+    return sorted(path.parent.name for path in found)
+
+
+def new_name(dataset: str) -> str:
+    """Check the name that a dataset of one's own is to have.
+
+    Raises:
+        ValueError: naming it and what is allowed.
+    """
+    taken = dataset in DATASETS or dataset in ALIASES
+    if taken or not OWN_NAME.fullmatch(dataset):
+        reason = "the study has a dataset of this name" if taken else "which is no name"
+        raise ValueError(
+            f"parameter dataset: received {dataset!r}, {reason}; allowed are letters"
+            " without accents, digits, - and _, up to 64"
+        )
+    return dataset
+
+
+def scale(dataset: str) -> str:
+    """Return the scale of a dataset's recipes; that of your own is "small"."""
+    return DATASETS[dataset].scale if dataset in DATASETS else "small"
 
 
 def data_directory(path: str | os.PathLike | None = None) -> Path:
@@ -118,9 +171,28 @@ class Place:
         return self.directory / "tfds" / self.name
 
     @property
+    def own(self) -> Path:
+        """File that says what is fixed about a dataset of your own."""
+        return self.root / OWN
+
+    @property
+    def kind(self) -> Kind:
+        """What is fixed about the dataset.
+
+        Raises:
+            FileNotFoundError, ValueError: when it is your own, and this is not there.
+        """
+        if self.name in DATASETS:
+            return DATASETS[self.name]
+        from r3d_rs.files import read_json  # NumPy takes time, and help needs none
+
+        fields = read_json(self.own)
+        return Kind(**fields | {"no_flip": tuple(fields["no_flip"])})
+
+    @property
     def folder(self) -> Path:
         """Folder of its TFRecords, if they are its own."""
-        if DATASETS[self.name].source == "download":
+        if self.name in DATASETS and DATASETS[self.name].source == "download":
             # Which version it is depends on TensorFlow Datasets'.
             versions = sorted((self.root / UCF101).glob("[0-9]*"))
             return versions[-1] if versions else self.root / UCF101 / "prepared"

@@ -15,7 +15,16 @@ from pathlib import Path
 
 from r3d_rs.data import datasets, frame_index, layout, rendered, shards, ucf101
 from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.names import DATASETS, Place, canonical_name, data_directory
+from r3d_rs.data.names import (
+    ALIASES,
+    DATASETS,
+    Place,
+    canonical_name,
+    data_directory,
+    new_name,
+)
+from r3d_rs.data.own import Options as Own
+from r3d_rs.data.own import describe
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 from r3d_rs.paths import local_path
 from r3d_rs.videos import listing
@@ -38,6 +47,7 @@ def prepare(
     max_aside: float | None = None,
     workers: int | None = None,
     part: str | None = None,
+    own: Own | None = None,
 ) -> Dataset | None:
     """Make a dataset ready for training, unless it is already.
 
@@ -54,7 +64,7 @@ def prepare(
     side, on machines that share the data directory, and then `merge` makes the dataset.
 
     Args:
-        name: one of `DATASETS` or an alias.
+        name: one of `DATASETS` or an alias; with `videos` also a name of your own.
         data_dir: folder of the datasets; see `data_directory`.
         progress: show progress bars.
         videos: folder of the videos, by default `<data_dir>/<name>`. UCF-101's are
@@ -64,6 +74,7 @@ def prepare(
         max_aside: share of a split's videos that may be missing or broken (0.05).
         workers: processes to decode in; all usable cores by default.
         part: "3/64" for the third of 64 parts.
+        own: what else is said of a dataset of your own, if anything.
 
     Returns:
         The dataset; None where a part has been written.
@@ -76,9 +87,20 @@ def prepare(
         FileNotFoundError: naming a CSV file that is not there.
         OSError: naming a file that cannot be written, the disk being full for example.
     """
-    place = Place(canonical_name(name), data_directory(data_dir))
     for option, folder in (("videos", videos), ("annotations", annotations)):
         local_path(option, folder or "")
+    place = _place(name, data_dir, new=videos is not None)
+    if place.name not in DATASETS:
+        if videos is not None:
+            videos = local_path("videos", videos).absolute()
+            lists = local_path("annotations", annotations) if annotations else None
+            _make_folder(place)
+            annotations = describe(place, videos, lists, own or Own())
+    elif given := (own or Own()).given():
+        raise ValueError(
+            f"{place.name}: received {', '.join(given)}, allowed for a dataset of your"
+            " own alone"
+        )
     content = {
         "annotations": annotations,
         "max_aside": max_aside,
@@ -88,7 +110,7 @@ def prepare(
     options = {key: value for key, value in content.items() if value is not None}
     how = {"part": part, "workers": workers}
     given = [*options, *(key for key, value in how.items() if value is not None)]
-    source = DATASETS[place.name].source
+    source = place.kind.source
     allowed = {"videos": given, "download": ["videos"]}.get(source, [])
     if not set(given) <= set(allowed):
         raise ValueError(
@@ -122,6 +144,13 @@ def prepare(
     return dataset
 
 
+def _place(name: str, data_dir: str | Path | None, new: bool) -> Place:
+    """Return the place of a dataset that is known, or of a new one of one's own."""
+    known = name in DATASETS or name in ALIASES
+    name = new_name(name) if new and not known else canonical_name(name, data_dir)
+    return Place(name, data_directory(data_dir))
+
+
 def _make_folder(place: Place) -> None:
     """Make a dataset's folder, or say how to choose another."""
     try:
@@ -149,7 +178,7 @@ def merge(
         ValueError: naming the parts that are missing; and as `prepare` does.
         OSError: naming a file that cannot be written.
     """
-    place = Place(canonical_name(name), data_directory(data_dir))
+    place = _place(name, data_dir, new=False)
     if place.is_prepared():
         return prepare(place.name, data_dir, progress)
     command = f"`python -m r3d_rs data prepare {place.name} --part"
@@ -187,12 +216,12 @@ def _source(
     """Return videos and how they are stored, with the defaults of their dataset."""
     videos = local_path("videos", videos or place.directory / place.name).absolute()
     annotations = local_path("annotations", annotations or videos).absolute()
-    side = short_side or DATASETS[place.name].short_side
+    side = short_side or place.kind.short_side
     return shards.Source(videos, annotations, side, max_aside)
 
 
 def _max_classes(place: Place) -> int | None:
-    kind = DATASETS[place.name]
+    kind = place.kind
     return None if kind.any_classes else kind.num_classes
 
 

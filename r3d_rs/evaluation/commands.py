@@ -1,4 +1,4 @@
-"""Command `r3d-rs predict`."""
+"""Commands `r3d-rs predict`, `export` and `publish`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,98 @@ from pathlib import Path
 
 import click
 
-from r3d_rs.data.commands import FILE, Local
+from r3d_rs.data.commands import FILE, FOLDER, data_dir_option
+from r3d_rs.paths import local_path
+
+
+def _of_this_machine(ctx, param, network: str | None) -> str | None:
+    """Refuse an address such as gs://bucket."""
+    try:
+        local_path("network", network or "")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return network
 
 
 @click.command()
 @click.argument("video", type=FILE)
 @click.option(
-    "--checkpoint", type=Local(True), required=True, help="Folder of a finished run."
+    "--network",
+    callback=_of_this_machine,
+    help="A published network, such as pantomime-20/RS-50, or the folder of a run.",
 )
 @click.option("--top-k", default=5, help="How many classes to print.")
-def predict(video: Path, checkpoint: Path, top_k: int) -> None:
-    """Print what the file VIDEO shows, by a trained network."""
+def predict(video: Path, network: str | None, top_k: int) -> None:
+    """Print what the file VIDEO shows, by a trained network.
+
+    Without --network the published ones are printed.
+    """
     from r3d_rs import backend
 
     backend.name()
-    from r3d_rs.evaluation import trained
+    from r3d_rs.evaluation import networks, trained
 
-    for name, probability in trained.predict(video, checkpoint=checkpoint, top_k=top_k):
+    if network is None:
+        there = networks.list_networks()
+        listed = "there are none yet" if there.empty else there.to_string()
+        raise click.UsageError(
+            f"--network names a published network or the folder of a run:\n{listed}"
+        )
+    for name, probability in trained.predict(video, network=network, top_k=top_k):
         click.echo(f"{probability:6.1%}  {name}")
+
+
+@click.command()
+@click.argument("network", callback=_of_this_machine)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["saved_model", "onnx", "safetensors"]),
+    help="Of another program.",
+)
+@click.option(
+    "--hub",
+    type=click.Choice(["huggingface", "kaggle"]),
+    help="Make a folder to upload there, and print the command.",
+)
+@click.option(
+    "--to", "folder", type=FOLDER, default="build/export", help="Folder to write to."
+)
+def export(network: str, format_: str | None, hub: str | None, folder: Path) -> None:
+    """Write NETWORK, a published one or the folder of a run, in another format."""
+    if (format_ is None) == (hub is None):
+        raise click.UsageError("give either --format or --hub")
+    from r3d_rs import backend
+
+    backend.name()
+    from r3d_rs.evaluation import export as formats
+
+    if hub:
+        click.echo(f"upload it by: {formats.for_hub(network, hub, folder)}")
+        return
+    written = formats.export(network, format_, folder)
+    click.echo(f"written: {written.path.absolute()}")
+    click.echo(f"largest difference of logits: {written.difference:.1e}")
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.option(
+    "--results",
+    type=FOLDER,
+    default="results",
+    help="Folder of the records; the network lies beside its run's.",
+)
+@data_dir_option
+def publish(run: Path, results: Path, data_dir: Path | None) -> None:
+    """Publish the network of a run.
+
+    RUN is its folder. The network is stored in half precision and evaluated so.
+    """
+    from r3d_rs import backend
+
+    backend.name()
+    from r3d_rs.evaluation import cards, networks
+
+    one = networks.publish_run(run, results, data_dir)
+    click.echo(f"{one.name}: {one.file}\n{cards.write(one)}")

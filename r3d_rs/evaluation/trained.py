@@ -8,6 +8,8 @@ import numpy as np
 
 from r3d_rs import files
 from r3d_rs.data import datasets, pipeline
+from r3d_rs.data.names import DATASETS
+from r3d_rs.evaluation import networks
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.paths import local_path, study_path
@@ -29,6 +31,8 @@ class Trained:
         classes: names, by label.
         dataset: name of the dataset.
         seed: of the run; None for an official checkpoint.
+        short_side: of the dataset's frames, pixels; None for the videos' own.
+        published: what else is known of a published network.
     """
 
     model: keras.Model
@@ -36,6 +40,13 @@ class Trained:
     classes: tuple[str, ...]
     dataset: str
     seed: int | None = None
+    short_side: int | None = None
+    published: networks.Published | None = None
+
+    @property
+    def record(self) -> dict | None:
+        """The record of a published network's run; None for others."""
+        return self.published and self.published.record
 
     def load_data(
         self, data_dir: str | None = None, name: str = ""
@@ -60,27 +71,28 @@ class Trained:
         return data
 
 
-def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
-    """Read the network that a run has left, and what the run was.
+def read(network: str | Path) -> tuple[keras.Model, dict]:
+    """Read a trained network, and what the run was that it is of.
 
     Args:
-        checkpoint: the run's folder, or the file `model.keras` in it, with `run.json`
+        network: the name of a published one, such as "pantomime-20/RS-50"; or the
+            folder of a finished run, or the file `model.keras` in it, with `run.json`
             beside it.
 
     Raises:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming a file that is damaged.
     """
-    path = study_path("checkpoint", checkpoint)
+    run = networks.run_of(network)
+    if one := networks.published().get(str(network)):
+        return one.model(), run
+    path = study_path("network", network)
     path = path / "model.keras" if path.is_dir() else path
-    about = path.with_name("run.json")
-    for file in (path, about):
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"{file} is not there; expected is the folder of a finished run, which"
-                " has model.keras and run.json"
-            )
-    run = files.read_json(about)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there; expected is the folder of a finished run, which has"
+            " model.keras and run.json"
+        )
     try:
         # Keras reads large weights where they lie, and compares no checksums then.
         files.check_zip(path)
@@ -89,22 +101,28 @@ def read(checkpoint: str | Path) -> tuple[keras.Model, dict]:
         raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
 
 
-def load(checkpoint: str | Path) -> Trained:
-    """Load the classifier that a run has left.
+def load(network: str | Path) -> Trained:
+    """Load a classifier: a published one by its name, or the one that a run has left.
 
     Args:
-        checkpoint: of `read`.
+        network: of `read`.
+
+    Returns:
+        The network with its classes and recipe, and the record of a published one.
 
     Raises:
         FileNotFoundError, ValueError: as `read` does.
     """
-    model, run = read(checkpoint)
+    model, run = read(network)
     try:
         recipe = from_dict(run["recipe"])
-        classes = tuple(run["classes"])
-        return Trained(model, recipe, classes, run["dataset"], run["seed"])
+        classes, dataset = tuple(run["classes"]), run["dataset"]
+        # Runs of before do not say.
+        side = run.get("short_side") or DATASETS[dataset].short_side
+        one = networks.published().get(str(network))
+        return Trained(model, recipe, classes, dataset, run["seed"], side, one)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{checkpoint}: no run of a classifier: {error}") from error
+        raise ValueError(f"{network}: no run of a classifier: {error}") from error
 
 
 def load_official(
@@ -118,11 +136,12 @@ def load_official(
     """
     model = build_model(recipe, len(dataset.classes), size=recipe.eval_size)
     load_model_garden_checkpoint(model, prefix)
-    return Trained(model, recipe, dataset.classes, dataset.name)
+    side = dataset.kind.short_side
+    return Trained(model, recipe, dataset.classes, dataset.name, short_side=side)
 
 
 def predict(
-    video: str | Path, *, checkpoint: str | Path, top_k: int = 5
+    video: str | Path, *, network: str | Path, top_k: int = 5
 ) -> list[tuple[str, float]]:
     """Say what a video shows.
 
@@ -132,7 +151,8 @@ def predict(
 
     Args:
         video: any video file of up to `LONGEST` frames.
-        checkpoint: of a run; see `load`.
+        network: the name of a published network, or the folder of a finished run; see
+            `load`.
         top_k: how many classes to return.
 
     Returns:
@@ -143,7 +163,7 @@ def predict(
         FileNotFoundError: naming a file that is missing.
     """
     video = local_path("video", video)
-    trained = load(checkpoint)
+    trained = load(network)
     if not 1 <= top_k <= len(trained.classes):
         raise ValueError(
             f"parameter top_k: received {top_k!r}, allowed is 1 to"
@@ -151,18 +171,19 @@ def predict(
         )
     if not video.is_file():
         raise FileNotFoundError(f"{video}: there is no such file")
-    side = datasets.DATASETS[trained.dataset].short_side
     # A video of hours has more frames than fit in memory: only those of the views are
     # kept, when they are known.
     frames = clip.decode(video, wanted=(), longest=LONGEST).steady
 
     def read(numbers) -> list[bytes]:
         shown = frames.pictures(np.asarray(numbers)).tolist()
-        kept = clip.decode(video, side, clip.encode_jpeg, set(shown), LONGEST).pictures
+        kept = clip.decode(
+            video, trained.short_side, clip.encode_jpeg, set(shown), LONGEST
+        ).pictures
         return [kept[number] for number in shown]
 
     views = pipeline.cut(read, frames.count, trained.recipe)
-    network = for_evaluation(trained.model, trained.recipe)
-    probabilities = predict_clips(network, np.asarray(views)).mean(0)
+    model = for_evaluation(trained.model, trained.recipe)
+    probabilities = predict_clips(model, np.asarray(views)).mean(0)
     best = np.argsort(-probabilities, kind="stable")[:top_k]
     return [(trained.classes[i], float(probabilities[i])) for i in best]

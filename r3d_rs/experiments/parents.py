@@ -34,7 +34,7 @@ NOTHING = Parent(None, {})
 
 
 def of(run) -> Parent:
-    """Return the network that a run of Table 5 starts from.
+    """Return the network that a run starts from.
 
     Args:
         run: a `run.Run`; fine-tuning alone has a parent.
@@ -46,10 +46,10 @@ def of(run) -> Parent:
 
 
 def of_run(folder: str | Path, recipe: Recipe) -> Parent:
-    """Return the network that a finished run has left.
+    """Return the network that a finished run has left, or a published one.
 
     Args:
-        folder: of the run.
+        folder: of the run, or the network's name.
         recipe: of the network that starts from it.
 
     Raises:
@@ -60,6 +60,8 @@ def of_run(folder: str | Path, recipe: Recipe) -> Parent:
 
     model, run = trained.read(folder)
     name = "/".join(Path(folder).resolve().parts[-4:])
+    if not study_path("network", folder).exists():
+        name = str(folder)
     about = {"dataset": run["dataset"], "recipe_hash": run["recipe_hash"]}
     return of_model(model, name, recipe, about)
 

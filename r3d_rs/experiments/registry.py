@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from r3d_rs import paper
-from r3d_rs.data.names import DATASETS
+from r3d_rs.data import names
 from r3d_rs.experiments import parameters, record
 from r3d_rs.paths import study_path
 from r3d_rs.recipes import contrastive, points, scales, table2
+from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe
 
@@ -62,10 +63,11 @@ class Experiment:
         and tables all ask here.
 
         Args:
-            dataset: a name in `names.DATASETS`.
-            scale: a name in `scales.SCALES`; "" for the dataset's own.
+            dataset: a name in `names.DATASETS`, or of your own.
+            scale: a name in `scales.SCALES`; "" for the dataset's own. A network to
+                fine-tune keeps the scale that it was trained at.
         """
-        scale = scale or DATASETS[dataset].scale
+        scale = scale or names.scale(dataset)
         received = self.parameters
         match self.notebook:
             case "scaling":
@@ -75,6 +77,10 @@ class Experiment:
                 return scales.at_scale(row, scale)
             case "pretraining":
                 return scales.of_stage(received["stage"], received["point"], scale)
+            case "finetune":
+                if received["network"] in points.scaling():
+                    return scales.of_point(points.point(received["network"]), scale)
+                return recipes.from_dict(_run_of(received["network"])["recipe"])
             case _:
                 return self._contrastive(scale)[1]
 
@@ -84,7 +90,7 @@ class Experiment:
         Arguments are those of `recipe`.
         """
         if self.notebook == "contrastive" and not self.parameters.get("backbone"):
-            return self._contrastive(scale or DATASETS[dataset].scale)[0]
+            return self._contrastive(scale or names.scale(dataset))[0]
         if self.parents:
             return get(f"pre-training/{self.point}").recipe(
                 self.parents[dataset], scale
@@ -274,6 +280,10 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
             backbone = received["backbone"]
             study = "linear-evaluation" if backbone else "contrastive"
             name = f"{point}+{_short(backbone)}" if backbone else point
+        case "finetune":
+            study, name = "finetune", received["network"]
+            if name not in points.scaling():
+                name = f"from-{_trained(name)}"
     known = everything().get(f"{study}/{name}")
     return known or Experiment(study, name, notebook, given, ())
 
@@ -284,7 +294,27 @@ OWN = {
     "ablation": ("row", "toggles"),
     "pretraining": ("stage", "point"),
     "contrastive": ("point", "backbone"),
+    "finetune": ("network",),
 }
+
+
+#: What `r3d-rs run finetune/NAME` starts from by itself.
+NETWORK = "pantomime-web/RS-50"
+
+
+def _run_of(network: str) -> dict:
+    """Return what the run was of a published network, or of the folder of a run."""
+    from r3d_rs.evaluation import networks
+
+    return networks.run_of(network)
+
+
+def _trained(network: str) -> str:
+    """Return what a record calls a network that is fine-tuned; raise if it is none."""
+    run = _run_of(network)
+    if study_path("network", network).exists():
+        return _short(network)
+    return f"{run['dataset']}-{network.rpartition('/')[2]}"
 
 
 def _short(backbone: str) -> str:

@@ -17,11 +17,19 @@ from r3d_rs import backend
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
 from r3d_rs.paths import local_path, study_path
-from r3d_rs.recipes import points
+from r3d_rs.recipes import finetune, points
 from r3d_rs.recipes import recipe as recipes
 
 #: Parameters that name a folder or, as a backbone does, may name one.
-FOLDERS = ("results", "checkpoints", "data_dir", "tensorboard", "parent", "backbone")
+FOLDERS = (
+    *("results", "checkpoints", "data_dir", "tensorboard"),
+    *("parent", "backbone", "network"),
+)
+
+
+#: Parameters of `finetune.ipynb` that fit the recipe, with their types; 0 is for what
+#: `recipes.finetune.of_size` chooses.
+FITTING = {"batch_size": int, "learning_rate": float, "frames": int, "size": int}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +81,13 @@ class Run:
 
     Attributes:
         experiment: what is computed.
-        dataset: a name in `names.DATASETS`.
+        dataset: a name in `names.DATASETS`, or of your own.
         seed: seeds weights, order and crops.
         options: where and how.
         recipe: every choice of the run.
         pretraining: of the contrastive pre-training before it, None without one.
-        parent: folder of the run to fine-tune, "" for none.
+        parent: network to fine-tune: the folder of its run, or its published name; ""
+            for none.
         started: when it was asked for.
     """
 
@@ -117,10 +126,10 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
     """Check the parameters of a run; nothing else happens.
 
     Args:
-        notebook: "scaling", "ablation", "pretraining" or "contrastive".
+        notebook: "scaling", "ablation", "pretraining", "contrastive" or "finetune".
         received: its parameters by name, or the `globals()` of the notebook before it
             has set anything of its own: those in `registry.OWN`, dataset, seed,
-            `parent` of fine-tuning, and the fields of `Options`.
+            `parent` of fine-tuning, those in `FITTING`, and the fields of `Options`.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed, or
@@ -132,7 +141,9 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
     if notebook != "contrastive":
         further.remove("linear_epochs")
     also = ("parent",) if notebook == "pretraining" else ()
-    parameters.reject_unknown(received, (*own, *also, "dataset", "seed", *further))
+    fitting = FITTING if notebook == "finetune" else {}
+    known = (*own, *also, "dataset", "seed", *further, *fitting)
+    parameters.reject_unknown(received, known)
     given = {name: received.get(name, "") for name in (*own, *also, "dataset")}
     for name, value in given.items():
         parameters.check(name, value, str)
@@ -141,7 +152,7 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
     seed = parameters.check("seed", received.get("seed", 0), int, minimum=0)
     options = Options(**{name: received[name] for name in further & set(received)})
     experiment = registry.of_parameters(notebook, {name: given[name] for name in own})
-    dataset = names.canonical_name(given["dataset"])
+    dataset = names.canonical_name(given["dataset"], options.data_dir)
     recipe = experiment.recipe(dataset, options.scale)
     pretraining, epochs = None, options.epochs
     if notebook == "contrastive":
@@ -149,7 +160,17 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
         if pretraining and options.epochs:
             pretraining = recipes.with_epochs(pretraining, options.epochs)
         epochs = options.linear_epochs
-    if epochs:
+    tuned = given.get("network", "") if experiment.point.startswith("from-") else ""
+    if notebook == "finetune":
+        fitted = {
+            name: parameters.check(name, received.get(name, kind()), kind, minimum=0)
+            for name, kind in fitting.items()
+        }
+        videos = _training_videos(dataset, options.data_dir)
+        recipe = finetune.of_size(
+            recipe, videos, tuned=bool(tuned), epochs=epochs, **fitted
+        )
+    elif epochs:
         recipe = recipes.with_epochs(recipe, epochs)
     parent, stage = given.get("parent", ""), given.get("stage", "")
     if (stage == "fine-tune") != bool(parent):
@@ -160,8 +181,19 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
         )
     return Run(
         *(experiment, dataset, seed, options),
-        *(recipe, pretraining, parent),
+        *(recipe, pretraining, parent or tuned),
     )
+
+
+def _training_videos(dataset: str, data_dir: str) -> int:
+    """Return how many training videos a dataset has."""
+    if names.source(dataset) == "rendered":
+        from r3d_rs.pantomime import SETS
+
+        return SETS[dataset].count("train")
+    from r3d_rs.data import datasets
+
+    return datasets.load(dataset, data_dir or None).num_videos("train")
 
 
 def setup(run: Run) -> Run:
@@ -187,7 +219,7 @@ def setup(run: Run) -> Run:
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     compiled.keep(options.data_dir)
     found = devices.accelerators()
-    scale = options.scale or names.DATASETS[run.dataset].scale
+    scale = options.scale or names.scale(run.dataset)
     if not found[1] and scale == "paper":
         warnings.warn(
             f"{run.dataset}, at the paper's scale, on a CPU: JAX' or TensorFlow's"
@@ -195,7 +227,7 @@ def setup(run: Run) -> Run:
             stacklevel=2,
         )
     wanted = (options.micro_batches, options.rematerialize)
-    recipe = plan.divided(run.recipe, *found, *wanted)
+    recipe = plan.divided(run.recipe, *found, *wanted, devices.gpu_memory())
     pretraining = run.pretraining and plan.divided(
         run.pretraining,
         *found,
@@ -213,7 +245,7 @@ def load_data(run: Run):
     """
     from r3d_rs.data import datasets, preparation
 
-    rendered = names.DATASETS[run.dataset].source == "rendered"
+    rendered = names.source(run.dataset) == "rendered"
     load = preparation.prepare if rendered else datasets.load
     dataset = load(run.dataset, run.options.data_dir or None)
     dataset.check_reported(dataset.evaluated)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from r3d_rs.data import names
 from r3d_rs.experiments import executed, parameters
-from r3d_rs.paths import study_path
+from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes import points, scales
 from r3d_rs.videos.listing import SPLITS
 
@@ -16,7 +16,7 @@ class Request:
     """A network to evaluate, and on what.
 
     Args:
-        checkpoint: folder of a finished run.
+        network: name of a published network, or folder of a finished run.
         official: prefix of an official checkpoint, used instead.
         point: of Fig. 2, the network of `official`.
         dataset: a name in `names.DATASETS`; "" for the network's own, which an official
@@ -26,7 +26,7 @@ class Request:
         data_dir: folder of the datasets; "" for the default.
     """
 
-    checkpoint: str
+    network: str
     official: str = ""
     point: str = "RS-50"
     dataset: str = ""
@@ -38,13 +38,14 @@ class Request:
         """Raise a ValueError that names a wrong value and those allowed."""
         for name, value in dataclasses.asdict(self).items():
             parameters.check(name, value, str)
-            if name in ("checkpoint", "official", "scores", "data_dir"):
+            local_path(name, value)
+            if name in ("official", "scores", "data_dir"):
                 where = str(study_path(name, value)) if value else ""
                 object.__setattr__(self, name, where)
         names.data_directory(self.data_dir)
         points.point(self.point)
         if self.dataset:
-            names.canonical_name(self.dataset)
+            names.canonical_name(self.dataset, self.data_dir)
         elif self.official:
             raise ValueError(
                 "parameter dataset: received '', but an official checkpoint needs one:"
@@ -69,7 +70,7 @@ def load(request: Request):
     """Load the network, its dataset and the name of the split.
 
     Raises:
-        FileNotFoundError: naming a checkpoint or a dataset that is not there.
+        FileNotFoundError: naming a network or a dataset that is not there.
         ValueError: naming a checkpoint that is damaged or does not fit.
     """
     executed.quiet()
@@ -83,7 +84,7 @@ def load(request: Request):
         recipe = dataclasses.replace(recipe, precision="float32")
         network = trained.load_official(Path(request.official), recipe, data)
     else:
-        network = trained.load(request.checkpoint)
+        network = trained.load(request.network)
         data = network.load_data(data_dir, request.dataset)
     split = request.split or data.evaluated
     data.check_reported(split)

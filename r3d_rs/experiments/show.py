@@ -64,8 +64,13 @@ def learning_curves(history) -> Figure:
     return figure
 
 
-def accuracies(evaluation) -> pd.DataFrame:
-    """Show the accuracies in per cent, with top-1's 95 % interval over videos."""
+def accuracies(evaluation, chance: bool = False) -> pd.DataFrame:
+    """Show the accuracies in per cent, with top-1's 95 % interval over videos.
+
+    Args:
+        evaluation: of `evaluate`.
+        chance: add the share of the most frequent class.
+    """
     metrics = evaluation.metrics()
     low, high = metrics["video_top1_interval"]
     rows = [
@@ -77,10 +82,35 @@ def accuracies(evaluation) -> pd.DataFrame:
         ("video top-5 (%)", metrics["video_top5"], ""),
         ("clip top-1 (%)", metrics["clip_top1"], ""),
     ]
+    if chance:
+        share = np.bincount(evaluation.labels).max() / len(evaluation.labels)
+        rows.append(("chance (%)", share, ""))
     return pd.DataFrame(
         [(name, f"{100 * value:.1f}", interval) for name, value, interval in rows],
         columns=["", "accuracy", "95 % interval"],
     ).set_index("")
+
+
+def confusion(dataset: Dataset, evaluation) -> Figure:
+    """Draw the shares of each class's videos by predicted class."""
+    classes = len(dataset.classes)
+    counts = np.zeros((classes, classes))
+    best = evaluation.probabilities.argmax(1)
+    np.add.at(counts, (evaluation.labels, best), 1)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = min(2 + 0.3 * classes, 12)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+    axes.set(xlabel="predicted", ylabel="class")
+    if classes <= 40:
+        axes.set_xticks(range(classes), dataset.classes, rotation=90)
+        axes.set_yticks(range(classes), dataset.classes)
+        for row, column in zip(*counts.nonzero(), strict=True):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            text = f"{counts[row, column]:.0f}"
+            axes.text(column, row, text, ha="center", va="center", color=color, size=7)
+    return figure
 
 
 def example_predictions(
@@ -208,6 +238,23 @@ def network(trained, data: Dataset, split: str) -> pd.Series:
             "crops": f"{recipe.spatial_views} of {recipe.eval_size} pixels",
         }
     )
+
+
+def against_record(trained, evaluations: dict, split: str) -> pd.DataFrame:
+    """Compare a published network's accuracy with what it was published with.
+
+    Args:
+        trained: a `trained.Trained`.
+        evaluations: of `multiview.evaluate_over_views`.
+        split: that was evaluated.
+    """
+    *_, own = evaluations.values()
+    rows = {"here": 100 * own.metrics()["video_top1"]}
+    if trained.published and split == trained.published.about["split"]:
+        about = trained.published.about
+        rows["published network"] = 100 * about["metrics"]["video_top1"]
+        rows["record of its run"] = 100 * trained.record["metrics"]["video_top1"]
+    return pd.DataFrame({"top-1, %": {name: f"{x:.2f}" for name, x in rows.items()}})
 
 
 def over_views(evaluations: dict) -> pd.DataFrame:

@@ -52,6 +52,16 @@ def _points_and_rows() -> Iterable[str]:
     return [*_points(), "baseline", *table2.TABLE_2]
 
 
+class ExperimentName(Name):
+    """The name of an experiment; fine-tuning has that of any dataset in it."""
+
+    def convert(self, value: str, param, ctx) -> str:
+        """Return the name that was received."""
+        if value.startswith("finetune/"):
+            return value
+        return super().convert(value, param, ctx)
+
+
 POINT = Name("point", _points)
 
 own_option = click.option(
@@ -73,6 +83,7 @@ checkpoints_option = click.option(
 parameters_option = click.option(
     *("-p", "--parameter", "parameters"),
     multiple=True,
+    is_eager=True,
     metavar="NAME=VALUE",
     callback=_pairs,
     help="Further parameter of the notebook, such as threads=1. May be repeated.",
@@ -104,7 +115,7 @@ def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) ->
 
 
 @click.command()
-@click.argument("experiment", type=Name("experiment", _experiments))
+@click.argument("experiment", type=ExperimentName("experiment", _experiments))
 @dataset_option
 @click.option("--seed", default=0, help="Seeds weights, order and crops.")
 @click.option("--dry-run", is_flag=True, help="Print papermill's command instead.")
@@ -122,7 +133,9 @@ def run(
 ) -> None:
     """Run EXPERIMENT, and compare it with the published runs.
 
-    Papermill executes its notebook. `r3d-rs list` prints the names.
+    Papermill executes its notebook. `r3d-rs list` prints the names. finetune/NAME
+    trains on the dataset NAME, which may be your own, from `-p network=` a published
+    network, the folder of a run, or a model of Figure 2 with random weights.
     """
     from r3d_rs.experiments import published
     from r3d_rs.operations import engine

@@ -65,8 +65,9 @@ class Request:
     """A run that is asked for.
 
     Args:
-        experiment: a name of `registry.everything`.
-        dataset: to run on.
+        experiment: a name of `registry.everything`; or "finetune/NAME" with the name of
+            any dataset, from the network that `parameters` name.
+        dataset: to run on; of fine-tuning the experiment says it.
         seed: seeds weights, order and crops.
         results: folder of the records.
         checkpoints: folder of the runs' states and networks.
@@ -85,11 +86,29 @@ class Request:
         for name in ("results", "checkpoints"):
             found = study_path(name, getattr(self, name))
             object.__setattr__(self, name, found)
+        study, _, name = self.experiment.partition("/")
+        if study == "finetune":
+            object.__setattr__(self, "dataset", name)
+        where = self.parameters.get("data_dir")
+        object.__setattr__(self, "dataset", canonical_name(self.dataset, where))
+
+    @property
+    def found(self) -> registry.Experiment:
+        """The experiment.
+
+        Raises:
+            ValueError: naming it and those there are.
+            FileNotFoundError: when the network to fine-tune is not there.
+        """
+        if self.experiment.startswith("finetune/"):
+            network = self.parameters.get("network", registry.NETWORK)
+            return registry.of_parameters("finetune", {"network": network})
+        return registry.get(self.experiment)
 
     @property
     def target(self) -> Path:
         """File of the record."""
-        place = (canonical_name(self.dataset), *self.experiment.split("/", 1))
+        place = (self.dataset, self.found.study, self.found.point)
         return record.path(self.results, *place, self.seed)
 
 
@@ -117,8 +136,8 @@ def run(request: Request) -> Path:
     if rest := _shown(papermill):
         what = executed.error(output) or rest
         raise ChildProcessError(
-            f"{request.experiment} on {canonical_name(request.dataset)}, seed"
-            f" {request.seed}, failed: {what}\nnotebook: {output}"
+            f"{request.experiment} on {request.dataset}, seed {request.seed}, failed:"
+            f" {what}\nnotebook: {output}"
         )
     return _keep(output, target, results)
 
@@ -131,9 +150,8 @@ def command(request: Request) -> list[str]:
             parameter that follows from them.
         FileNotFoundError: when there is no checkout with the notebooks.
     """
-    experiment = registry.get(request.experiment)
-    dataset = canonical_name(request.dataset)
-    if dataset not in experiment.datasets:
+    experiment, dataset = request.found, request.dataset
+    if experiment.datasets and dataset not in experiment.datasets:
         raise ValueError(
             f"parameter dataset: received {dataset!r} for {experiment.name}, allowed"
             f" are {', '.join(experiment.datasets)}"
@@ -161,7 +179,8 @@ def command(request: Request) -> list[str]:
         for part in ("-r" if isinstance(value, str) else "-p", key, str(value))
     ]
     for key, value in request.parameters.items():
-        options += ["-p", key, str(value)]
+        if key not in received:
+            options += ["-p", key, str(value)]
     output = _output(request.target, request.results)
     papermill = [sys.executable, "-m", "papermill", "--log-output", "--no-progress-bar"]
     return [*papermill, str(notebook), str(output), *options]

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,11 +121,15 @@ class Recipe:
 
 
 def with_batch_size(recipe: Recipe, batch_size: int) -> Recipe:
-    """Change the batch, and the learning rate of SGD in proportion to it.
+    """Change the batch, and the learning rate with it.
 
-    The paper's rate of 0.8 is for 1,024 clips; for 64 it is 0.05.
+    SGD's is in proportion: the paper's rate of 0.8 is for 1,024 clips; for 64 it is
+    0.05. AdamW's follows the square root, as the size of its steps does not depend on
+    the gradient's.
     """
-    scale = batch_size / recipe.batch_size if recipe.optimizer == "sgd" else 1.0
+    scale = batch_size / recipe.batch_size
+    if recipe.optimizer == "adamw":
+        scale = math.sqrt(scale)
     return dataclasses.replace(
         recipe, batch_size=batch_size, learning_rate=recipe.learning_rate * scale
     )

@@ -1,7 +1,8 @@
 """The scales at which the paper's recipes are run.
 
-"paper" changes nothing, "pantomime" is for the default dataset on a laptop, and "tiny"
-for tests and first tries: its networks have one block a stage and learn nothing.
+"paper" changes nothing, "pantomime" is for the default dataset on a laptop, "small" for
+your own videos on one GPU, and "tiny" for tests and first tries: its networks have one
+block a stage and learn nothing.
 """
 
 import dataclasses
@@ -84,6 +85,33 @@ def at_pantomime_scale(recipe: Recipe) -> Recipe:
     )
 
 
+#: What the small scale changes: for some hundred to some ten thousand videos on one
+#: GPU, at the full width. Sizes are half the paper's, and the second group is what
+#: makes training dependable with few clips, as at the pantomime scale.
+SMALL = {
+    "batch_size": 32,
+    "temporal_views": 4,
+    "optimizer": "adamw",
+    "learning_rate": 0.001,
+    "nesterov": False,
+    "clip_norm": 1.0,
+    "standardize": True,
+    "zero_init_last": True,
+}
+
+
+def at_small_scale(recipe: Recipe) -> Recipe:
+    """Return the recipe for your own videos; `finetune.of_size` knows their number."""
+    smallest, largest = recipe.area_range
+    return dataclasses.replace(
+        recipe,
+        size=recipe.size // 2,
+        eval_size=recipe.eval_size // 2,
+        area_range=(max(smallest, PANTOMIME_AREA), largest),
+        **SMALL,
+    )
+
+
 #: What the tiny scale changes for every point and row alike.
 TINY = {
     "width": 0.125,
@@ -114,6 +142,7 @@ SCALES: Mapping[str, Callable[[Recipe], Recipe]] = MappingProxyType(
     {
         "paper": lambda recipe: recipe,
         "pantomime": at_pantomime_scale,
+        "small": at_small_scale,
         "tiny": at_tiny_scale,
     }
 )
@@ -184,4 +213,4 @@ STAGES = {
 def of_stage(stage: str, point: str, scale: str) -> Recipe:
     """Return the recipe of a stage for a point of Fig. 2 at a scale."""
     recipe = of_point(points.point(point), scale)
-    return dataclasses.replace(recipe, **STAGES[stage].changes[scale])
+    return dataclasses.replace(recipe, **STAGES[stage].changes.get(scale, {}))

@@ -39,8 +39,17 @@ def micro_batches(batch_size: int, devices: int, clips: int) -> int:
     return parts
 
 
+#: The chip whose rows of `FITS` are taken for a GPU, in proportion to its memory.
+LIKE_GPU = "v5e"
+
+
 def divided(
-    recipe: Recipe, kind: str, devices: int, micro_batches: int, rematerialize: bool
+    recipe: Recipe,
+    kind: str,
+    devices: int,
+    micro_batches: int,
+    rematerialize: bool,
+    memory: int = 0,
 ) -> Recipe:
     """Divide a recipe's batches as wanted, or else so that they fit; see `fitted`.
 
@@ -50,16 +59,20 @@ def divided(
         devices: how many there are.
         micro_batches: that are wanted, 0 for any number.
         rematerialize: whether blocks are wanted rematerialized.
+        memory: of a GPU, bytes; 0 where it is not known.
     """
     if not (micro_batches or rematerialize):
-        return fitted(recipe, kind, devices)
+        return fitted(recipe, kind, devices, memory)
     return dataclasses.replace(
         recipe, micro_batches=micro_batches or 1, rematerialize=rematerialize
     )
 
 
-def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
-    """Divide a recipe's batches so that they fit a TPU's memory.
+def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
+    """Divide a recipe's batches so that they fit the memory of a TPU or a GPU.
+
+    A GPU is taken for a TPU with as much memory, which is an estimate: programs were
+    compiled for TPUs alone.
 
     What fits is looked up for the network with the least multiply-adds that has as many
     as the recipe's. A batch is computed at once if that fits; otherwise in as few
@@ -71,16 +84,21 @@ def fitted(recipe: Recipe, kind: str, devices: int) -> Recipe:
         recipe: of a run; one with a division of its own keeps it.
         kind: of the devices, as JAX calls them.
         devices: how many there are.
+        memory: of a GPU, bytes; 0 where it is not known.
 
     Returns:
         The recipe with its `micro_batches` and `rematerialize`, or as it was where
         nothing is known of the devices or of a network as large.
     """
     names = {chip.kind: name for name, chip in chips().items()}
-    if kind not in names or recipe.micro_batches > 1 or recipe.rematerialize:
+    name = names.get(kind, LIKE_GPU if memory else "")
+    if not name or recipe.micro_batches > 1 or recipe.rematerialize:
         return recipe
     rows = pd.read_csv(FITS)
-    rows = rows[(rows["chip"] == names[kind]) & (rows["macs"] >= macs(recipe))]
+    rows = rows[(rows["chip"] == name) & (rows["macs"] >= macs(recipe))]
+    if kind not in names:
+        ratio = memory / chips()[LIKE_GPU].memory
+        rows = rows.assign(clips=(rows["clips"] * ratio).astype(int).clip(lower=1))
     rows = rows[rows["macs"] == rows["macs"].min()]
     share = recipe.batch_size * recipe.clips_per_example / devices
     for again, least in ((False, ENOUGH), (True, 1)):

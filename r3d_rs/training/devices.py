@@ -182,6 +182,17 @@ def accelerators() -> tuple[str, int]:
     return details.get("device_name", "GPU"), len(found)
 
 
+def gpu_memory() -> int:
+    """Return the bytes of a GPU that JAX may take, 0 without one or on TensorFlow."""
+    if keras.backend.backend() != "jax":
+        return 0
+    import jax
+
+    device = jax.devices()[0]
+    stats = device.memory_stats() if device.platform == "gpu" else None
+    return int((stats or {}).get("bytes_limit", 0))
+
+
 def multiply_in_float32() -> None:
     """Have accelerators multiply float32 numbers as they are.
 

@@ -200,6 +200,7 @@ def about(
         "dataset": dataset.name,
         "videos": dataset.num_videos("train"),
         "classes": list(dataset.classes),
+        "short_side": dataset.kind.short_side,
         "seed": seed,
         "recipe": as_dict(recipe),
         "recipe_hash": recipe_hash(recipe),

@@ -40,6 +40,12 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
         such as `.part`, are named.
     """
     videos = list(videos)
+    if all(video.file for video in videos):
+        paths = [folder / video.file for video in videos]
+        return [
+            dataclasses.replace(video, path=path if path.is_file() else None)
+            for video, path in zip(videos, paths, strict=True)
+        ]
     files, others = _files(folder)
     sources = {}
     for video in videos:
@@ -51,6 +57,23 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
         )
         for video in videos
     ]
+
+
+def video_files(folder: Path) -> Iterator[Path]:
+    """Yield the video files in a tree of folders, by name, but for hidden ones."""
+    for place, names in walk(folder):
+        for name in names:
+            path = Path(place, name)
+            hidden = any(part[0] == "." for part in path.relative_to(folder).parts)
+            if not hidden and _is_video(name) and path.is_file():
+                yield path
+
+
+def _is_video(name: str) -> bool:
+    """Tell by its name whether a file is a whole video."""
+    stem, ending = os.path.splitext(name)
+    # yt-dlp works on a file .temp, and gives it another name when it is whole.
+    return ending.lower() in ENDINGS and not stem.endswith(".temp")
 
 
 def _found(video: Video, path: Path | None, files, others, sources) -> Video:
@@ -97,11 +120,10 @@ def _files(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
     files, others = {}, {}
     for place, names in walk(folder):
         for name in names:
-            stem, ending = os.path.splitext(name)
+            stem = os.path.splitext(name)[0]
             if name.startswith("."):
                 continue
-            # yt-dlp works on such a file, and gives it another name when it is whole.
-            if ending.lower() in ENDINGS and not stem.endswith(".temp"):
+            if _is_video(name):
                 for key in {stem, _bare(stem)}:
                     files.setdefault(key, []).append(Path(place, name))
             else:

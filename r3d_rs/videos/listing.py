@@ -17,6 +17,8 @@ SPLITS = {
 }
 #: Columns that Kinetics' CSV files have; others ("split", "is_cc") are passed over.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+#: Columns of the lists that a folder of your own gets; a path is below the videos.
+OWN_COLUMNS = ("label", "path")
 #: What may surround a field.
 BLANKS = " \t"
 
@@ -31,12 +33,14 @@ class Video:
         label: name of its class.
         path: of its file, None where none was found.
         absent: why there is none.
+        file: path that the list gives, "" where files are looked for by id.
     """
 
     id: str
     label: str
     path: Path | None = None
     absent: str = "there is no file of this name"
+    file: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +165,11 @@ def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
         raise FileNotFoundError(f"{path}: there is no such CSV file")
     known = None if classes is None else frozenset(classes)
     videos = {}
-    for fields, line in _rows(path, COLUMNS):
+    for fields, line in _rows(path, COLUMNS, OWN_COLUMNS):
         where = f"{path}, line {line}"
-        video = _video(fields, where)
+        video = (
+            _video_of_path(fields, where) if "path" in fields else _video(fields, where)
+        )
         if known is not None and video.label not in known:
             raise ValueError(
                 f"{where}: unknown label {video.label!r}, expected a class"
@@ -178,14 +184,12 @@ def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     return [video for video, _ in videos.values()]
 
 
-def _rows(
-    path: Path, columns: Iterable[str] = ()
-) -> Iterator[tuple[dict[str, str], int]]:
+def _rows(path: Path, *columns: Iterable[str]) -> Iterator[tuple[dict[str, str], int]]:
     """Yield a CSV file's lines by column, without the blanks around each field.
 
     Args:
         path: of the file.
-        columns: that it must have.
+        *columns: some of which it must have, all of one or all of another.
 
     Yields:
         The fields of each line that is not blank, and its number.
@@ -198,10 +202,11 @@ def _rows(
         rows = csv.reader(file, skipinitialspace=True)
         try:
             header = [name.strip(BLANKS).lower() for name in next(rows, [])]
-            if not set(columns) <= set(header):
+            if columns and not any(set(header) >= set(names) for names in columns):
+                expected = " or ".join(",".join(names) for names in columns)
                 raise ValueError(
                     f"{path}, line 1: the header is {','.join(header)!r},"
-                    f" expected the columns {','.join(columns)}"
+                    f" expected the columns {expected}"
                 )
             for row in rows:
                 fields = [field.strip(BLANKS) for field in row]
@@ -220,16 +225,7 @@ def _rows(
 
 
 def _video(fields: dict[str, str], where: str) -> Video:
-    empty = [name for name in COLUMNS if not fields[name]]
-    if empty:
-        raise ValueError(f"{where}: {', '.join(empty)} is empty")
-    for name in ("label", "youtube_id"):
-        # The names are kept one a line, without what surrounds them.
-        if fields[name] != fields[name].strip() or not _is_line(fields[name]):
-            raise ValueError(
-                f"{where}: {name} is {fields[name]!r}, expected one line that neither"
-                " begins nor ends with a blank"
-            )
+    _check_texts(fields, COLUMNS, ("label", "youtube_id"), where)
     times = [fields["time_start"], fields["time_end"]]
     whole = [re.fullmatch(r"(\d+)(\.0*)?", time) for time in times]
     if not all(whole):
@@ -244,7 +240,26 @@ def _video(fields: dict[str, str], where: str) -> Video:
     return Video(f"{ident}_{start:06d}_{end:06d}", fields["label"])
 
 
-def _is_line(text: str) -> bool:
+def _video_of_path(fields: dict[str, str], where: str) -> Video:
+    _check_texts(fields, OWN_COLUMNS, OWN_COLUMNS, where)
+    return Video(fields["path"], fields["label"], file=fields["path"])
+
+
+def _check_texts(fields, needed: Iterable[str], lines: Iterable[str], where: str):
+    """Raise a ValueError where a field is empty, or a name is not one line."""
+    empty = [name for name in needed if not fields[name]]
+    if empty:
+        raise ValueError(f"{where}: {', '.join(empty)} is empty")
+    for name in lines:
+        # The names are kept one a line, without what surrounds them.
+        if fields[name] != fields[name].strip() or not is_line(fields[name]):
+            raise ValueError(
+                f"{where}: {name} is {fields[name]!r}, expected one line that neither"
+                " begins nor ends with a blank"
+            )
+
+
+def is_line(text: str) -> bool:
     """Return whether a text has neither control characters nor ends of lines."""
     return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in text)
 

@@ -28,8 +28,8 @@ def test_the_network_that_is_kept_gives_the_evaluation_again(finished, dataset):
 def test_a_video_file_is_predicted_as_it_is_evaluated(finished, dataset, tmp_path):
     video = tmp_path / "clip.mkv"
     write_video(video, clock())
-    found = r3d_rs.predict(video, checkpoint=finished.folder, top_k=3)
-    options = ["--checkpoint", str(finished.folder / "model.keras"), "--top-k", "1"]
+    found = r3d_rs.predict(video, network=finished.folder, top_k=3)
+    options = ["--network", str(finished.folder / "model.keras"), "--top-k", "1"]
     done = CliRunner().invoke(main, ["predict", str(video), *options])
     assert done.stdout.split("%")[1].strip() == found[0][0]
     probabilities = dict(found)
@@ -45,21 +45,21 @@ def test_a_video_file_is_predicted_as_it_is_evaluated(finished, dataset, tmp_pat
 def test_a_video_of_any_length_is_predicted(finished, tmp_path, seconds, ending):
     video = tmp_path / f"long.{ending}"
     write_video(video, np.zeros((25 * seconds, 16, 16, 3), "uint8"))
-    found = r3d_rs.predict(video, checkpoint=finished.folder, top_k=3)
+    found = r3d_rs.predict(video, network=finished.folder, top_k=3)
     assert sum(probability for _, probability in found) == pytest.approx(1)
 
 
 def test_what_cannot_be_predicted_is_named(finished, tmp_path):
     text, folder = tmp_path / "clip.mp4", finished.folder
     text.write_text("no video")
-    for video, checkpoint, top_k, error, message in (
+    for video, network, top_k, error, message in (
         (text, folder, 1, ValueError, r"clip\.mp4 does not decode"),
         (tmp_path / "absent.mp4", folder, 1, FileNotFoundError, "absent"),
-        (text, tmp_path, 1, FileNotFoundError, r"model\.keras is not there"),
+        (text, tmp_path, 1, FileNotFoundError, r"run\.json is not there"),
         (text, folder, 9, ValueError, "top_k: received 9, allowed is 1 to 3"),
     ):
         with pytest.raises(error, match=message):
-            r3d_rs.predict(video, checkpoint=checkpoint, top_k=top_k)
+            r3d_rs.predict(video, network=network, top_k=top_k)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "run.json").write_bytes((folder / "run.json").read_bytes())

@@ -72,8 +72,8 @@ def test_an_address_is_refused_before_anything_computes(address, tmp_path, monke
         run.check("pretraining", tuned | {"parent": address})
     with pytest.raises(ValueError, match="parameter backbone: received"):
         run.check("contrastive", {"point": "RS-50", "backbone": address})
-    for name in ("checkpoint", "official", "scores"):
-        given = {"checkpoint": "a", "dataset": "pantomime-20"} | {name: address}
+    for name in ("network", "official", "scores"):
+        given = {"network": "a", "dataset": "pantomime-20"} | {name: address}
         with pytest.raises(ValueError, match=f"parameter {name}: received"):
             scoring.check(given)
     with pytest.raises(ValueError, match="parameter results: received"):
@@ -168,7 +168,7 @@ def test_tensorboard_has_the_curves_on_request(finished, dataset, monkeypatch):
 
 def test_a_kept_network_is_evaluated(finished):
     data_dir = finished.run.options.data_dir
-    options = {"checkpoint": str(finished.folder), "data_dir": data_dir}
+    options = {"network": str(finished.folder), "data_dir": data_dir}
     network, data, split = scoring.load(scoring.check(options))
     shown = show.network(network, data, split)
     assert shown["evaluated on"] == "kinetics-400, split validation"
@@ -184,17 +184,17 @@ def test_a_kept_network_is_evaluated(finished):
 
 
 def test_wrong_parameters_of_an_evaluation_are_named(tmp_path):
-    options = {"checkpoint": str(tmp_path)}
+    options = {"network": str(tmp_path)}
     for wrong, message in (
         ({"split": "val"}, "split: received 'val', allowed are train"),
         ({"point": "RS-9"}, "point: received 'RS-9', allowed are"),
         ({"dataset": "ucf"}, "dataset: received 'ucf', allowed are"),
         ({"official": "x"}, "an official checkpoint needs one"),
-        ({"checkpoint": 3}, r"checkpoint: received 3 \(int\)"),
+        ({"network": 3}, r"network: received 3 \(int\)"),
     ):
         with pytest.raises(ValueError, match=message):
             scoring.check(options | wrong)
-    with pytest.raises(FileNotFoundError, match=r"model\.keras is not there"):
+    with pytest.raises(FileNotFoundError, match=r"run\.json is not there"):
         scoring.load(scoring.check(options))
 
 
@@ -204,7 +204,7 @@ def test_an_official_checkpoint_is_evaluated(dataset, data_dir, tmp_path, monkey
     monkeypatch.setattr(scales, "of_point", lambda point, scale: small)
     values = official_values(DEPTHS[14], classes=3)
     prefix = str(write_objects(tmp_path / "ckpt", values))
-    given = {"checkpoint": "", "official": prefix, "point": "R3D-50"}
+    given = {"network": "", "official": prefix, "point": "R3D-50"}
     given |= {"dataset": "kinetics-400", "data_dir": str(data_dir)}
     network, data, split = scoring.load(scoring.check(given))
     found = evaluate(network.model, data, network.recipe, split=split)

@@ -48,7 +48,7 @@ def cell(name, id="colab"):
 
 
 def test_the_notebooks_install_from_the_studys_address():
-    assert len(NAMES) == 6
+    assert len(NAMES) == 7
     assert {cell(name) for name in NAMES} == {cell("ablation")}
     constants = [
         node.value
@@ -72,7 +72,7 @@ def test_a_parameter_is_a_field_of_colabs_form_and_papermill_explains_it(name):
     found = inspect_notebook(NOTEBOOKS / f"{name}.ipynb")
     assigned = ast.parse(cell(name, "parameters")).body
     assert list(found) == [node.targets[0].id for node in assigned]
-    kinds = {str: "string", int: "integer", bool: "boolean"}
+    kinds = {str: "string", int: "integer", bool: "boolean", float: "number"}
     for node, parameter in zip(assigned, found.values(), strict=True):
         field = f'@param {{type:"{kinds[type(ast.literal_eval(node.value))]}"}} # '
         assert parameter["help"].startswith(field)

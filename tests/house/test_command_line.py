@@ -29,7 +29,10 @@ def call(*words):
     ("words", "message"),
     [
         ("lst", "No such command 'lst'. Did you mean 'list'?"),
-        ("data prepare ucf101 --vidoes a", "'--vidoes'. Did you mean '--videos'?"),
+        (
+            "data prepare ucf101 --vidoes a",
+            "'--vidoes'. (Did you mean one of: '--validation', '--videos'?)",
+        ),
         (
             "run ablation/SE --dataset kinetics-40",
             "'--dataset': received 'kinetics-40'; did you mean kinetics-400,",
@@ -61,7 +64,7 @@ def call(*words):
         ),
         ("tpu plan RS-51", "received 'RS-51'; did you mean RS-50,"),
         ("tpu plan --clips 0", "'--clips': 0 is not in the range x>=1"),
-        ("predict a.mp4", "Missing option '--checkpoint'"),
+        ("predict a.mp4", "--network names a published network or the folder"),
         (
             "data prepare kinetics-400 --labels a",
             "--labels: allowed only with --records",
@@ -103,7 +106,7 @@ def test_an_expected_failure_is_one_message(error, message, monkeypatch):
         raise error
 
     monkeypatch.setattr(main.commands["predict"], "callback", fail)
-    done = call("predict", "a.mp4", "--checkpoint", "b")
+    done = call("predict", "a.mp4", "--network", "b")
     assert (done.exit_code, done.output) == (1, f"Error: {message}\n")
 
 
@@ -122,8 +125,8 @@ def test_an_expected_failure_is_one_message(error, message, monkeypatch):
         "rerun --folder {}",
         "rerun --made {}",
         "report views --results {}",
-        "predict {} --checkpoint a",
-        "predict a.mp4 --checkpoint {}",
+        "predict {} --network a",
+        "predict a.mp4 --network {}",
     ],
 )
 def test_an_address_is_no_folder(words, tmp_path, monkeypatch):

@@ -118,6 +118,15 @@ def test_pairs_of_views_are_two_clips_and_never_divided(known):
     assert plan.fitted(pairs, V5E, 2) == pairs  # 64 do not fit anyhow
 
 
+def test_a_gpu_is_taken_for_a_tpu_with_as_much_memory(known):
+    known((False, False, 16), (False, True, 16), (True, False, 32), (True, True, 32))
+    gib = 2**30
+    whole, half = (plan.fitted(RUN, "NVIDIA T4", 1, n * gib) for n in (16, 8))
+    assert (whole.micro_batches, half.micro_batches) == (4, 8)
+    assert plan.fitted(RUN, "NVIDIA H200", 1, 64 * gib) == RUN  # 64 clips at once
+    assert plan.fitted(RUN, "NVIDIA T4", 1) == RUN  # its memory is not known
+
+
 def test_what_is_not_known_is_left_as_it_is(known):
     known((False, True, 8))
     assert plan.fitted(RUN, "TPU v9", 1) == RUN

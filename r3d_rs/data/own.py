@@ -1,0 +1,333 @@
+"""Datasets of your own: a folder of videos becomes the lists that one is prepared by.
+
+A subfolder is a class. Above the classes there may be folders of splits; without them
+some videos of each class are put aside for validation.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import os
+import re
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from r3d_rs.data import layout
+from r3d_rs.data.names import Kind, Place
+from r3d_rs.files import whole_file, write_json
+from r3d_rs.videos import finding, listing
+
+#: Shorter side of the stored frames, pixels: crops of 112 are to it what the paper's of
+#: 224 are to 256.
+SHORT_SIDE = 128
+#: Share of the videos that are validated on.
+VALIDATION = 0.2
+#: Other names of the folders of splits.
+FOLDERS = {"training": "train", "valid": "validation", "testing": "test"}
+FOLDERS |= {name: split for split, names in listing.SPLITS.items() for name in names}
+#: Orders in which groups are tried, until each class is in both splits.
+ORDERS = 1000
+#: Words in the name of a class that its mirror image may not show.
+SIDES = re.compile(r"left|right|clockwise", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is said of a dataset of one's own when it is prepared.
+
+    Args:
+        validation: share of the videos to validate on, where the folder has no splits;
+            None for `VALIDATION`.
+        group: a regular expression; videos whose names have the same first group of it,
+            or the same match where it has none, go into the same split. None divides
+            each class video by video, with a warning.
+        draw: another number gives another division.
+        no_flip: classes whose clips are never mirrored.
+    """
+
+    validation: float | None = None
+    group: str | None = None
+    draw: int | None = None
+    no_flip: tuple[str, ...] | None = None
+
+    def __post_init__(self):
+        """Raise a ValueError that names a wrong value and those allowed."""
+        if self.validation is not None and not 0 < self.validation < 1:
+            raise ValueError(
+                f"parameter validation: received {self.validation!r}, allowed is a"
+                " share between 0 and 1, such as 0.2"
+            )
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise ValueError(
+                f"parameter group: received {self.group!r}, which is no regular"
+                f" expression: {error}"
+            ) from error
+
+    def given(self) -> list[str]:
+        """Return the names of those that are given."""
+        return [name for name, value in vars(self).items() if value is not None]
+
+
+#: The labels of a split's videos by path or id, by split.
+Splits = Mapping[str, Mapping[str, str]]
+
+
+def describe(
+    place: Place, videos: Path, annotations: Path | None, options: Options
+) -> Path:
+    """Write down what a dataset of one's own is, before it is prepared.
+
+    Args:
+        place: of the dataset.
+        videos: folder of the videos.
+        annotations: folder of lists; None where they are the videos', or where a list
+            is made of the folders.
+        options: of its preparation.
+
+    Returns:
+        The folder of its lists.
+
+    Raises:
+        FileNotFoundError: when there is no such folder.
+        ValueError: naming the folder and what is missing in it, an option that does not
+            fit, or the dataset when it is there and another.
+    """
+    lists = annotations or videos
+    if csvs := listing.find_csvs(lists):
+        divides = [name for name in options.given() if name != "no_flip"]
+        if divides:
+            raise ValueError(
+                f"{lists}: has lists ({', '.join(p.name for p in csvs.values())}), so"
+                f" that {', '.join(divides)} is not allowed"
+            )
+        splits = _listed(csvs)
+    elif annotations:
+        raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
+    else:
+        splits, lists = find(videos, options), place.root / "lists"
+    if "train" not in splits:
+        raise ValueError(f"{lists}: there is no list of training videos, train.csv")
+    kind = kind_of(splits, options.no_flip or ())
+    if place.is_prepared():
+        _compare(place, splits, kind, options)
+    else:
+        if lists == place.root / "lists":
+            write_lists(splits, lists)
+        write_json(place.own, dataclasses.asdict(kind))
+    return lists
+
+
+def _listed(csvs: Mapping[str, Path]) -> Splits:
+    return {
+        split: {video.id: video.label for video in listing.read(path)}
+        for split, path in listing.labelled(csvs).items()
+    }
+
+
+def _compare(place: Place, splits: Splits, kind: Kind, options: Options) -> None:
+    """Raise a ValueError where a dataset that is there is not the one asked for."""
+    kept = _listed(listing.find_csvs(place.folder / layout.ANNOTATIONS))
+    different = [
+        f"{len(own)} videos in {split}, and those of the dataset are"
+        f" {len(kept.get(split, ()))} others"
+        for split, own in splits.items()
+        if own != kept.get(split)
+    ]
+    if options.no_flip is not None and kind.no_flip != place.kind.no_flip:
+        different.append(f"no_flip is {','.join(kind.no_flip)!r}")
+    if different:
+        raise ValueError(
+            f"dataset {place.name} is prepared already, and otherwise:"
+            f" {'; '.join(different)}. Remove {place.root} to prepare it anew, or"
+            " choose another name"
+        )
+
+
+def write_lists(splits: Splits, folder: Path) -> None:
+    """Write a list of each split, with the columns `label` and `path`."""
+    for name in listing.SPLITS:
+        (folder / f"{name}.csv").unlink(missing_ok=True)
+    for split, videos in splits.items():
+        with (
+            whole_file(folder / f"{split}.csv") as path,
+            path.open("w", encoding="utf-8", newline="") as file,
+        ):
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(listing.OWN_COLUMNS)
+            rows.writerows((videos[path], path) for path in sorted(videos))
+
+
+def find(folder: Path, options: Options) -> Splits:
+    """Find a folder's videos; the errors are those of `describe`."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no such folder of videos")
+    above = {
+        path.name: FOLDERS[path.name.lower()]
+        for path in _folders(folder)
+        if path.name.lower() in FOLDERS
+    }
+    if "train" not in above.values():
+        return _divided(folder, _videos(folder, folder), options)
+    where = f"{folder}: has folders of splits ({', '.join(above)})"
+    if divides := [name for name in options.given() if name != "no_flip"]:
+        raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
+    others = [path.name for path in _folders(folder) if path.name not in above]
+    if others:
+        raise ValueError(
+            f"{where} and beside them {', '.join(map(repr, others[:3]))}; allowed are"
+            " splits alone, with classes in them, or classes alone"
+        )
+    splits = {}
+    for name, split in above.items():
+        if split in splits:
+            raise ValueError(f"{where}, of which two are the split {split}")
+        splits[split] = _videos(folder / name, folder)
+    _check(folder, splits["train"])
+    return {split: splits[split] for split in listing.SPLITS if split in splits}
+
+
+def kind_of(splits: Splits, no_flip: Iterable[str] = ()) -> Kind:
+    """Return what is fixed about a dataset of one's own.
+
+    Args:
+        splits: with "train".
+        no_flip: classes whose clips are never mirrored.
+
+    Raises:
+        ValueError: naming a class that there is not.
+    """
+    classes, no_flip = sorted(set(splits["train"].values())), tuple(no_flip)
+    for name in no_flip:
+        if name not in classes:
+            raise ValueError(
+                f"parameter no_flip: received {name!r}, allowed are"
+                f" {', '.join(classes)}"
+            )
+    sided = [name for name in classes if SIDES.search(name) and name not in no_flip]
+    if sided:
+        warnings.warn(
+            f"a mirror image of {', '.join(map(repr, sided))} may show another class,"
+            " and half of the training clips are mirrored; --no-flip"
+            f" {','.join(sided)} leaves them as they are",
+            stacklevel=4,
+        )
+    evaluated = next((s for s in ("validation", "test") if s in splits), "train")
+    return Kind(len(classes), evaluated, SHORT_SIDE, scale="small", no_flip=no_flip)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and not path.name.startswith(".")
+    ]
+
+
+def _videos(folder: Path, root: Path) -> dict[str, str]:
+    """Return the classes of the videos below a folder, by path relative to another."""
+    found = {}
+    for own in _folders(folder):
+        # A Mac writes accents as characters of their own.
+        label = unicodedata.normalize("NFC", own.name)
+        if label != label.strip() or not listing.is_line(label):
+            raise ValueError(
+                f"{own}: a class is called {label!r}, expected one line that neither"
+                " begins nor ends with a blank"
+            )
+        for path in finding.video_files(own):
+            found[path.relative_to(root).as_posix()] = label
+    if not found:
+        here = next(iter(finding.video_files(folder)), None)
+        hint = f"; {here.name} is in no subfolder" if here else ""
+        raise ValueError(
+            f"{folder}: has no videos; expected is a subfolder for each class, with"
+            f" its videos in it{hint}"
+        )
+    return found
+
+
+def _check(folder: Path, videos: Mapping[str, str]) -> None:
+    """Raise a ValueError where there are not two classes."""
+    classes = set(videos.values())
+    if len(classes) < 2:
+        raise ValueError(
+            f"{folder}: has one class alone, {classes.pop()!r}; expected are two or"
+            " more, each a subfolder with videos"
+        )
+
+
+def _divided(folder: Path, videos: Mapping[str, str], options: Options) -> Splits:
+    """Put some videos of each class aside for validation."""
+    _check(folder, videos)
+    counts = Counter(videos.values())
+    for label, count in counts.items():
+        if count < 2:
+            raise ValueError(
+                f"{folder}: class {label!r} has one video; expected are two or more,"
+                " one to train on and one to validate"
+            )
+    share, draw = options.validation or VALIDATION, options.draw or 0
+    if options.group:
+        aside = _groups(folder, videos, options.group, share, draw)
+    else:
+        warnings.warn(
+            "videos are divided one by one: where several show the same person or"
+            " place, accuracy will be too high; --group says which belong together",
+            stacklevel=5,
+        )
+        aside = set()
+        for label, count in counts.items():
+            own = [path for path, one in videos.items() if one == label]
+            number = min(max(1, round(count * share)), count - 1)
+            aside |= set(_shuffled(own, draw)[:number])
+    return {
+        "train": {p: label for p, label in videos.items() if p not in aside},
+        "validation": {p: label for p, label in videos.items() if p in aside},
+    }
+
+
+def _groups(
+    folder: Path, videos: Mapping[str, str], group: str, share: float, draw: int
+) -> set[str]:
+    """Return the videos of some groups, of which and of the others each class has."""
+    groups = {}
+    for path in videos:
+        stem = os.path.splitext(path)[0]
+        match = re.search(group, stem)
+        if not match:
+            raise ValueError(
+                f"parameter group: received {group!r}, which {stem!r} in"
+                f" {folder} does not have; expected is a part of every name"
+            )
+        key = match[1] if match.re.groups else match[0]
+        groups.setdefault(key, []).append(path)
+    wanted, labels = share * len(videos), set(videos.values())
+    for order in range(ORDERS):
+        aside = set()
+        for key in _shuffled(groups, draw * ORDERS + order):
+            # As near to the share as whole groups can come.
+            if abs(len(aside) + len(groups[key]) - wanted) < abs(len(aside) - wanted):
+                aside |= set(groups[key])
+        if (
+            {videos[p] for p in aside}
+            == labels
+            == {videos[p] for p in videos if p not in aside}
+        ):
+            return aside
+    raise ValueError(
+        f"parameter group: received {group!r}, by which the videos in"
+        f" {folder} are {len(groups)} groups ({', '.join(sorted(groups)[:5])}, …); no"
+        " division of these has every class in training and in validation"
+    )
+
+
+def _shuffled(names: Iterable[str], draw: int) -> list[str]:
+    """Return names in an order that they and a number decide."""
+    return sorted(
+        names, key=lambda name: hashlib.sha256(f"{draw} {name}".encode()).digest()
+    )

@@ -1,0 +1,189 @@
+"""A trained network in the formats of other programs, compared with the original."""
+
+import dataclasses
+import json
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from r3d_rs import REPOSITORY
+from r3d_rs.evaluation import cards, networks, trained
+from r3d_rs.evaluation.multiview import for_evaluation
+from r3d_rs.files import write_json
+from r3d_rs.recipes.recipe import as_dict
+
+#: Formats, and the package that each needs besides.
+FORMATS = {
+    "saved_model": "tensorflow",
+    "onnx": "onnxruntime",
+    "safetensors": "safetensors",
+}
+#: How the pixels of a clip are prepared.
+STANDARDIZED = (
+    "RGB, divided by 255, then minus the clip's mean and divided by its deviation"
+)
+#: Largest difference of logits that is taken for rounding.
+TOLERANCE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: of the file or folder.
+        difference: largest one of the logits of random clips, beside the original's.
+    """
+
+    path: Path
+    difference: float
+
+
+def export(network: str | Path, format: str, folder: Path) -> Exported:
+    """Write a network in another format, and compare what is read back with it.
+
+    A clip goes in as `(batch, frames, size, size, 3)` float32, with the size of
+    evaluation crops, pixels prepared as `labels.json` beside it says; logits come out.
+
+    Args:
+        network: of `trained.read`.
+        format: "saved_model", "onnx" or "safetensors" (weights by the variable's path).
+        folder: to write to.
+
+    Raises:
+        ValueError: naming a format that there is not, or what is read back otherwise.
+        ModuleNotFoundError: naming a package that the format needs.
+        FileNotFoundError: as `trained.read` does.
+    """
+    if format not in FORMATS:
+        raise ValueError(
+            f"parameter format: received {format!r}, allowed are {', '.join(FORMATS)}"
+        )
+    own = trained.load(network)
+    recipe = own.recipe
+    model = for_evaluation(own.model, recipe)
+    clips = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:]))
+    clips = clips.astype(np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / {"saved_model": "saved_model"}.get(format, f"model.{format}")
+    wanted = keras.ops.convert_to_numpy(model(clips, training=False))
+    found = _WRITERS[format](model, path, clips)
+    difference = float(np.abs(found - wanted).max())
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"{path}: logits differ by {difference:.2g} from the network's; allowed is"
+            f" {TOLERANCE:g}"
+        )
+    about = {
+        "classes": own.classes,
+        "dataset": own.dataset,
+        "input": {
+            "shape": ["batch", *model.input_shape[1:]],
+            "pixels": STANDARDIZED if recipe.standardize else "RGB, divided by 255",
+            "frames": f"every {recipe.temporal_stride}th of {recipe.span}",
+            "short_side": own.short_side,
+        },
+        "recipe": as_dict(recipe),
+    }
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    (folder / "labels.json").write_text(text, encoding="utf-8")
+    return Exported(path, difference)
+
+
+def _saved_model(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    model.export(path, format="tf_saved_model", verbose=False)
+    loaded = tf.saved_model.load(str(path))
+    return loaded.serve(clips).numpy()
+
+
+def _onnx(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    with warnings.catch_warnings():  # of Keras' converter, on NumPy 2
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(str(path))
+    return session.run(None, {session.get_inputs()[0].name: clips})[0]
+
+
+def _safetensors(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarray:
+    from safetensors.numpy import load_file, save_file
+
+    save_file({w.path: keras.ops.convert_to_numpy(w) for w in model.weights}, path)
+    other, values = keras.models.clone_model(model), load_file(path)
+    for weight in other.weights:
+        weight.assign(values[weight.path])
+    return keras.ops.convert_to_numpy(other(clips, training=False))
+
+
+_WRITERS = {"saved_model": _saved_model, "onnx": _onnx, "safetensors": _safetensors}
+
+
+#: What a folder needs besides for an upload, and the commands for it.
+HUBS = {
+    "huggingface": "hf upload OWNER/{slug} {folder}",
+    "kaggle": "kaggle models create -p {folder} && kaggle models instances create -p"
+    " {folder}",
+}
+
+
+def for_hub(network: str, hub: str, folder: Path) -> str:
+    """Write the folder of a published network that a hub takes.
+
+    Hugging Face's has the network as `model.keras`, with the model card as README.
+    Kaggle's has the same and two files of metadata, whose owner is left to fill in.
+
+    Args:
+        network: name of a published network.
+        hub: "huggingface" or "kaggle".
+        folder: to write to.
+
+    Returns:
+        The command that uploads it.
+
+    Raises:
+        ValueError: naming a hub or a network that there is not.
+    """
+    if hub not in HUBS:
+        raise ValueError(
+            f"parameter hub: received {hub!r}, allowed are {', '.join(HUBS)}"
+        )
+    one = networks.find(network)
+    slug = re.sub(r"[^a-z0-9]+", "-", f"r3d-rs-{one.name}".lower()).strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    one.model().save(folder / "model.keras")
+    text = cards.card(one)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_json(folder / "run.json", dict(one.about["run"]))
+    if hub == "kaggle":
+        body = text.split("---\n", 2)[2].strip()
+        owner = {"ownerSlug": "INSERT_OWNER_SLUG_HERE"}
+        model = {
+            "title": one.name,
+            "slug": slug,
+            "subtitle": "A video classifier of a reproducibility study of 3D ResNet-RS",
+            "isPrivate": True,
+            "description": body,
+            "publishTime": "",
+            "provenanceSources": REPOSITORY,
+        }
+        variation = {
+            "modelSlug": slug,
+            "instanceSlug": "default",
+            "framework": "keras",
+            "overview": body,
+            "usage": f"`keras.saving.load_model`, after r3d_rs: {REPOSITORY}",
+            "licenseName": "Apache 2.0",
+            "fineTunable": True,
+            "trainingData": [],
+        }
+        for name, fields in (("model", model), ("model-instance", variation)):
+            path = folder / f"{name}-metadata.json"
+            text = json.dumps(owner | fields, indent=1, ensure_ascii=False)
+            path.write_text(text + "\n", encoding="utf-8")
+    return HUBS[hub].format(slug=slug, folder=folder)

@@ -1,0 +1,199 @@
+"""Datasets of your own: folders of videos, their division, and what is refused."""
+
+import warnings
+
+import pytest
+
+from r3d_rs.data import datasets, names, own, preparation
+from tests.shared.tiny import clock, write_video
+
+#: Warnings that are expected here, and are not what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore:videos are divided one by one")
+
+TWO = {"Füße heben/a.mp4": "Füße heben", "jump up/a.mkv": "jump up"}
+
+
+def touch(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+
+
+def classes(folder, **options):
+    return own.find(folder, own.Options(**options))
+
+
+def of(folder):
+    """Let each of two classes have a video of every person and take."""
+    touch(
+        folder, *(f"{c}/{p}-{t}.mp4" for c in "xy" for p in "abcde" for t in range(10))
+    )
+
+
+def test_a_subfolder_is_a_class_whatever_its_name_and_its_containers(tmp_path):
+    for label in ("Füße heben", "jump up"):
+        folder = tmp_path / "videos" / label
+        folder.mkdir(parents=True)
+        for i, ending in enumerate(("mp4", "mkv", "avi", "mp4")):
+            write_video(folder / f"take {i}.{ending}", clock(6))
+    touch(tmp_path / "videos", "jump up/notes.txt", ".hidden/b.mp4")
+    how = {"videos": tmp_path / "videos", "workers": 1, "progress": False}
+    made = preparation.prepare("mine", tmp_path, **how)
+    assert made.classes == ("Füße heben", "jump up")
+    assert [made.num_videos(s) for s in ("train", "validation", "test")] == [6, 2, 0]
+    assert made.evaluated == "validation" and made.may_flip == (True, True)
+    again = preparation.prepare("mine", tmp_path, **how)
+    assert again.frames("train").ids.tolist() == made.frames("train").ids.tolist()
+    assert datasets.load("mine", tmp_path).kind.scale == "small"
+    assert names.own_names(tmp_path) == ["mine"]
+    # What is there is not silently another.
+    with pytest.raises(
+        ValueError, match=r"dataset mine is prepared already, and other"
+    ):
+        preparation.prepare("mine", tmp_path, own=own.Options(draw=1), **how)
+    with pytest.raises(
+        ValueError, match=r"^parameter dataset: received 'yours', allow"
+    ):
+        datasets.load("yours", tmp_path)
+
+
+def test_folders_of_splits_are_kept(tmp_path):
+    touch(tmp_path, "train/x/1.mp4", "train/y/1.mp4", "val/x/2.mp4", "testing/y/3.mp4")
+    assert classes(tmp_path) == {
+        "train": {"train/x/1.mp4": "x", "train/y/1.mp4": "y"},
+        "validation": {"val/x/2.mp4": "x"},
+        "test": {"testing/y/3.mp4": "y"},
+    }
+    with pytest.raises(
+        ValueError, match=r"folders of splits .* validation is not allow"
+    ):
+        classes(tmp_path, validation=0.5)
+    touch(tmp_path, "walk/x/1.mp4")
+    with pytest.raises(ValueError, match=r"and beside them 'walk'; allowed are splits"):
+        classes(tmp_path)
+
+
+@pytest.mark.parametrize("draw", range(4))
+def test_a_group_is_in_one_split(tmp_path, draw):
+    of(tmp_path)
+    found = classes(tmp_path, group=r"/([a-e])-", validation=0.4, draw=draw)
+    people = {s: {path[2] for path in own} for s, own in found.items()}
+    assert not people["train"] & people["validation"]
+    assert (len(found["train"]), len(found["validation"])) == (60, 40)
+    assert (
+        set(found["train"].values()) == set(found["validation"].values()) == {"x", "y"}
+    )
+
+
+def test_divisions_differ_by_their_draw_and_not_by_chance(tmp_path):
+    of(tmp_path)
+    draws = [classes(tmp_path, draw=n)["validation"] for n in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert [list(draws[0].values()).count(c) for c in "xy"] == [10, 10]
+
+
+def test_a_division_by_videos_is_warned_of(tmp_path):
+    of(tmp_path)
+    with pytest.warns(UserWarning, match="--group says which belong together"):
+        classes(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classes(tmp_path, group="/([a-e])-")
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ((), "has no videos; expected is a subfolder for each class"),
+        (("a.mp4",), r"has no videos; .*; a\.mp4 is in no subfolder"),
+        (("x/1.mp4", "x/2.mp4"), "has one class alone, 'x'; expected are two or more"),
+        (
+            ("x/1.mp4", "x/2.mp4", "y/1.mp4"),
+            "class 'y' has one video; expected are two",
+        ),
+        (("x/1.txt", "y/1.txt"), "has no videos"),
+        ((" x/1.mp4", "y/1.mp4"), "a class is called ' x', expected one line"),
+        (("train/x/1.mp4", "train/x/2.mp4"), "has one class alone"),
+    ],
+)
+def test_a_folder_that_is_no_dataset_is_named(tmp_path, paths, message):
+    touch(tmp_path, *paths)
+    with pytest.raises(ValueError, match=message) as caught:
+        classes(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"validation": 1.5},
+            r"^parameter validation: received 1\.5, allowed is a sha",
+        ),
+        ({"group": "("}, r"^parameter group: received '\(', which is no regular expre"),
+        ({"group": "z(.)"}, r"received 'z\(\.\)', which 'x/a-0' .* does not have"),
+        ({"group": "^(.)"}, "no division of these has every class in training and in"),
+    ],
+)
+def test_a_wrong_division_is_named(tmp_path, options, message):
+    of(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        classes(tmp_path, **options)
+
+
+def test_classes_that_are_told_by_side_are_not_mirrored(tmp_path):
+    splits = {"train": {"1": "turn left", "2": "turn right", "3": "jump"}}
+    with pytest.warns(UserWarning, match="--no-flip turn left,turn right leaves them"):
+        own.kind_of(splits)
+    kind = own.kind_of(splits, ("turn left", "turn right"))
+    made = datasets.Dataset(
+        "mine", ("jump", "turn left", "turn right"), {}, None, kind=kind
+    )
+    assert made.may_flip == (True, False, False)
+    with pytest.raises(
+        ValueError, match=r"received 'left', allowed are jump, turn left"
+    ):
+        own.kind_of(splits, ("left",))
+
+
+def test_lists_with_paths_are_taken_as_they_are(tmp_path):
+    for name in ("a 1", "b", "c"):
+        write_video(tmp_path / f"{name}.mp4", clock(6))
+    (tmp_path / "train.csv").write_text("label,path\nx,a 1.mp4\ny,b.mp4\nx,gone.mp4\n")
+    (tmp_path / "val.csv").write_text("path,label\nc.mp4,y\n")
+    made = preparation.prepare(
+        "listed",
+        tmp_path / "d",
+        videos=tmp_path,
+        workers=1,
+        progress=False,
+        max_aside=0.4,
+    )
+    assert sorted(made.frames("train").ids.tolist()) == ["a 1.mp4", "b.mp4"]
+    assert [video.id for video in made.aside] == ["gone.mp4"]
+    with pytest.raises(ValueError, match=r"has lists .*, so that group is not allowed"):
+        preparation.prepare(
+            "more", tmp_path / "d", videos=tmp_path, own=own.Options(group="a")
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pantomime-20", "is not made of videos that you have"),
+        ("my videos", "received 'my videos', which is no name; allowed are letters"),
+        ("../x", "which is no name"),
+        ("ä", "which is no name"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(tmp_path, name, message):
+    touch(tmp_path, *TWO)
+    with pytest.raises(ValueError, match=message):
+        preparation.prepare(name, tmp_path / "d", videos=tmp_path)
+
+
+def test_what_is_said_of_your_own_videos_is_refused_for_others(tmp_path):
+    with pytest.raises(
+        ValueError, match="received group, allowed for a dataset of your"
+    ):
+        preparation.prepare("kinetics-400", tmp_path, own=own.Options(group="a"))

@@ -1,0 +1,95 @@
+"""Fine-tuning on any dataset, from any network, with a recipe that fits its size."""
+
+import pytest
+
+from r3d_rs.evaluation import trained
+from r3d_rs.experiments import record
+from r3d_rs.operations import engine
+from r3d_rs.recipes import finetune, points, scales
+from r3d_rs.recipes.recipe import Recipe
+from tests.shared.steps import ask, finish
+
+ADAM = Recipe(optimizer="adamw", learning_rate=0.01, batch_size=32)
+
+
+@pytest.mark.parametrize(
+    ("videos", "batch_size", "epochs"), [(9, 2, 60), (60, 8, 60), (1000, 32, 32)]
+)
+def test_batch_and_epochs_follow_from_the_number_of_videos(videos, batch_size, epochs):
+    found = finetune.of_size(ADAM, videos, tuned=True)
+    assert (found.batch_size, found.epochs) == (batch_size, epochs)
+    assert found.learning_rate == pytest.approx(0.005 * (batch_size / 32) ** 0.5)
+
+
+def test_what_is_given_is_taken():
+    sgd = Recipe(learning_rate=0.8, batch_size=1024)
+    found = finetune.of_size(sgd, 10_000, tuned=True, batch_size=64)
+    # The paper's 0.05 for 1,024 clips (§4.5), in proportion.
+    assert found.learning_rate == pytest.approx(0.05 / 16)
+    found = finetune.of_size(
+        *(sgd, 100),
+        tuned=False,
+        learning_rate=0.1,
+        epochs=7,
+        frames=8,
+        size=112,
+    )
+    assert (found.learning_rate, found.epochs, found.frames) == (0.1, 7, 8)
+    assert (found.size, found.eval_size) == (112, 128)
+
+
+def test_a_model_for_your_own_videos_is_whole():
+    recipe = scales.of_point(points.point("RS-50"), "small")
+    assert (recipe.width, recipe.size, recipe.eval_size, recipe.frames) == (
+        1,
+        112,
+        128,
+        16,
+    )
+
+
+def test_a_runs_network_is_fine_tuned(finished, data_dir, tmp_path):
+    given = {"network": str(finished.folder), "scale": "", "epochs": 1, "batch_size": 3}
+    run = ask("finetune", tmp_path, data_dir, **given)
+    assert (run.recipe.model, run.recipe.batch_size) == (finished.run.recipe.model, 3)
+    done = finish(run)
+    found = record.find(tmp_path / "results", "kinetics-400", "finetune")
+    assert [one["experiment"]["point"] for one in found] == [run.experiment.point]
+    assert found[0]["parent"]["name"] == "kinetics-400/ablation/SE/seed-1"
+    assert found[0]["parent"]["new"] == ["head/kernel", "head/bias"]
+    assert trained.load(run.folder).classes == done.data.classes
+
+
+def test_a_model_starts_from_random_weights(data_dir, tmp_path):
+    run = ask("finetune", tmp_path, data_dir, network="RS-50", epochs=1)
+    assert run.parent == "" and run.experiment.name == "finetune/RS-50"
+
+
+@pytest.mark.parametrize(
+    ("received", "message"),
+    [
+        (
+            {"network": "RS-51"},
+            r"run\.json is not there; expected is the folder of a fin",
+        ),
+        ({"network": "RS-50", "batch_size": -1}, "parameter batch_size: received -1"),
+        ({"network": "RS-50", "size": "64"}, "parameter size: received '64'"),
+        ({"network": "RS-50", "dataset": "min"}, "parameter dataset: received 'min'"),
+        ({"network": "RS-50", "rate": 1}, "rate"),
+    ],
+)
+def test_wrong_parameters_are_named(received, message, data_dir, tmp_path):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        ask("finetune", tmp_path, data_dir, **received)
+
+
+def test_the_command_names_the_dataset(finished, data_dir, tmp_path):
+    parameters = {"network": str(finished.folder), "data_dir": str(data_dir)}
+    request = engine.Request(
+        "finetune/kinetics-400", "", results=tmp_path, parameters=parameters
+    )
+    assert request.dataset == "kinetics-400"
+    assert request.target.parts[-4:-2] == ("kinetics-400", "finetune")
+    words = engine.command(request)
+    assert words.count("network") == 1
+    assert words[words.index("network") + 1] == str(finished.folder)
