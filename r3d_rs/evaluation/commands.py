@@ -64,7 +64,10 @@ def predict(video: Path, network: str | None, top_k: int) -> None:
     "--to", "folder", type=FOLDER, default="build/export", help="Folder to write to."
 )
 def export(network: str, format_: str | None, hub: str | None, folder: Path) -> None:
-    """Write NETWORK, a published one or the folder of a run, in another format."""
+    """Write NETWORK for other programs.
+
+    NETWORK is the name of a published network or the folder of a run.
+    """
     if (format_ is None) == (hub is None):
         raise click.UsageError("give either --format or --hub")
     from r3d_rs import backend

@@ -180,7 +180,7 @@ def test_lists_with_paths_are_taken_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pantomime-20", "is not made of videos that you have"),
+        ("pantomime-20", "is not made of videos that you list"),
         ("my videos", "received 'my videos', which is no name; allowed are letters"),
         ("../x", "which is no name"),
         ("ä", "which is no name"),
