@@ -163,7 +163,7 @@ lock:
 	build/lock/bin/pip install --quiet uv
 	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE) \
-	  --extra data --extra study --extra book --extra test \
+	  --extra data --extra study --extra book --extra export --extra test \
 	  -o requirements.lock pyproject.toml
 
 # The oldest and the newest versions that pyproject.toml allows of what it names.
@@ -173,7 +173,7 @@ build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
 	rm -rf build/$*
 	$(if $(filter oldest,$*),$(OLDEST),$(NEWEST)) -m venv build/$*
 	build/$*/bin/pip install --quiet uv
-	build/$*/bin/uv pip install --quiet --python build/$*/bin/python -e '.[data,study,book,test]' \
+	build/$*/bin/uv pip install --quiet --python build/$*/bin/python -e '.[data,study,book,export,test]' \
 	  --resolution $(if $(filter oldest,$*),lowest-direct,highest)
 	@touch $@
 

@@ -1,6 +1,7 @@
 """A trained network in the formats of other programs, compared with the original."""
 
 import dataclasses
+import importlib.util
 import json
 import re
 import warnings
@@ -15,11 +16,11 @@ from r3d_rs.evaluation.multiview import for_evaluation
 from r3d_rs.files import write_json
 from r3d_rs.recipes.recipe import as_dict
 
-#: Formats, and the package that each needs besides.
+#: Formats, and the packages that each needs besides.
 FORMATS = {
-    "saved_model": "tensorflow",
-    "onnx": "onnxruntime",
-    "safetensors": "safetensors",
+    "saved_model": ("tensorflow",),
+    "onnx": ("onnxruntime", "tf2onnx"),
+    "safetensors": ("safetensors",),
 }
 #: How the pixels of a clip are prepared.
 STANDARDIZED = (
@@ -62,13 +63,19 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
         raise ValueError(
             f"parameter format: received {format!r}, allowed are {', '.join(FORMATS)}"
         )
+    for package in FORMATS[format]:
+        if importlib.util.find_spec(package) is None:
+            raise ModuleNotFoundError(
+                f"format {format!r} needs the package {package}; the extra `export` has"
+                ' it: pip install -e ".[export]"'
+            )
     own = trained.load(network)
     recipe = own.recipe
     model = for_evaluation(own.model, recipe)
     clips = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:]))
     clips = clips.astype(np.float32)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / {"saved_model": "saved_model"}.get(format, f"model.{format}")
+    path = folder / (format if format == "saved_model" else f"model.{format}")
     wanted = keras.ops.convert_to_numpy(model(clips, training=False))
     found = _WRITERS[format](model, path, clips)
     difference = float(np.abs(found - wanted).max())

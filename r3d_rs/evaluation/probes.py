@@ -8,6 +8,7 @@ regression on frame differences.
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -79,9 +80,22 @@ def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> fl
 
 
 def write(
-    dataset: Dataset, recipe: recipes.Recipe, results: Path, *, seed: int = 0
+    dataset: Dataset,
+    recipe: recipes.Recipe,
+    results: Path,
+    *,
+    seed: int = 0,
+    model: keras.Model | None = None,
 ) -> Path:
-    """Measure all probes and write `<results>/<dataset>/probes.json`."""
+    """Measure all probes and write `<results>/<dataset>/probes.json`.
+
+    Args:
+        dataset: to train and evaluate on.
+        recipe: of both networks, from random weights.
+        results: folder of the records.
+        seed: of training.
+        model: that the recipe has trained; None trains one.
+    """
 
     def trained(transform=None):
         model = build(recipe, dataset, seed=seed)
@@ -91,7 +105,7 @@ def write(
     def top1(network, transform=None):
         return evaluate(network, dataset, recipe, transform=transform).metrics()
 
-    model, single = trained(), trained(freeze)
+    model, single = model or trained(), trained(freeze)
     measured = {
         "dataset": dataset.name,
         "recipe": recipes.as_dict(recipe),

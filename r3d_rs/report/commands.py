@@ -91,12 +91,26 @@ def views(
 @dataset_option
 @data_dir_option
 @own_option
-def probes(dataset: str, data_dir: Path | None, results: Path) -> None:
-    """Measure how much of a dataset's accuracy is motion."""
+@click.option("--network", help="Folder of a run; without it RS-50 is trained.")
+def probes(
+    dataset: str, data_dir: Path | None, results: Path, network: str | None
+) -> None:
+    """Measure how much of a dataset's accuracy is motion.
+
+    A network is evaluated on reversed and on shuffled clips. Another is trained on
+    single frames, by the same recipe from random weights.
+    """
     from r3d_rs.data import preparation
     from r3d_rs.evaluation import probes as study
+    from r3d_rs.evaluation import trained
     from r3d_rs.experiments import registry
 
-    prepared = preparation.prepare(dataset, data_dir)
-    recipe = registry.get("scaling/RS-50").recipe(prepared.name)
-    click.echo(study.write(prepared, recipe, results))
+    if network:
+        own = trained.load(network)
+        data = own.load_data(data_dir, canonical_name(dataset, data_dir))
+        options = {"seed": own.seed or 0, "model": own.model}
+        click.echo(study.write(data, own.recipe, results, **options))
+        return
+    data = preparation.prepare(dataset, data_dir)
+    recipe = registry.get("scaling/RS-50").recipe(data.name)
+    click.echo(study.write(data, recipe, results))

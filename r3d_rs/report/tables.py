@@ -19,7 +19,7 @@ from r3d_rs.experiments import registry
 from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.recipes import points
-from r3d_rs.report import peers
+from r3d_rs.report import peers, real_videos
 from r3d_rs.report.columns import Accuracy, Column, Delta, Gain, Run, Table
 
 #: Changes of Table 2, each of which is a row.
@@ -30,14 +30,16 @@ ABLATION, CONTRASTIVE = "ablation/{}".format, "contrastive/{}".format
 
 
 def build(results: Path) -> list[Path]:
-    """Write `<results>/tables/table2.csv` and the others, and `peers.csv`.
+    """Write `<results>/tables/table2.csv` and the others.
+
+    `peers.csv` and `real-videos.csv` are of other modules.
 
     Raises:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
     made = {name: table.build(results) for name, table in TABLES.items()}
-    made["peers"] = peers.build(results)
+    made |= {"peers": peers.build(results), "real-videos": real_videos.build(results)}
     paths = []
     for name, table in made.items():
         path = Path(results) / "tables" / f"{name}.csv"

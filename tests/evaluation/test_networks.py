@@ -1,5 +1,6 @@
 """Published networks: their size, their weights, their cards, and where they go."""
 
+import importlib.util
 import json
 import shutil
 
@@ -94,7 +95,7 @@ def test_a_network_that_is_too_large_is_not_published(
 
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_what_is_exported_gives_the_same_logits(published, tmp_path, format):
-    if package := export.FORMATS[format]:
+    for package in export.FORMATS[format]:
         pytest.importorskip(package)
     written = export.export(NAME, format, tmp_path)
     assert written.path.exists() and written.difference < 1e-4
@@ -122,3 +123,9 @@ def test_a_format_that_there_is_not_is_named(published, tmp_path):
         export.export(NAME, "tflite", tmp_path)
     with pytest.raises(ValueError, match="received 'gitlab', allowed are huggingface"):
         export.for_hub(NAME, "gitlab", tmp_path)
+
+
+def test_a_package_that_a_format_needs_is_named(published, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"onnxruntime; the extra `export`"):
+        export.export(NAME, "onnx", tmp_path)

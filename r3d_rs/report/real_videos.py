@@ -1,0 +1,123 @@
+"""The small experiment on real videos: what pre-training on rendered ones is worth.
+
+EgoGestAR's signs, drawn in the air by a hand that its owner sees. Recording sessions
+are divided three times into training and test; each division is a dataset of its own.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from r3d_rs import files
+from r3d_rs.evaluation import interval
+from r3d_rs.experiments import record, registry
+from r3d_rs.experiments.record import NOT_RUN
+
+#: The divisions of the sessions.
+DATASETS = ("egogestar-0", "egogestar-1", "egogestar-2")
+#: Seeds of each run that is planned.
+SEEDS = 3
+#: The three points, from the one without any change of the paper's.
+BASELINE, SCRATCH = "R3D-50", "RS-50"
+TUNED = f"from-{registry.NETWORK.replace('/', '-')}"
+NETWORKS = {
+    BASELINE: "R3D-50, random weights",
+    SCRATCH: "R3D-RS-50, random weights",
+    TUNED: "R3D-RS-50, pre-trained on Pantomime-web",
+}
+#: Gains that are shown.
+GAINS = {
+    "R3D-RS-50 over R3D-50": (BASELINE, SCRATCH),
+    "pre-training on Pantomime-web": (SCRATCH, TUNED),
+}
+
+#: What the book calls the probes.
+PROBES = {
+    "clips": "clips",
+    "reversed": "the same network, clips reversed",
+    "shuffled": "the same network, frames shuffled",
+    "trained_on_single_frames": "trained and tested on single frames",
+    "ridge_on_frame_differences": "ridge regression on frame differences",
+}
+
+
+def build(results: Path) -> pd.DataFrame:
+    """Return what `<results>/tables/real-videos.csv` holds, a row a run.
+
+    Accuracies are per cent. `chance` is what always saying the most frequent class
+    would have; there are no rows without records.
+    """
+    rows = []
+    for dataset in DATASETS:
+        for network in NETWORKS:
+            for run in record.find(results, dataset, "finetune", network):
+                labels = record.scores_of(results, run).labels
+                rows.append(
+                    {
+                        "network": network,
+                        "dataset": dataset,
+                        "seed": run["experiment"]["seed"],
+                        "videos": len(labels),
+                        "chance": 100 * np.bincount(labels).max() / len(labels),
+                        "top1": 100 * run["metrics"]["video_top1"],
+                        "minutes": run["wall_seconds"]["total"] / 60,
+                    }
+                )
+    columns = ("network", "dataset", "seed", "videos", "chance", "top1", "minutes")
+    return pd.DataFrame(rows, columns=columns).round(2)
+
+
+def shown(results: Path) -> pd.DataFrame:
+    """Return the book's table, a row a network: accuracy in each division and in all.
+
+    A division has the mean over its seeds; the spread is over seeds of a division.
+    """
+    runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
+    table = {}
+    for network, title in NETWORKS.items():
+        own = runs[runs["network"] == network]
+        divided = own.groupby("dataset")["top1"]
+        top1 = divided.mean().reindex(DATASETS)
+        spread = np.sqrt(divided.var().mean())
+        numbers = [*top1, top1.mean(skipna=False), spread, own["minutes"].mean()]
+        table[title] = [_shown(value) for value in numbers]
+    columns = [f"division {number + 1}, %" for number in range(len(DATASETS))]
+    columns += ["mean, %", "s.d. of seeds", "minutes"]
+    return pd.DataFrame.from_dict(table, orient="index", columns=columns)
+
+
+def gains(results: Path) -> pd.Series:
+    """Return the gains in points, as text, with Student's interval over divisions."""
+    runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
+    top1 = runs.pivot_table("top1", "network", "dataset")
+    top1 = top1.reindex(index=list(NETWORKS), columns=list(DATASETS))
+    texts = {}
+    for title, (before, after) in GAINS.items():
+        values = (top1.loc[after] - top1.loc[before]).to_numpy()
+        if np.isnan(values).any():
+            texts[title] = NOT_RUN
+            continue
+        mean, half = values.mean(), interval.half(values)
+        texts[title] = f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})"
+    return pd.Series(texts, name="gain in points (95 % interval)", dtype=object)
+
+
+def probes(results: Path) -> pd.DataFrame:
+    """Return R3D-RS-50's accuracy without the order of frames, as text.
+
+    A column a division of the sessions, and a row a probe of `evaluation.probes`.
+    """
+    table = {}
+    for number, dataset in enumerate(DATASETS):
+        path = Path(results) / dataset / "probes.json"
+        found = files.read_json(path) if path.exists() else {}
+        table[f"division {number + 1}, %"] = {
+            title: _shown(100 * found[key]["video_top1"]) if found else NOT_RUN
+            for key, title in PROBES.items()
+        }
+    return pd.DataFrame(table)
+
+
+def _shown(value: float) -> str:
+    return NOT_RUN if np.isnan(value) else f"{value:.1f}"
