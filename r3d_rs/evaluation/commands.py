@@ -26,7 +26,7 @@ def _of_this_machine(ctx, param, network: str | None) -> str | None:
     callback=_of_this_machine,
     help="A published network, such as pantomime-20/RS-50, or the folder of a run.",
 )
-@click.option("--top-k", default=5, help="How many classes to print.")
+@click.option("--top-k", default=5, help="How many classes to print, at most.")
 def predict(video: Path, network: str | None, top_k: int) -> None:
     """Print what the file VIDEO shows, by a trained network.
 

@@ -206,30 +206,46 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
         and go on when run again.
     """
     rows, table = [], published.read()
-    for experiment in registry.everything().values():
-        for dataset in experiment.datasets:
-            name = experiment.name
-            others = published.runs(name, dataset, table)
-            own = registry.records(results, dataset, name)
-            status = [f"{len(others)} published"] if len(others) else []
-            status += [f"{len(own)} yours"] if own else []
-            place = Path(dataset) / experiment.study / experiment.point
-            folders = [folder / place]
-            if experiment.study == "contrastive":  # its first part has its own
-                part = (dataset, points.PRETRAINING, experiment.point)
-                folders.append(folder.joinpath(*part))
-            status += _unfinished(folders, engine.executing(results) / place)
-            rows.append(
-                {
-                    "experiment": name,
-                    "dataset": dataset,
-                    "paper": experiment.paper.get(dataset, "-"),
-                    "published": published.described(others) or "-",
-                    "yours": _yours(own) or "-",
-                    "status": ", ".join(status) or record.NOT_RUN,
-                }
-            )
+    papers = {
+        (name, dataset): experiment.paper.get(dataset, "-")
+        for name, experiment in registry.everything().items()
+        for dataset in experiment.datasets
+    }
+    for name, dataset in [*papers, *_finetuned(results, folder, table)]:
+        study, point = name.split("/", 1)
+        others = published.runs(name, dataset, table)
+        own = registry.records(results, dataset, name)
+        status = [f"{len(others)} published"] if len(others) else []
+        status += [f"{len(own)} yours"] if own else []
+        place = Path(dataset) / study / point
+        folders = [folder / place]
+        if study == "contrastive":  # its first part has its own
+            folders.append(folder / dataset / points.PRETRAINING / point)
+        status += _unfinished(folders, engine.executing(results) / place)
+        rows.append(
+            {
+                "experiment": name,
+                "dataset": dataset,
+                "paper": papers.get((name, dataset), "-"),
+                "published": published.described(others) or "-",
+                "yours": _yours(own) or "-",
+                "status": ", ".join(status) or record.NOT_RUN,
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def _finetuned(
+    results: Path, folder: Path, table: pd.DataFrame
+) -> list[tuple[str, str]]:
+    """Return experiments of fine-tuning and their datasets, of which there is a run."""
+    study = "finetune"
+    listed = table[table["study"] == study]
+    found = set(zip(f"{study}/" + listed["point"], listed["dataset"], strict=True))
+    for place in (results, folder, engine.executing(results)):
+        for path in place.glob(f"*/{study}/*"):
+            found.add((f"{study}/{path.name}", path.parts[-3]))
+    return sorted(found, key=lambda one: one[::-1])
 
 
 def _yours(own: Sequence[dict]) -> str:

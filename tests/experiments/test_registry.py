@@ -176,6 +176,20 @@ def test_the_list_has_the_paper_the_published_runs_and_yours(tmp_path, shipped):
         assert table.loc[("scaling/RS-50", "kinetics-400"), "paper"] == 78.2
 
 
+def test_the_list_has_what_was_fine_tuned_on_your_videos(tmp_path, shipped):
+    run = made_up("from-pantomime-web-RS-50", top1=0.7)
+    run["experiment"] |= {"dataset": "mine", "study": "finetune"}
+    record.write(run, tmp_path)
+    table = status.overview(tmp_path, tmp_path / "checkpoints")
+    row = table.set_index(["experiment", "dataset"]).loc[
+        ("finetune/from-pantomime-web-RS-50", "mine")
+    ]
+    assert (row["yours"], row["status"]) == (
+        "70.0 (54.6 to 81.9, 1 seed)",
+        "1 yours",
+    )
+
+
 def test_contrastive_pre_training_is_running_or_stopped_too(
     tmp_path, monkeypatch, shipped
 ):
