@@ -22,6 +22,8 @@ FORMATS = {
     "onnx": ("onnxruntime", "tf2onnx"),
     "safetensors": ("safetensors",),
 }
+#: Those that Keras writes by a trace of TensorFlow's.
+ON_TENSORFLOW = ("saved_model", "onnx")
 #: How the pixels of a clip are prepared.
 STANDARDIZED = (
     "RGB, divided by 255, then minus the clip's mean and divided by its deviation"
@@ -55,7 +57,8 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
         folder: to write to.
 
     Raises:
-        ValueError: naming a format that there is not, or what is read back otherwise.
+        ValueError: naming a format that there is not, or that this backend does not
+            write, or what is read back otherwise.
         ModuleNotFoundError: naming a package that the format needs.
         FileNotFoundError: as `trained.read` does.
     """
@@ -69,6 +72,11 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
                 f"format {format!r} needs the package {package}; the extra `export` has"
                 ' it: pip install -e ".[export]"'
             )
+    if format in ON_TENSORFLOW and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"format {format!r} is written by TensorFlow: received"
+            f" KERAS_BACKEND={keras.backend.backend()}, expected is tensorflow"
+        )
     own = trained.load(network)
     recipe = own.recipe
     model = for_evaluation(own.model, recipe)

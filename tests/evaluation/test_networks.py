@@ -129,3 +129,11 @@ def test_a_package_that_a_format_needs_is_named(published, tmp_path, monkeypatch
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"onnxruntime; the extra `export`"):
         export.export(NAME, "onnx", tmp_path)
+
+
+def test_a_format_that_another_backend_writes_is_refused(
+    published, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="received KERAS_BACKEND=jax, expected is ten"):
+        export.export(NAME, "saved_model", tmp_path)
