@@ -26,7 +26,7 @@ from r3d_rs.cores import usable_cores
 BOOK = Path(__file__).parent
 
 #: Chapters that compute with TensorFlow. Its import takes seconds: they start first.
-WITH_TENSORFLOW = ("model", "data", "fair-test")
+WITH_TENSORFLOW = ("model", "data")
 #: Pages that one process reads, where they need no process each.
 BATCH = 10
 #: Seconds between two lines of progress, on a terminal and elsewhere.

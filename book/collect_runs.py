@@ -52,11 +52,12 @@ bits and so another accuracy. Each entry says whether seeds spread as far.
 
 #: Chapters by study; those of new studies have none until they are named here.
 CHAPTERS = {
-    "scaling": "from-scratch",
+    "scaling": "scaling",
     "ablation": "ablation",
     "pre-training": "pretraining",
     "fine-tuning": "pretraining",
     "from-scratch": "pretraining",
+    "finetune": "real-videos",
     "contrastive": "contrastive",
     "linear-evaluation": "contrastive",
 }

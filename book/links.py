@@ -30,6 +30,12 @@ CHAPTERS = {
 #: Chapter of the statements that are counted.
 COUNTED = "model.html#what-can-be-counted"
 
+#: The paper's own number of a reference, which is not the book's.
+CITED = re.compile(r" \[\d+\]")
+
+#: A hyphen that is a number's sign.
+MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+
 #: Chapter that says why the first edition is superseded.
 FAIR = "fair-test.html#the-first-edition"
 
@@ -70,9 +76,15 @@ def table(results: Path, name: str) -> HTML:
                 else None
                 for one, text in found
             ]
-    shown = pd.DataFrame(texts, index=[row[listed.names] for row in rows])
-    note = f"Ours: {editions.SUPERSEDED}." if superseded else ""
-    return linked(shown, addresses, listed.caption, note)
+    names = [CITED.sub("", row[listed.names]) for row in rows]
+    left = [title for title, column in texts.items() if _is_not_run(column)]
+    shown = pd.DataFrame(texts, index=names).drop(columns=left)
+    notes = [_note(f"Ours: {editions.SUPERSEDED}.", FAIR)] if superseded else []
+    notes += [
+        _note(f"Not run: {title.removesuffix(' (ours)')}.", RERUN) for title in left
+    ]
+    kept = {title: own for title, own in addresses.items() if title not in left}
+    return linked(shown, kept, listed.caption, "".join(notes))
 
 
 def size_and_cost(results: Path, number: int) -> HTML:
@@ -83,7 +95,8 @@ def size_and_cost(results: Path, number: int) -> HTML:
         number: of the table.
     """
     caption = f"Table {number}: size and cost, printed and counted"
-    return linked(peers.shown(results, number), {}, caption)
+    shown = peers.shown(results, number).rename(lambda name: CITED.sub("", name))
+    return linked(shown, {}, caption)
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -108,7 +121,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
 def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
     """Return statements about accuracy, with the runs that decide them."""
     shown = _by_claim(claims.table(steps))
-    return linked(shown, {"ours": _after(results, steps)}, "The paper's steps and ours")
+    empty = [name for name in ("p", "verdict") if set(shown[name]) <= {NOT_RUN, "-"}]
+    shown = shown.drop(columns=empty)
+    return linked(shown, {"ours": _after(results, steps)}, "The paper's gains and ours")
 
 
 def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
@@ -136,7 +151,7 @@ def linked(
     table: pd.DataFrame,
     addresses: Mapping[str, Iterable[str | None]],
     caption: str,
-    note: str = "",
+    above: str = "",
 ) -> HTML:
     """Return a table as HTML, with cells that are links.
 
@@ -144,12 +159,12 @@ def linked(
         table: of text.
         addresses: by column, one a row; None for a cell that is none.
         caption: what the table is, for those who cannot see it.
-        note: a sentence above the table, with a link to the page that explains it.
+        above: HTML above the table.
 
     Raises:
         ValueError: when there are not as many addresses as rows.
     """
-    cells = table.map(lambda value: escape(str(value)))
+    cells = table.map(lambda value: MINUS.sub("\N{MINUS SIGN}", escape(str(value))))
     for column, hrefs in addresses.items():
         cells[column] = [
             f'<a class="{"not-run" if text == NOT_RUN else "run"}"'
@@ -165,11 +180,19 @@ def linked(
         + "</tr>"
         for name, row in zip(cells.index, cells.to_numpy(), strict=True)
     )
-    above = f'<p><a href="{FAIR}">{escape(note)}</a></p>' if note else ""
     return HTML(
         f'{above}<table class="dataframe"><caption>{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _note(text: str, href: str) -> str:
+    return f'<p><a href="{href}">{escape(text)}</a></p>'
+
+
+def _is_not_run(column: Sequence[str]) -> bool:
+    """Return whether a column has nothing but what was not run."""
+    return NOT_RUN in column and set(column) <= {NOT_RUN, "-"}
 
 
 def _by_claim(table: pd.DataFrame) -> pd.DataFrame:

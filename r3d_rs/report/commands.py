@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from r3d_rs.data.commands import data_dir_option, dataset_option
+from r3d_rs.data.commands import DATASET, data_dir_option, dataset_option
 from r3d_rs.data.names import canonical_name
 from r3d_rs.operations.commands import (
     POINT,
@@ -88,12 +88,16 @@ def views(
 
 
 @report.command()
-@dataset_option
+@click.option(
+    "--dataset",
+    type=DATASET,
+    help="Name of the dataset; pantomime-20, or the network's.",
+)
 @data_dir_option
 @own_option
 @click.option("--network", help="Folder of a run; without it RS-50 is trained.")
 def probes(
-    dataset: str, data_dir: Path | None, results: Path, network: str | None
+    dataset: str | None, data_dir: Path | None, results: Path, network: str | None
 ) -> None:
     """Measure how much of a dataset's accuracy is motion.
 
@@ -107,10 +111,9 @@ def probes(
 
     if network:
         own = trained.load(network)
-        data = own.load_data(data_dir, canonical_name(dataset, data_dir))
+        data, recipe = own.load_data(data_dir, dataset or ""), own.recipe
         options = {"seed": own.seed or 0, "model": own.model}
-        click.echo(study.write(data, own.recipe, results, **options))
-        return
-    data = preparation.prepare(dataset, data_dir)
-    recipe = registry.get("scaling/RS-50").recipe(data.name)
-    click.echo(study.write(data, recipe, results))
+    else:
+        data, options = preparation.prepare(dataset or "pantomime-20", data_dir), {}
+        recipe = registry.get("scaling/RS-50").recipe(data.name)
+    click.echo(study.write(data, recipe, results, **options))

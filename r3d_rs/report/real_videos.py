@@ -87,6 +87,12 @@ def shown(results: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
+def facts(results: Path) -> dict[str, str]:
+    """Return chance in per cent and the minutes of a run, their means over all runs."""
+    runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
+    return {name: _shown(runs[name].mean()) for name in ("chance", "minutes")}
+
+
 def gains(results: Path) -> pd.Series:
     """Return the gains in points, as text, with Student's interval over divisions."""
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")

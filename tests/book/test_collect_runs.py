@@ -166,7 +166,7 @@ def test_own_runs_have_a_section_with_what_the_comparison_says(tmp_path, monkeyp
     title, about, *_ = json.loads(page.read_text())["cells"]
     assert title["source"] == "# Yours: RS-50, scaling, on pantomime-20, seed 0"
     assert "has another recipe" in about["source"]
-    assert "[chapter](../from-scratch.md)" in about["source"]
+    assert "[chapter](../scaling.md)" in about["source"]
     assert 'href="index.html#pantomime-20-scaling-rs-50"' in about["source"]
 
 

@@ -48,7 +48,9 @@ def test_an_accuracy_leads_to_its_points_runs_and_what_is_not_run_to_how_to_run_
     own = row["Pantomime-20 top-1, % (ours)"].a
     assert own["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
     assert own.get_text() == "85.0 (72.6 to 97.4, 3 seeds)"
-    assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
+    assert cells(shown)["R3D-RS-101"]["Pantomime-20 top-1, % (ours)"].a["href"] == (
+        links.RERUN
+    )
     assert row["top-1, % (paper)"].get_text() == "78.2"
     assert "FLOPs, B (paper)" not in row  # in `size_and_cost`
     cost = cells(links.size_and_cost(RESULTS, 3))["R3D-RS-50"]
@@ -63,7 +65,6 @@ def test_the_first_editions_accuracies_are_marked_and_lead_nowhere(tmp_path):
     row = cells(shown)["R3D-RS-50"]
     own = row["Pantomime-20 top-1, % (ours)"]
     assert own.get_text() == "85.0 (72.6 to 97.4, 3 seeds)" and not own.a
-    assert row["Kinetics-400 top-1, % (ours)"].a["href"] == links.RERUN
     mark = BeautifulSoup(shown.data, "html.parser").p
     assert mark.get_text() == "Ours: first edition, superseded."
     assert mark.a["href"] == links.FAIR
@@ -71,8 +72,25 @@ def test_the_first_editions_accuracies_are_marked_and_lead_nowhere(tmp_path):
     assert "RS-50: 85.0 (72.6 to 97.4, 3 seeds) %" in figure and "<a " not in figure
 
 
+def test_a_column_that_was_not_run_is_a_line_above(results):
+    shown = links.table(results, "table3")
+    assert "Kinetics-400 top-1, % (ours)" not in cells(shown)["R3D-RS-50"]
+    line = BeautifulSoup(shown.data, "html.parser").p.a
+    assert line.get_text() == "Not run: Kinetics-400 top-1, %."
+    assert line["href"] == links.RERUN
+
+
+def test_minus_signs_are_true_ones_and_hyphens_stay():
+    table = pd.DataFrame(
+        {"gain": ["-0.5 (-1.0 to +0.2)", "R3D-RS-50, 3-D"]}, ["a", "b"]
+    )
+    shown = links.linked(table, {}, "A table").data
+    assert "<td>\N{MINUS SIGN}0.5 (\N{MINUS SIGN}1.0 to +0.2)</td>" in shown
+    assert "<td>R3D-RS-50, 3-D</td>" in shown
+
+
 def test_quoted_rows_have_neither_links_nor_numbers_of_ours(results):
-    row = cells(links.table(results, "table3"))["X3D-XXL [14]"]
+    row = cells(links.table(results, "table3"))["X3D-XXL"]
     assert not any(cell.a for cell in row.values())
     assert row["Pantomime-20 top-1, % (ours)"].get_text() == "-"
 

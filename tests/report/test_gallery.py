@@ -14,7 +14,7 @@ from r3d_rs.data import transforms
 from r3d_rs.data.randaugment import GREY, OPERATIONS
 from r3d_rs.pantomime import video
 from r3d_rs.recipes.recipe import Recipe
-from r3d_rs.report import gallery
+from r3d_rs.report import animation, gallery
 from tests.shared import tiny
 
 
@@ -41,7 +41,7 @@ def clip():
 
 
 def test_an_animation_is_the_clip_without_loss_and_says_what_it_shows(clip):
-    html = parse(gallery.animation(clip, scale=2, alt='"throw" & <catch>'))
+    html = parse(animation.animation(clip, scale=2, alt='"throw" & <catch>'))
     image, still = html.find("img"), html.find("source")
     np.testing.assert_array_equal(decode(image["src"]), clip)
     assert image["alt"] == '"throw" & <catch>'
@@ -53,7 +53,7 @@ def test_an_animation_is_the_clip_without_loss_and_says_what_it_shows(clip):
 
 def test_a_large_clip_is_compressed(clip):
     large = clip.repeat(4, axis=1).repeat(4, axis=2)
-    html = parse(gallery.animation(large))
+    html = parse(animation.animation(large))
     shown = decode(html.find("img")["src"])
     assert shown.shape == large.shape
     assert np.abs(shown.astype(int) - large).mean() < 8
@@ -61,7 +61,7 @@ def test_a_large_clip_is_compressed(clip):
 
 
 def test_every_clip_of_a_gallery_has_its_caption(clip):
-    html = parse(gallery.animations([("one", clip), ("two\nand a note", clip[::-1])]))
+    html = parse(animation.animations([("one", clip), ("two\nand a note", clip[::-1])]))
     assert [f.get_text(" ") for f in html.find_all("figcaption")] == [
         "one",
         "two and a note",

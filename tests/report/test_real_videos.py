@@ -46,6 +46,10 @@ def test_means_are_over_divisions_and_spreads_over_seeds(results):
     assert table.loc["R3D-50, random weights", "s.d. of seeds"] == "0.0"
 
 
+def test_facts_are_means_over_all_runs(results):
+    assert real_videos.facts(results) == {"chance": "20.0", "minutes": "0.1"}
+
+
 def test_a_gain_has_students_interval_over_divisions(results):
     found = real_videos.gains(results)
     assert found["R3D-RS-50 over R3D-50"] == "+10.0 (+10.0 to +10.0)"

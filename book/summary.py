@@ -1,0 +1,139 @@
+"""The front page's picture: the paper's gains and ours, a row a primary statement."""
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import fair_test
+import links
+import pandas as pd
+from IPython.display import HTML
+
+from r3d_rs.experiments.record import NOT_RUN
+from r3d_rs.report import claims, real_videos
+
+#: Groups of statements, as questions, in the order of the chapters.
+QUESTIONS = {
+    "ablation": "Do the training methods and the two changes of the network help?",
+    "scaling": "Do depth, frames and resolution help?",
+    "pre-training": "Does pre-training on web videos help?",
+    "self-supervision": "Does scaling help without labels?",
+}
+#: Colour of each verdict, which its row says in words too.
+COLORS = {
+    claims.REPRODUCED: "#0072b2",
+    claims.NOT_REPRODUCED: "#d55e00",
+    claims.INCONCLUSIVE: "#888888",
+    NOT_RUN: "#888888",
+}
+STYLE = """<style>
+.gains { display: grid; gap: 0.6rem; margin: 1rem 0; }
+.gains > div { display: grid; grid-template-columns: 1fr; gap: 0.1rem; }
+.gains svg { width: 100%; height: 1.1rem; overflow: visible; }
+.gains .said { font-size: 0.85em; }
+@media (min-width: 48rem) {
+  .gains > div { grid-template-columns: 2fr 3fr 2fr; gap: 1rem; align-items: center; }
+}
+</style>"""
+
+
+def gains(steps: Sequence[claims.Step]) -> HTML:
+    """Return the gains with their intervals, in points of top-1, on one scale."""
+    ends = [0.0]
+    for step in steps:
+        ends += [] if step.paper is None else [step.paper]
+        if step.found and step.found.low is not None:
+            ends += [100 * step.found.low, 100 * step.found.high]
+    low, high = min(ends) - 0.5, max(ends) + 0.5
+    rows = "".join(_row(step, low, high) for step in steps)
+    key = (
+        '<p class="said">◆ the paper, on Kinetics-400. ● ours, on Pantomime, with its'
+        " 95 % interval. The line is zero.</p>"
+    )
+    return HTML(f'{STYLE}<div class="gains">{rows}</div>{key}')
+
+
+def _row(step: claims.Step, low: float, high: float) -> str:
+    verdict = step.verdict.partition(":")[0]
+    color = COLORS[verdict]
+
+    def at(value):
+        return f"{100 * (value - low) / (high - low):.2f}%"
+
+    marks = f'<line x1="{at(0)}" x2="{at(0)}" y1="0" y2="100%" stroke="currentColor"/>'
+    if step.found:
+        if step.found.low is not None:
+            first, last = at(100 * step.found.low), at(100 * step.found.high)
+            marks += (
+                f'<line x1="{first}" x2="{last}" y1="50%" y2="50%" stroke="{color}"'
+                ' stroke-width="4" stroke-opacity="0.6"/>'
+            )
+        marks += (
+            f'<circle cx="{at(100 * step.found.mean)}" cy="50%" r="5" fill="{color}"/>'
+        )
+    if step.paper is not None:
+        marks += (
+            f'<text x="{at(step.paper)}" y="50%" text-anchor="middle"'
+            ' dominant-baseline="central" fill="currentColor">◆</text>'
+        )
+    ours = "" if step.found is None else f", ours {step.ours}"
+    said = f"paper {step.said}{ours}: {verdict}"
+    return (
+        f'<div><a href="{links.CHAPTERS[step.group]}">{escape(step.text)}</a>'
+        f'<svg aria-hidden="true">{marks}</svg><span class="said">{escape(said)}</span>'
+        "</div>"
+    )
+
+
+def decided(steps: Sequence[claims.Step]) -> str:
+    """Return how many statements have which verdict, in words."""
+    found = Counter(step.verdict.partition(":")[0] for step in steps)
+    words = {NOT_RUN: "open"}
+    parts = [f"{found[name]} {words.get(name, name)}" for name in COLORS if found[name]]
+    return ", ".join(parts)
+
+
+def answers(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
+    """Return what is known of each question, with the chapter that answers it.
+
+    Args:
+        results: folder of the records.
+        steps: of `claims.steps`.
+        counts: of `claims.counts`.
+    """
+    rows = []
+    for group, question in QUESTIONS.items():
+        own = [step for step in steps if step.group == group and step.primary]
+        found = Counter(step.verdict.partition(":")[0] for step in own)
+        text = ", ".join(f"{found[name]} {name}" for name in COLORS if found[name])
+        rows.append((question, text, links.CHAPTERS[group]))
+    gain = real_videos.gains(results)["pre-training on Pantomime-web"]
+    exact = (counts["verdict"] == claims.EXACT).sum()
+    rows += [
+        (
+            "Does pre-training help on real videos?",
+            gain if gain == NOT_RUN else f"{gain} points, on one small dataset",
+            "real-videos.html",
+        ),
+        (
+            "Is the network the paper's?",
+            f"{exact} of {len(counts)} counted statements hold",
+            "model.html",
+        ),
+        (
+            "Is Pantomime a fair test?",
+            f"criteria {fair_test.unmet(results / 'calibration')} are not met",
+            "fair-test.html",
+        ),
+    ]
+    body = "".join(
+        f'<tr><th scope="row"><a href="{href}">{escape(question)}</a></th>'
+        f"<td>{escape(text)}</td></tr>"
+        for question, text, href in rows
+    )
+    return HTML(
+        '<table class="dataframe"><caption>Questions and where they are answered'
+        '</caption><thead><tr><td></td><th scope="col">so far</th>'
+        f"</tr></thead><tbody>{body}</tbody></table>"
+    )

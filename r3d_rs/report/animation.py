@@ -1,0 +1,90 @@
+"""Clips in motion, as pictures that a page holds. Needs no TensorFlow."""
+
+import base64
+import html
+import io
+from collections.abc import Iterable
+
+import numpy as np
+from IPython.display import HTML
+from PIL import Image
+
+#: Frames up to this many pixels high are shown without loss and enlarged as squares.
+SMALL = 96
+
+# Rows hold two or four clips, so that classes that form a pair stay beside each other.
+_STYLE = """<style>
+.clips { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1rem 0.75rem; }
+@media (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
+.clips figure { margin: 0; padding: 0; min-width: 0; }
+.clips img { display: block; max-width: 100%; height: auto; }
+.clips img.small { image-rendering: pixelated; }
+.clips figcaption { padding: 0; text-align: left; line-height: 1.3; }
+.clips small { display: block; }
+</style>"""
+
+
+def animation(
+    frames, scale: int = 3, alt: str = "A clip", milliseconds: int = 80
+) -> HTML:
+    """Show a clip as an endless animation.
+
+    Readers who have asked their system for less motion see its middle frame.
+
+    Args:
+        frames: uint8 `(time, height, width, 3)`.
+        scale: how much larger than its pixels it is shown, where there is room.
+        alt: what a reader hears who does not see it.
+        milliseconds: that a frame is shown.
+    """
+    frames = np.asarray(frames)
+    height, width = frames.shape[1:3]
+    still = frames[len(frames) // 2][None]
+    small = ' class="small"' if height <= SMALL else ""
+    return HTML(
+        '<picture><source media="(prefers-reduced-motion: reduce)"'
+        f' srcset="{_webp(still, milliseconds)}">'
+        f'<img{small} src="{_webp(frames, milliseconds)}" alt="{html.escape(alt)}"'
+        f' width="{scale * width}" height="{scale * height}"></picture>'
+    )
+
+
+def animations(
+    named_clips: Iterable[tuple[str, np.ndarray]],
+    scale: int = 3,
+    milliseconds: int = 80,
+) -> HTML:
+    """Show clips side by side, two in a row or, in a wide window, four.
+
+    Args:
+        named_clips: caption and clip; the caption's first line is its name.
+        scale: see `animation`.
+        milliseconds: that a frame is shown.
+    """
+    figures = []
+    for caption, frames in named_clips:
+        name, _, note = caption.partition("\n")
+        alt = f"Animated clip: {name}" + (f" ({note})" if note else "")
+        shown = animation(frames, scale, alt, milliseconds).data
+        small = f"<small>{html.escape(note)}</small>" if note else ""
+        figures.append(
+            f"<figure>{shown}<figcaption>{html.escape(name)}{small}</figcaption>"
+            "</figure>"
+        )
+    return HTML(f'{_STYLE}<div class="clips">{"".join(figures)}</div>')
+
+
+def _webp(frames: np.ndarray, milliseconds: int) -> str:
+    """Return frames as a data URI; animated WebP is half the size of GIF."""
+    first, *rest = (Image.fromarray(frame) for frame in frames)
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=rest,
+        duration=milliseconds,
+        loop=0,
+        lossless=frames.shape[1] <= SMALL,
+    )
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
