@@ -16,9 +16,11 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from links import anchor
 
+from r3d_rs import REPOSITORY
 from r3d_rs.experiments import executed, published
 from r3d_rs.experiments import record as records
 from r3d_rs.operations import engine
@@ -26,6 +28,9 @@ from r3d_rs.operations import engine
 BOOK = Path(__file__).parent
 RESULTS = BOOK.parent / records.PUBLISHED
 OWN = BOOK.parent / records.OWN
+
+#: Where Colab finds the public repository's files.
+COLAB = f"https://colab.research.google.com/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
 
 INDEX = """# The runs
 
@@ -121,7 +126,9 @@ def escaped(text: str) -> str:
     return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
-def note(record: dict, papermill: dict, path: Path, copy: Path, index: Path) -> dict:
+def note(
+    record: dict, papermill: dict, path: Path, copy: Path, index: Path, shared: bool
+) -> dict:
     """Return the cell that leads from a run's page to what belongs to it.
 
     Args:
@@ -130,6 +137,7 @@ def note(record: dict, papermill: dict, path: Path, copy: Path, index: Path) -> 
         path: of its notebook.
         copy: its page.
         index: the page that lists it, in a folder of the book's.
+        shared: whether it is in the public repository, from where Colab opens it.
     """
     experiment = record["experiment"]
     study = experiment["study"]
@@ -144,6 +152,9 @@ def note(record: dict, papermill: dict, path: Path, copy: Path, index: Path) -> 
     place = (experiment[name] for name in ("dataset", "study", "point"))
     above = os.path.relpath(index.with_suffix(".html"), copy.parent)
     links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
+    if shared:
+        place = quote(Path(*path.parts[-4:]).as_posix())
+        links.append(f"[open in Colab]({COLAB}/{records.PUBLISHED}/{place})")
     commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
         f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
@@ -203,7 +214,12 @@ def _order(path: Path) -> tuple:
 
 
 def _page(
-    path: Path, record: dict, copy: Path, index: Path, title: str, first: str = ""
+    path: Path,
+    record: dict,
+    copy: Path,
+    index: Path,
+    title: str,
+    first: str | None = None,
 ) -> Path:
     """Copy an executed notebook with what belongs to it.
 
@@ -213,12 +229,13 @@ def _page(
         copy: to write.
         index: the page that lists it.
         title: of the copy.
-        first: what stands below the title, before the record.
+        first: of an own run, what stands below the title, before the record.
     """
     notebook = executed.read(path)
     check_finished(notebook, path)
-    about = note(record, notebook["metadata"]["papermill"], path, copy, index)
-    about["source"] = first + about["source"]
+    papermill, shared = notebook["metadata"]["papermill"], first is None
+    about = note(record, papermill, path, copy, index, shared)
+    about["source"] = (first or "") + about["source"]
     page = json.dumps(titled(notebook, title, about))
     copy.parent.mkdir(exist_ok=True)
     copy.write_text(page, encoding="utf-8")

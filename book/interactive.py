@@ -1,6 +1,7 @@
 """Figures on the screen: every point says its numbers, and ours lead to their runs."""
 
 import io
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,29 +34,35 @@ def chart(
     """
     points = figures.marks(number, results, dataset)
     superseded = points.root != Path(results)
-    drawn, written = figures.draw(points), io.BytesIO()
-    with rc_context(figures.STYLE):
-        drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     ElementTree.register_namespace("", _SVG)
     # A page knows this attribute by its usual prefix alone.
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    panels = "".join(_panel(points, side, superseded) for side in ("paper", "ours"))
+    kind = "figure-marks superseded" if superseded else "figure-marks"
+    title = escape(title)
+    return HTML(f'<div class="{kind}" role="group" aria-label="{title}">{panels}</div>')
+
+
+def _panel(points: figures.Points, side: str, superseded: bool) -> str:
+    """Return one of a figure's panels as SVG."""
+    drawn, written = figures.draw(points, side), io.BytesIO()
+    # Two pictures of a page must not share names; the salt makes them.
+    with rc_context(figures.STYLE | {"svg.hashsalt": side}):
+        drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     root = ElementTree.fromstring(written.getvalue())
-    for side, marks in (("paper", points.published), ("ours", points.ours)):
-        for point in marks:
-            group = root.find(f".//*[@id='{side}-{point.name}']")
-            linked = point.run and not superseded
-            link = _address(points.root, point.run) if linked else None
-            _mark(group, point.described, link)
+    for group in root.iter(f"{{{_SVG}}}g"):
+        if not group.get("id", "").startswith(f"{side}-"):
+            group.attrib.pop("id", None)
+    for point in points.published if side == "paper" else points.ours:
+        group = root.find(f".//*[@id='{side}-{point.name}']")
+        linked = point.run and not superseded
+        link = _address(points.root, point.run) if linked else None
+        _mark(group, point.described, link)
     for name in ("width", "height"):  # the page decides
         root.attrib.pop(name)
-    root.set("role", "group")
-    root.set("aria-label", title)
-    root.set("class", "figure-marks superseded" if superseded else "figure-marks")
-    metadata = root.find(f"{{{_SVG}}}metadata")
-    root.remove(metadata)
+    root.remove(root.find(f"{{{_SVG}}}metadata"))
     text = ElementTree.tostring(root, encoding="unicode")
-    text = text.replace("#000000", "currentColor").replace("#666666", "currentColor")
-    return HTML(text)
+    return text.replace("#000000", "currentColor").replace("#666666", "currentColor")
 
 
 def _address(results: Path, experiment: dict) -> str:

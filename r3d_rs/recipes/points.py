@@ -14,7 +14,7 @@ class Point:
     """One network at one input size.
 
     Args:
-        name: as in Fig. 2, such as "RS-200@f48".
+        name: as in Fig. 2, such as `RS-200@f48`.
         model: a name of `models.build`.
         span: frames that a clip spans, the paper's "32×224²"; with temporal stride 2
             the network sees half of them.

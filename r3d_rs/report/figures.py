@@ -45,7 +45,7 @@ METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 STYLE = {
     "svg.hashsalt": "r3d-rs",
     "font.family": "DejaVu Sans",
-    "font.size": 8,
+    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
@@ -134,7 +134,7 @@ def marks(number: int, results: Path, dataset: str) -> Points:
         if math.isnan(row["top1"]):
             missing.append(name)
         else:
-            text = f"{name}: {row['top1']} % ({row['source']}), {gmacs:.1f} G"
+            text = f"{name}: {row['top1']} % ({row['source']}), {_cost(gmacs)}"
             published.append(Mark(name, gmacs, row["top1"], None, text, quoted=quoted))
         if quoted:
             continue
@@ -144,7 +144,8 @@ def marks(number: int, results: Path, dataset: str) -> Points:
             absent.append(name)
             continue
         first = records[0]
-        text = f"{name}: {record.described(records)} %, {first['gmacs']:.3f} G"
+        found = record.described(records).replace(" (", " % (", 1)
+        text = f"{name}: {found}, {_cost(first['gmacs'])}"
         interval = (100 * summary.low, 100 * summary.high)
         ours.append(
             Mark(
@@ -158,6 +159,13 @@ def marks(number: int, results: Path, dataset: str) -> Points:
         )
     title = ", ".join(filter(None, ["ours", dataset, editions.title(root)]))
     return Points(published, missing, ours, absent, title, root)
+
+
+def _cost(gmacs: float) -> str:
+    """Describe multiply-adds in words."""
+    if gmacs < 1:
+        return f"{1000 * gmacs:.0f} million multiply-adds"
+    return f"{gmacs:.1f} thousand million multiply-adds"
 
 
 def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
@@ -175,19 +183,29 @@ def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
     return draw(marks(number, results, dataset))
 
 
-def draw(points: Points) -> Figure:
-    """Draw the points of `marks`; see `figure`."""
+def draw(points: Points, *sides: str) -> Figure:
+    """Draw the points of `marks`; see `figure`.
+
+    Args:
+        points: of both panels.
+        sides: panels to draw, "paper" and "ours"; none for both.
+    """
+    sides = sides or ("paper", "ours")
+    panels = {
+        "paper": (points.published, "not given", points.missing, "paper, Kinetics-400"),
+        "ours": (points.ours, record.NOT_RUN, points.absent, points.title),
+    }
     with rc_context(STYLE):
-        drawn = Figure(figsize=(9, 3.8), layout="constrained")
-        left, right = drawn.subplots(1, 2)
-        panel(left, points.published, "not given", points.missing, "paper")
-        left.set(title="paper, Kinetics-400", ylabel="top-1 (%)")
-        panel(right, points.ours, record.NOT_RUN, points.absent, "ours")
-        right.set(title=points.title, ylabel="video top-1 (%)")
+        drawn = Figure(figsize=(4.8 * len(sides), 4.0), layout="constrained")
+        axes = drawn.subplots(1, len(sides), squeeze=False)[0]
+        for side, one in zip(sides, axes, strict=True):
+            own, reason, absent, title = panels[side]
+            panel(one, own, reason, absent, side)
+            one.set(title=title, ylabel="top-1 (%)")
         drawn.draw_without_rendering()  # places are in pixels, which the layout decides
         drawn.set_layout_engine("none")
-        name_points(left, points.published)
-        name_points(right, points.ours)
+        for side, one in zip(sides, axes, strict=True):
+            name_points(one, panels[side][0])
     return drawn
 
 
@@ -236,7 +254,10 @@ def panel(
         dot.set_gid(f"{side}-{point.name}")
     axes.margins(x=0.22, y=0.15)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel("multiply-adds of one view (10⁹)")
+    small = side == "ours"
+    axes.set_xlabel(f"multiply-adds of one view ({'10⁶' if small else '10⁹'})")
+    if small:
+        axes.xaxis.set_major_formatter(lambda gmacs, _: f"{1000 * gmacs:.0f}")
     if not points:
         axes.set(xticks=[], yticks=[])
     if absent:

@@ -43,6 +43,10 @@ def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     assert "r3d-rs run scaling/RS-50 --dataset pantomime-20 --seed 0" in about["source"]
     assert "results/pantomime-20/scaling/RS-50/seed-0.json" in about["source"]
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()
+    # With this run's parameters, as papermill wrote them.
+    assert "/blob/main/results/pantomime-20/scaling/RS-50/seed-0.ipynb" in (
+        about["source"]
+    )
 
 
 def test_the_list_of_runs_says_what_each_took_and_gave(tmp_path):

@@ -69,7 +69,7 @@ def test_the_first_editions_accuracies_are_marked_and_lead_nowhere(tmp_path):
     assert mark.get_text() == "Ours: first edition, superseded."
     assert mark.a["href"] == links.FAIR
     figure = interactive.chart(tmp_path, 2, "a figure").data
-    assert "RS-50: 85.0 (72.6 to 97.4, 3 seeds) %" in figure and "<a " not in figure
+    assert "RS-50: 85.0 % (72.6 to 97.4, 3 seeds)" in figure and "<a " not in figure
 
 
 def test_a_column_that_was_not_run_is_a_line_above(results):
@@ -146,7 +146,9 @@ def test_a_point_on_the_screen_says_its_numbers(tmp_path):
     marks = BeautifulSoup(text, "html.parser").select(".dot")
     [own] = [mark for mark in marks if mark.name == "a"]
     assert own["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
-    assert own["data-tip"] == "RS-50: 55.0 (0.0 to 100.0, 2 seeds) %, 0.250 G"
+    assert own["data-tip"] == (
+        "RS-50: 55.0 % (0.0 to 100.0, 2 seeds), 250 million multiply-adds"
+    )
     assert "RS-101: 79.5 % (Table 3, row 10), " in " ".join(
         m["data-tip"] for m in marks
     )
