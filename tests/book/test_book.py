@@ -102,7 +102,7 @@ def test_three_clicks_lead_from_the_front_page_to_a_step_and_its_rerun_command()
     claim = "Squeeze-excitation helps."
     first = page("index").find("a", string=claim)
     assert first["href"].startswith("ablation")
-    steps = page(first["href"].removesuffix(".html")).find(id="step-by-step")
+    steps = page(first["href"].removesuffix(".html")).find(id="the-gains")
     step = steps.find("th", string=claim).find_parent("tr")
     assert "+0.5" in step.get_text()
     second = step.find("a")["href"]
@@ -176,7 +176,7 @@ SHOWN = {
     ("peers", "table-5-cost"): ("4397.0",),
     ("real-videos", "accuracy"): ("pre-trained on Pantomime-web", "division 3"),
     ("deviations", "numbers-of-other-networks"): ("torchvision",),
-    ("scaling", "step-by-step"): ("50 to 200 layers", "verdict"),
+    ("scaling", "the-gains"): ("50 to 200 layers", "paper"),
     ("pretraining", "table-5"): ("83.5", "not run"),
     ("pretraining", "on-pantomime"): ("from scratch, as long",),
     ("contrastive", "table-6"): ("67.5", "not run"),

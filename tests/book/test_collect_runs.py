@@ -44,8 +44,9 @@ def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     assert "results/pantomime-20/scaling/RS-50/seed-0.json" in about["source"]
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()
     # With this run's parameters, as papermill wrote them.
-    assert "/blob/main/results/pantomime-20/scaling/RS-50/seed-0.ipynb" in (
-        about["source"]
+    assert (
+        "/blob/main/results/pantomime-20/scaling/RS-50/seed-0.ipynb"
+        in (about["source"])
     )
 
 
