@@ -141,7 +141,7 @@ def test_tables_and_figures_are_the_same_bytes_every_time(results):
     write(results, "RS-50", [0.5])
     paths = [*tables.build(results), *figures.build(results)]
     assert [path.relative_to(results).as_posix() for path in paths] == [
-        *(f"tables/{name}.csv" for name in [*tables.TABLES, "peers"]),
+        *(f"tables/{name}.csv" for name in [*tables.TABLES, "peers", "real-videos"]),
         "figures/figure1.svg",
         "figures/figure1.png",
         "figures/figure2.svg",
