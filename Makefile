@@ -83,7 +83,7 @@ LENGTH = $(if $(EPOCHS),$(EPOCHS) of its epochs (a quick look),all epochs)
 study:
 	@echo "make study: 1. set-up (1 minute); 2. render Pantomime-20 (1 to 3 minutes);"
 	@echo "3. train $(POINT), $(LENGTH) ($(if $(EPOCHS),1 to 3,7 to 13) minutes for RS-50);"
-	@echo "4. build the book (1 to 3 minutes). In all $(if $(EPOCHS),4 to 9,10 to 20) on two quiet cores."
+	@echo "4. build the book (1 to 3 minutes). In all $(if $(EPOCHS),4 to 9,9 to 20) on two quiet cores."
 	@echo "1 of 4: set-up"
 	@$(MAKE) --no-print-directory $(READY)
 	@$(BIN)/python -m r3d_rs run $(RUN) --dry-run > /dev/null

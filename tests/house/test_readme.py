@@ -8,7 +8,7 @@ from pathlib import Path
 from r3d_rs import paper
 from r3d_rs.experiments import record
 from r3d_rs.operations import exact
-from r3d_rs.report import editions, figures
+from r3d_rs.report import claims, editions, figures
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,9 +33,11 @@ def test_exact_numbers_are_those_that_are_counted():
 
 
 def test_what_is_called_not_run_is_not_run():
-    assert "Its runs are [planned](r3d_rs/operations/study.toml) and have not" in PLAIN
     assert "Nothing has been run on Kinetics yet" in PLAIN
-    assert record.find(ROOT / "results") == []
+    runs = [run["experiment"] for run in record.find(ROOT / "results")]
+    assert not any(run["dataset"].startswith("kinetics") for run in runs)
+    assert "have begun; no statement is decided yet" in PLAIN
+    assert {step.verdict for step in claims.steps(ROOT / "results")} == {record.NOT_RUN}
 
 
 def test_the_figure_is_called_superseded_as_long_as_it_is():
