@@ -123,7 +123,8 @@ def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
     shown = _by_claim(claims.table(steps))
     empty = [name for name in ("p", "verdict") if set(shown[name]) <= {NOT_RUN, "-"}]
     shown = shown.drop(columns=empty)
-    return linked(shown, {"ours": _after(results, steps)}, "The paper's gains and ours")
+    columns = {"ours": _after(results, steps)}
+    return linked(shown, columns, "The paper's gains and ours", kind="cards")
 
 
 def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
@@ -144,7 +145,8 @@ def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
         "place": [*(CHAPTERS[step.group] for step in steps), *rest],
         "ours": [*_after(results, steps), *rest],
     }
-    return linked(shown, columns, "What the paper says, and the verdict of our numbers")
+    caption = "What the paper says, and the verdict of our numbers"
+    return linked(shown, columns, caption, kind="cards")
 
 
 def linked(
@@ -152,6 +154,7 @@ def linked(
     addresses: Mapping[str, Iterable[str | None]],
     caption: str,
     above: str = "",
+    kind: str = "",
 ) -> HTML:
     """Return a table as HTML, with cells that are links.
 
@@ -160,6 +163,7 @@ def linked(
         addresses: by column, one a row; None for a cell that is none.
         caption: what the table is, for those who cannot see it.
         above: HTML above the table.
+        kind: further class; "cards" makes a card of each row on a phone.
 
     Raises:
         ValueError: when there are not as many addresses as rows.
@@ -176,12 +180,15 @@ def linked(
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
     body = "".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in row)
+        + "".join(
+            f'<td data-title="{escape(title)}">{cell}</td>'
+            for title, cell in zip(table.columns, row, strict=True)
+        )
         + "</tr>"
         for name, row in zip(cells.index, cells.to_numpy(), strict=True)
     )
     return HTML(
-        f'{above}<table class="dataframe"><caption>{escape(caption)}</caption>'
+        f'{above}<table class="dataframe {kind}"><caption>{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

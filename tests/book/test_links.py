@@ -85,8 +85,8 @@ def test_minus_signs_are_true_ones_and_hyphens_stay():
         {"gain": ["-0.5 (-1.0 to +0.2)", "R3D-RS-50, 3-D"]}, ["a", "b"]
     )
     shown = links.linked(table, {}, "A table").data
-    assert "<td>\N{MINUS SIGN}0.5 (\N{MINUS SIGN}1.0 to +0.2)</td>" in shown
-    assert "<td>R3D-RS-50, 3-D</td>" in shown
+    assert ">\N{MINUS SIGN}0.5 (\N{MINUS SIGN}1.0 to +0.2)</td>" in shown
+    assert ">R3D-RS-50, 3-D</td>" in shown
 
 
 def test_quoted_rows_have_neither_links_nor_numbers_of_ours(results):
