@@ -129,14 +129,14 @@ def check_figure(page, figure) -> list[str]:
 
     Where the figure shows superseded records, there must be no link.
     """
-    wrong, tip = [], page.locator(".figure-tip")
+    wrong, tip = [], page.locator(".figure-tip:not([hidden])")
     for dot in figure.locator(".dot").all():
         expected = dot.get_attribute("data-tip")
         dot.focus()
-        if not tip.is_visible() or tip.inner_text() != expected:
+        if tip.count() != 1 or tip.inner_text() != expected:
             wrong.append(f"the figure's point {expected!r} does not say it")
         dot.blur()
-    if tip.is_visible():
+    if tip.count():
         wrong.append("the figure's tooltip stays when its point is left")
     superseded = "superseded" in figure.get_attribute("class").split()
     if superseded == bool(figure.locator("a.dot[href*='runs/']").count()):

@@ -1,5 +1,6 @@
 """The built book (`make book`): what its pages have, and that they need no network."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,14 @@ def test_no_page_loads_anything_from_the_network():
         assert not external, f"{name}: {external}"
 
 
+def test_icons_are_pictures_and_no_page_loads_a_font_of_them():
+    script = HTML / "_static" / "scripts" / "fontawesome.js"
+    assert script.stat().st_size < 30_000
+    names = set(re.findall(r"\bfa-([a-z0-9-]+)", page("index").decode()))
+    text = script.read_text(encoding="utf-8")
+    assert {name for name in names if f'"{name}": [' not in text} <= {"solid", "lg"}
+
+
 def test_every_picture_says_what_it_shows():
     for name in pages():
         for picture in page(name).find_all("img"):
@@ -71,7 +80,8 @@ def text_of(html, heading):
     """Return the text of each table of a page below a heading."""
     section = html.find(id=heading)
     assert section, f"no section {heading}"
-    return " ".join(table.get_text(" ") for table in section.find_all("table"))
+    notes = section.select(".text_html > p")
+    return " ".join(one.get_text(" ") for one in [*notes, *section.find_all("table")])
 
 
 def test_all_statements_are_on_one_page_with_their_verdicts():
@@ -94,7 +104,7 @@ def test_the_front_page_has_a_picture_clips_the_chapters_and_how_to_cite():
     assert len(html.select(".clips img")) == 4
     [answers] = html.find_all("table")
     assert len(answers.find("tbody").find_all("tr")) <= 7
-    cited = html.find("details").get_text()
+    cited = html.find("summary", string="How to cite").parent.get_text()
     assert "@software" in cited and "arXiv:2109.01696" in cited
 
 
@@ -121,9 +131,11 @@ def test_every_accuracy_of_ours_leads_to_its_runs_or_is_marked():
     for name in ("ablation", "scaling", "contrastive"):
         for caption in page(name).find_all("caption"):
             table = caption.find_parent("table")
-            mark = table.find_previous_sibling("p")
+            notes = table.find_previous_siblings("p")
+            marks = [note for note in notes if "superseded" in note.get_text()]
+            mark = marks[0] if marks else None
             if mark:
-                assert "first edition, superseded" in mark.get_text()
+                assert mark.get_text() == "Ours: first edition, superseded."
                 assert mark.a["href"].startswith("fair-test.html")
             titles = [cell.get_text() for cell in table.find("tr").find_all("th")]
             for row in table.find("tbody").find_all("tr"):
