@@ -154,12 +154,13 @@ def note(
     links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
     if shared:
         place = quote(Path(*path.parts[-4:]).as_posix())
-        links.append(f"[open in Colab]({COLAB}/{records.PUBLISHED}/{place})")
+        links.append(f"[this run in Colab]({COLAB}/{records.PUBLISHED}/{place})")
     commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
-        f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, commit"
-        f" `{commit}`, recipe `{record['recipe_hash'][:10]}`,"
-        f" {escaped(record['device'])}, {record['started'][:10]}.",
+        f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, in"
+        f" {record['wall_seconds']['total'] / 60:.1f} minutes on"
+        f" {escaped(record['device'])}, {record['started'][:10]}."
+        f" Commit `{commit}`, recipe `{record['recipe_hash'][:10]}`.",
         "",
         " · ".join(links),
         "",
@@ -178,17 +179,15 @@ def note(
 
 
 def titled(notebook: dict, title: str, about: dict) -> dict:
-    """Return the notebook with another first heading, and a cell below it."""
+    """Return the notebook with another first cell.
+
+    What the notebook says of itself is left out: it is about its default parameters.
+    """
     first, *rest = notebook["cells"]
-    heading, _, text = "".join(first["source"]).partition("\n")
+    heading = "".join(first["source"]).partition("\n")[0]
     if not heading.startswith("# "):
         raise ValueError(f"its first cell has no title: {heading!r}")
-    cells = [{**first, "source": f"# {title}"}, about]
-    if text.strip():
-        cells.append(
-            {**first, "id": "what-the-notebook-does", "source": text.strip("\n")}
-        )
-    return {**notebook, "cells": [*cells, *rest]}
+    return {**notebook, "cells": [{**first, "source": f"# {title}"}, about, *rest]}
 
 
 def row(record: dict, link: str, first: bool) -> str:
@@ -245,7 +244,7 @@ def _page(
 def _published_page(path: Path, record: dict, folder: Path) -> Path:
     """Copy the notebook beside a published record."""
     dataset, study, point, seed = path.with_suffix("").parts[-4:]
-    kind = "" if study == "scaling" else f", {study.replace('-', ' ')}"
+    kind = "" if study == "scaling" else f", {study}"
     title = f"{point}{kind} on {dataset}, {seed.replace('-', ' ')}"
     copy = folder / study / f"{dataset}-{point}-{seed}.ipynb"
     return _page(path.with_suffix(".ipynb"), record, copy, folder / "index.md", title)

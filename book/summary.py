@@ -77,8 +77,8 @@ def _row(step: claims.Step, low: float, high: float) -> str:
             f'<text x="{at(step.paper)}" y="50%" text-anchor="middle"'
             ' dominant-baseline="central" fill="currentColor">◆</text>'
         )
-    ours = "" if step.found is None else f", ours {step.ours}"
-    said = f"paper {step.said}{ours}: {verdict}"
+    said = f"paper {step.said}; ours {step.ours}"
+    said += f": {verdict}" if step.found else ""
     return (
         f'<div><a href="{links.CHAPTERS[step.group]}">{escape(step.text)}</a>'
         f'<svg aria-hidden="true">{marks}</svg><span class="said">{escape(said)}</span>'
