@@ -1,14 +1,17 @@
 """Running one experiment: papermill executes its notebook in a process of its own."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from r3d_rs import REPOSITORY
@@ -203,6 +206,7 @@ def _shown(papermill: list[str]) -> str:
             text=True,
             errors="replace",
         ) as process,
+        _ended_with(process),
     ):
         for line in process.stdout:
             if rest or line.startswith("Traceback (most recent call last)"):
@@ -211,6 +215,28 @@ def _shown(papermill: list[str]) -> str:
                 print(line, end="", flush=True)
     failure = "".join(rest).strip() or f"papermill ended with {process.returncode}"
     return failure if process.returncode else ""
+
+
+@contextlib.contextmanager
+def _ended_with(process: subprocess.Popen) -> Iterator[None]:
+    """End a process, and with it its notebook, when this one is told to end.
+
+    By itself the signal of `kill`, of a scheduler or of a machine that shuts down
+    leaves papermill training on.
+    """
+
+    def end(*_) -> None:
+        process.terminate()
+        sys.exit(128 + signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

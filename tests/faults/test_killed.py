@@ -6,6 +6,8 @@ Each process is killed by SIGKILL, after a time drawn uniformly over what it tak
 import functools
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -97,3 +99,19 @@ def test_the_engine(tmp_path, monkeypatch):
     assert outcome(engine.folder) == outcome(whole.folder)
     assert not engine.plan().stale
     assert len(list(engine.folder.glob("results/*/*/*/seed-0.ipynb"))) == 1
+
+
+def test_a_run_that_is_told_to_end_ends_its_notebook_too(tmp_path):
+    """As `kill`, a scheduler or a machine that shuts down tells it."""
+    code = (
+        "import sys; from r3d_rs.operations import engine;"
+        "engine._shown([sys.executable, '-c',"
+        " 'import os, time; print(os.getpid(), flush=True); time.sleep(300)'])"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=kill.ROOT, stdout=subprocess.PIPE, text=True
+    )
+    notebook = int(run.stdout.readline())
+    run.terminate()
+    assert run.wait(60) == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{notebook}").exists()
