@@ -101,17 +101,17 @@ def test_the_engine(tmp_path, monkeypatch):
     assert len(list(engine.folder.glob("results/*/*/*/seed-0.ipynb"))) == 1
 
 
-def test_a_run_that_is_told_to_end_ends_its_notebook_too(tmp_path):
+def test_a_run_that_is_told_to_end_ends_its_notebook_too():
     """As `kill`, a scheduler or a machine that shuts down tells it."""
     code = (
         "import sys; from r3d_rs.operations import engine;"
         "engine._shown([sys.executable, '-c',"
         " 'import os, time; print(os.getpid(), flush=True); time.sleep(300)'])"
     )
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code], cwd=kill.ROOT, stdout=subprocess.PIPE, text=True
-    )
-    notebook = int(run.stdout.readline())
-    run.terminate()
-    assert run.wait(60) == 128 + signal.SIGTERM
+    ) as run:
+        notebook = int(run.stdout.readline())
+        run.terminate()
+        assert run.wait(60) == 128 + signal.SIGTERM
     assert not Path(f"/proc/{notebook}").exists()
