@@ -116,7 +116,7 @@ def test_wrong_parameters_are_named(folder, data_dir, tmp_path):
         with pytest.raises(ValueError, match=message):
             start(folder, data_dir, **wrong)
     recipe = start(folder, data_dir).recipe
-    for backbone, message in ((tmp_path, r"model\.keras is not there"), ("x", "x")):
+    for backbone, message in ((tmp_path, r"run\.json is not there"), ("x", "x")):
         with pytest.raises(FileNotFoundError, match=message):
             parents.of_backbone(str(backbone), recipe, 0)
 

@@ -212,10 +212,13 @@ def test_fine_tuning(runs, alike):
 
 
 def test_a_records_accuracy_is_that_of_its_scores(runs):
-    """Half precision can move a video whose two best classes are nearly equal."""
+    """Half precision can move a video whose two best classes are nearly equal.
+
+    Pre-training leaves many: an action and its reversal.
+    """
     assert len(runs) > 20
     for own in runs.values():
         for run, file in own.values():
             shown = right(file)
             assert len(shown) == run["metrics"]["num_videos"]
-            assert shown.mean() == pytest.approx(run["metrics"]["video_top1"], abs=2e-3)
+            assert shown.mean() == pytest.approx(run["metrics"]["video_top1"], abs=5e-3)
