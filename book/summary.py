@@ -25,6 +25,7 @@ COLORS = {
     claims.REPRODUCED: "#0072b2",
     claims.NOT_REPRODUCED: "#d55e00",
     claims.INCONCLUSIVE: "#888888",
+    claims.OPEN: "#888888",
     NOT_RUN: "#888888",
 }
 STYLE = """<style>
@@ -89,9 +90,7 @@ def _row(step: claims.Step, low: float, high: float) -> str:
 def decided(steps: Sequence[claims.Step]) -> str:
     """Return how many statements have which verdict, in words."""
     found = Counter(step.verdict.partition(":")[0] for step in steps)
-    words = {NOT_RUN: "open"}
-    parts = [f"{found[name]} {words.get(name, name)}" for name in COLORS if found[name]]
-    return ", ".join(parts)
+    return ", ".join(f"{found[name]} {name}" for name in COLORS if found[name])
 
 
 def answers(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
@@ -105,9 +104,7 @@ def answers(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -
     rows = []
     for group, question in QUESTIONS.items():
         own = [step for step in steps if step.group == group and step.primary]
-        found = Counter(step.verdict.partition(":")[0] for step in own)
-        text = ", ".join(f"{found[name]} {name}" for name in COLORS if found[name])
-        rows.append((question, text, links.CHAPTERS[group]))
+        rows.append((question, decided(own), links.CHAPTERS[group]))
     gain = real_videos.gains(results)["pre-training on Pantomime-web"]
     exact = (counts["verdict"] == claims.EXACT).sum()
     rows += [

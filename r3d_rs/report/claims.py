@@ -19,6 +19,8 @@ REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
 EXPLORATORY = "exploratory"
+#: Verdict of a primary statement as long as planned runs are missing.
+OPEN = "open"
 
 #: Verdict of a count that differs from what the paper says.
 DIFFERS = "contradicted by its own numbers"
@@ -40,6 +42,7 @@ class Step:
         primary: whether it is decided, by the plan; else it is exploratory.
         found: our gain, adjusted for the number of primary statements if it is one;
             None where one of the two has not been run.
+        missing: planned runs of its ends that have not been made.
     """
 
     text: str
@@ -51,6 +54,7 @@ class Step:
     within: float | None
     primary: bool
     found: Gain | None
+    missing: int = 0
 
     @property
     def ours(self) -> str:
@@ -71,6 +75,8 @@ class Step:
             return NOT_RUN
         if not self.primary:
             return EXPLORATORY
+        if self.missing:  # a statement is decided once, by the plan's rule
+            return f"{OPEN}: planned runs to go, {self.missing}"
         if self.found.low is None:
             return f"{INCONCLUSIVE}: one run at an end"
         low, high = (100 * self.sign * end for end in (self.found.low, self.found.high))
@@ -130,10 +136,21 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
             claim.get("within"),
             own,
             found[pair],
+            _missing(results, pair),
         )
         for claim, pair, own in zip(listed, pairs, decided, strict=True)
         if group in (None, claim["group"])
     ]
+
+
+def _missing(results: Path, pair: comparison.Pair) -> int:
+    """Count the planned runs of a pair's ends that have no record."""
+    planned, missing = study.read().seeds, 0
+    for name in (pair.before, pair.after):
+        own = planned.get((pair.dataset, registry.SAME.get(name, name)), 0)
+        made = len(registry.records(results, pair.dataset, name))
+        missing += max(0, own - made)
+    return missing
 
 
 def table(steps: Sequence[Step]) -> pd.DataFrame:

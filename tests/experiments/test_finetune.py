@@ -13,12 +13,12 @@ ADAM = Recipe(optimizer="adamw", learning_rate=0.01, batch_size=32)
 
 
 @pytest.mark.parametrize(
-    ("videos", "batch_size", "epochs"), [(9, 2, 60), (60, 8, 60), (1000, 32, 32)]
+    ("videos", "batch_size", "epochs"), [(9, 2, 200), (60, 8, 200), (1000, 32, 65)]
 )
 def test_batch_and_epochs_follow_from_the_number_of_videos(videos, batch_size, epochs):
     found = finetune.of_size(ADAM, videos, tuned=True)
     assert (found.batch_size, found.epochs) == (batch_size, epochs)
-    assert found.learning_rate == pytest.approx(0.005 * (batch_size / 32) ** 0.5)
+    assert found.learning_rate == pytest.approx(0.01 * (batch_size / 32) ** 0.5)
 
 
 def test_what_is_given_is_taken():

@@ -37,7 +37,9 @@ def test_what_is_called_not_run_is_not_run():
     runs = [run["experiment"] for run in record.find(ROOT / "results")]
     assert not any(run["dataset"].startswith("kinetics") for run in runs)
     assert "have begun; no statement is decided yet" in PLAIN
-    assert {step.verdict for step in claims.steps(ROOT / "results")} == {record.NOT_RUN}
+    primary = [step for step in claims.steps(ROOT / "results") if step.primary]
+    verdicts = {step.verdict.partition(":")[0] for step in primary}
+    assert verdicts <= {claims.OPEN, record.NOT_RUN}
 
 
 def test_the_figure_is_called_superseded_as_long_as_it_is():

@@ -87,6 +87,17 @@ def test_other_videos_are_refused(tmp_path):
         gain(tmp_path, DEPTH)
 
 
+def test_a_statement_is_open_until_the_planned_runs_are_there(tmp_path, monkeypatch):
+    names = ("scaling/RS-50", "scaling/RS-200")
+    let_plan(monkeypatch, [("pantomime-20", names, 3)], primary=(DEPTH,))
+    write(tmp_path, "RS-50", HALF)
+    assert step(tmp_path, DEPTH).verdict == "not run"
+    write(tmp_path, "RS-200", [0.8, 0.825])
+    assert step(tmp_path, DEPTH).verdict == "open: planned runs to go, 1"
+    write(tmp_path, "RS-200", [0.85], first_seed=2)
+    assert step(tmp_path, DEPTH).verdict == "reproduced"
+
+
 # The paper's numbers.
 
 
