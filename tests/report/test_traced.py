@@ -214,7 +214,7 @@ def test_fine_tuning(runs, alike):
 def test_a_records_accuracy_is_that_of_its_scores(runs):
     """Half precision can move a video whose two best classes are nearly equal.
 
-    Pre-training leaves many: an action and its reversal.
+    Pre-training on wrong labels leaves many.
     """
     assert len(runs) > 20
     for own in runs.values():
