@@ -5,9 +5,13 @@ quick. An expected failure ends with one message and exit code 1, a wrong comman
 option with 2.
 """
 
+import importlib.abc
+import importlib.util
 import logging
 import os
+import sys
 import warnings
+from importlib.machinery import ModuleSpec
 
 import click
 
@@ -56,6 +60,34 @@ def _show_warning(message, category, *_, **__) -> None:
         click.echo(f"Warning: {message}", err=True)
 
 
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Imports TensorFlow without the lines that it prints before its settings count."""
+
+    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+        """Return how to import TensorFlow, and leave all other modules alone."""
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _silently(execute, module)
+        return spec
+
+
+def _silently(function, *arguments) -> None:
+    """Call a function while what libraries write to stderr goes nowhere."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        function(*arguments)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 @click.group(
     cls=Program,
     name="r3d-rs",
@@ -67,6 +99,8 @@ def _show_warning(message, category, *_, **__) -> None:
 def main() -> None:
     """Prepare datasets, run experiments, and compare their results."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notes of TensorFlow
+    if not any(isinstance(one, _QuietTensorFlow) for one in sys.meta_path):
+        sys.meta_path.insert(0, _QuietTensorFlow())
     warnings.showwarning = _show_warning
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -41,6 +41,7 @@ def command(place, *words):
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    assert "oneDNN" not in done.stderr  # nor anything else that is TensorFlow's
     return done.stdout
 
 
