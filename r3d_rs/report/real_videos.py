@@ -11,7 +11,7 @@ import pandas as pd
 
 from r3d_rs import files
 from r3d_rs.evaluation import interval
-from r3d_rs.experiments import record, registry
+from r3d_rs.experiments import record
 from r3d_rs.experiments.record import NOT_RUN
 
 #: The divisions of the sessions.
@@ -20,7 +20,7 @@ DATASETS = ("egogestar-0", "egogestar-1", "egogestar-2")
 SEEDS = 3
 #: The three points, from the one without any change of the paper's.
 BASELINE, SCRATCH = "R3D-50", "RS-50"
-TUNED = f"from-{registry.NETWORK.replace('/', '-')}"
+TUNED = "from-pantomime-web-RS-50"
 NETWORKS = {
     BASELINE: "R3D-50, random weights",
     SCRATCH: "R3D-RS-50, random weights",
