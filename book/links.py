@@ -84,7 +84,7 @@ def table(results: Path, name: str) -> HTML:
         _note(f"Not run: {title.removesuffix(' (ours)')}.", RERUN) for title in left
     ]
     kept = {title: own for title, own in addresses.items() if title not in left}
-    return linked(shown, kept, listed.caption, "".join(notes))
+    return linked(shown, kept, listed.caption, "".join(notes), "cards")
 
 
 def size_and_cost(results: Path, number: int) -> HTML:

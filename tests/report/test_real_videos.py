@@ -46,8 +46,9 @@ def test_means_are_over_divisions_and_spreads_over_seeds(results):
     assert table.loc["R3D-50, random weights", "s.d. of seeds"] == "0.0"
 
 
-def test_facts_are_means_over_all_runs(results):
-    assert real_videos.facts(results) == {"chance": "20.0", "minutes": "0.1"}
+def test_the_last_row_is_chance(results):
+    found = real_videos.shown(results).loc[real_videos.CHANCE]
+    assert found.to_list() == ["20.0", "20.0", "20.0", "20.0", "-", "-"]
 
 
 def test_a_gain_has_students_interval_over_divisions(results):
