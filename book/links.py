@@ -33,6 +33,9 @@ COUNTED = "model.html#what-can-be-counted"
 #: The paper's own number of a reference, which is not the book's.
 CITED = re.compile(r" \[\d+\]")
 
+#: What a cell without a number is marked with; a card leaves it out.
+EMPTY = ' class="empty"'
+
 #: A hyphen that is a number's sign.
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
@@ -181,7 +184,7 @@ def linked(
     body = "".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'
         + "".join(
-            f'<td data-title="{escape(title)}">{cell}</td>'
+            f'<td data-title="{escape(title)}"{EMPTY * (cell == "-")}>{cell}</td>'
             for title, cell in zip(table.columns, row, strict=True)
         )
         + "</tr>"

@@ -93,6 +93,8 @@ def test_quoted_rows_have_neither_links_nor_numbers_of_ours(results):
     row = cells(links.table(results, "table3"))["X3D-XXL"]
     assert not any(cell.a for cell in row.values())
     assert row["Pantomime-20 top-1, % (ours)"].get_text() == "-"
+    assert row["Pantomime-20 top-1, % (ours)"]["class"] == ["empty"]
+    assert not row["top-1, % (paper)"].get("class")
 
 
 def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs(results):
