@@ -136,21 +136,21 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
             claim.get("within"),
             own,
             found[pair],
-            _missing(results, pair),
+            _missing(pair, found[pair]),
         )
         for claim, pair, own in zip(listed, pairs, decided, strict=True)
         if group in (None, claim["group"])
     ]
 
 
-def _missing(results: Path, pair: comparison.Pair) -> int:
-    """Count the planned runs of a pair's ends that have no record."""
-    planned, missing = study.read().seeds, 0
-    for name in (pair.before, pair.after):
-        own = planned.get((pair.dataset, registry.SAME.get(name, name)), 0)
-        made = len(registry.records(results, pair.dataset, name))
-        missing += max(0, own - made)
-    return missing
+def _missing(pair: comparison.Pair, found: Gain | None) -> int:
+    """Count the planned runs of a pair's ends that its gain does not have."""
+    planned, made = study.read().seeds, found.seeds if found else (0, 0)
+    names = (registry.SAME.get(name, name) for name in (pair.before, pair.after))
+    return sum(
+        max(0, planned.get((pair.dataset, name), 0) - seeds)
+        for name, seeds in zip(names, made, strict=True)
+    )
 
 
 def table(steps: Sequence[Step]) -> pd.DataFrame:
