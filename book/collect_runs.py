@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from extensions.notebooks import BRANCH, COLAB
 from links import anchor
 
-from r3d_rs import REPOSITORY
 from r3d_rs.experiments import executed, published
 from r3d_rs.experiments import record as records
 from r3d_rs.operations import engine
@@ -28,9 +28,6 @@ from r3d_rs.operations import engine
 BOOK = Path(__file__).parent
 RESULTS = BOOK.parent / records.PUBLISHED
 OWN = BOOK.parent / records.OWN
-
-#: Where Colab finds the public repository's files.
-COLAB = f"https://colab.research.google.com/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
 
 INDEX = """# The runs
 
@@ -153,8 +150,8 @@ def note(
     above = os.path.relpath(index.with_suffix(".html"), copy.parent)
     links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
     if shared:
-        place = quote(Path(*path.parts[-4:]).as_posix())
-        links.append(f"[this run in Colab]({COLAB}/{records.PUBLISHED}/{place})")
+        place = quote(Path(records.PUBLISHED, *path.parts[-4:]).as_posix())
+        links.append(f"[this run in Colab]({COLAB}/blob/{BRANCH}/{place})")
     commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
         f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, in"
