@@ -329,9 +329,9 @@ def _own_entry(found: published.Comparison, page: Path | None) -> str:
     if found.paper:
         numbers += escaped("; the paper: {} on {}, {}".format(*found.paper))
     name = f"[{name}]({page.name})" if page else name
-    text = f"{found.sentence} Yours ran on {record['device']}"
-    if len(found.published):
-        text += f", the published on {'; '.join(found.published['device'].unique())}"
+    text = f"{found.sentence} Yours ran on {published.devices([record])}"
+    if found.published:
+        text += f", the published on {published.devices(found.published)}"
     return f'- <span id="{ident}"></span>{name}: {numbers}. {escaped(f"{text}.")}\n'
 
 

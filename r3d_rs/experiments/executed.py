@@ -5,8 +5,6 @@ import logging
 import os
 from pathlib import Path
 
-import pandas as pd
-
 from r3d_rs import files
 from r3d_rs.files import whole_file
 
@@ -16,6 +14,8 @@ SEAL = "r3d_rs"
 
 def quiet() -> None:
     """Leave TensorFlow's notes out of notebooks, and show tables' long cells whole."""
+    import pandas as pd  # late: `r3d-rs list` does without
+
     pd.set_option("display.max_colwidth", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in ("absl", "tensorflow"):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -60,6 +61,11 @@ def device() -> str:
     used = f"{threads} of " if fewer else ""
     plural = "" if cores == 1 else "s"
     return f"{found}{processor()}, {used}{cores} core{plural}"
+
+
+def cores(device: str) -> int:
+    """Return how many cores a run used, by what `device` returned."""
+    return int(re.search(r"(\d+) (?:of \d+ )?cores?$", device)[1])
 
 
 def accelerators(device: str) -> str:

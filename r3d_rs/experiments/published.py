@@ -4,27 +4,36 @@
 compared too. `make tables` writes it from the records in `results/`.
 """
 
+from __future__ import annotations
+
+import csv
 import io
+import itertools
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from scipy import special
-
+from r3d_rs.evaluation import interval
 from r3d_rs.experiments import record, registry
 from r3d_rs.files import whole_file
 from r3d_rs.recipes import recipe as recipes
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FILE = Path(__file__).with_name("published.csv")
 
-COLUMNS = (
-    *("dataset", "study", "point", "seed", "video_top1", "num_videos"),
-    *("recipe_hash", "parent_hash", "evaluated_ids_sha256", "scores_sha256"),
-    *("backend", "device"),
-)
+#: Columns of the file, and what each holds.
+COLUMNS = {
+    **dict.fromkeys(("dataset", "study", "point"), str),
+    **{"seed": int, "video_top1": float, "num_videos": int},
+    **dict.fromkeys(("recipe_hash", "parent_hash"), str),
+    **dict.fromkeys(("evaluated_ids_sha256", "scores_sha256", "backend"), str),
+    **{"hours": float, "device": str},
+}
 
 #: From so many seeds on the spread of a point is its own; below, it is pooled over the
 #: points of its dataset, as two seeds tell little of how a third one falls.
@@ -34,10 +43,9 @@ OWN_SPREAD = 3
 SHOWN = 6
 
 
-def rows(results: Path) -> pd.DataFrame:
+def rows(results: Path) -> list[dict]:
     """Return one row a record, in the order of their files."""
-    found = [_row(run) for run in record.find(results)]
-    return pd.DataFrame(found, columns=COLUMNS)
+    return [_row(run) for run in record.find(results)]
 
 
 def write(results: Path, file: Path = FILE) -> Path:
@@ -50,18 +58,24 @@ def write(results: Path, file: Path = FILE) -> Path:
 def text(results: Path) -> str:
     """Return what the file of all published records should hold."""
     file = io.StringIO()
-    rows(results).to_csv(file, index=False, lineterminator="\n")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(results))
     return file.getvalue()
 
 
-def read(file: Path = FILE) -> pd.DataFrame:
-    """Read the rows; `seed` and `num_videos` are integers, `video_top1` is a share."""
-    return pd.read_csv(file, keep_default_na=False)
+def read(file: Path = FILE) -> list[dict]:
+    """Read the rows, with the types of `COLUMNS`; `video_top1` is a share."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            {name: kind(row[name]) for name, kind in COLUMNS.items()}
+            for row in csv.DictReader(lines)
+        ]
 
 
 def runs(
-    name: str, dataset: str, published: pd.DataFrame | None = None
-) -> pd.DataFrame:
+    name: str, dataset: str, published: Sequence[dict] | None = None
+) -> list[dict]:
     """Return the published runs of an experiment, one a seed.
 
     Args:
@@ -71,15 +85,24 @@ def runs(
         published: rows of `read`; None to read them.
     """
     table = read() if published is None else published
-    table = table[table["dataset"] == dataset]
-    names = table["study"] + "/" + table["point"]
-    own = pd.concat([table[names == one] for one in (name, *registry.same(name))])
-    return own.drop_duplicates("seed").sort_values("seed")
+    found = {
+        row["seed"]: row
+        for one in reversed([name, *registry.same(name)])
+        for row in table
+        if (row["dataset"], record.name(row)) == (dataset, one)
+    }
+    return [found[seed] for seed in sorted(found)]
 
 
-def described(own: pd.DataFrame) -> str:
+def described(own: Sequence[dict]) -> str:
     """Describe the mean top-1 of published runs in per cent, "" for none."""
-    return "" if own.empty else _summary(own).described()
+    return _summary(own).described() if own else ""
+
+
+def devices(own: Sequence[dict]) -> str:
+    """Name the processors of runs, each once, with the backend."""
+    named = ("{device} ({backend})".format(**row) for row in own)
+    return "; ".join(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +118,7 @@ class Comparison:
     """
 
     run: dict
-    published: pd.DataFrame
+    published: Sequence[dict]
     paper: tuple[float, str, str] | None
     sentence: str
 
@@ -104,6 +127,8 @@ class Comparison:
 
         The paper's accuracy has a column of its own: it is of another dataset.
         """
+        import pandas as pd  # late: `r3d-rs list` does without
+
         own, metrics = self.run["experiment"], self.run["metrics"]
         low, high = metrics["video_top1_interval"]
         lines = [
@@ -113,22 +138,21 @@ class Comparison:
                 "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}, over videos",
                 "seeds": str(own["seed"]),
                 "dataset": own["dataset"],
-                "processor": f"{self.run['device']} ({self.run['backend']})",
+                "processor": devices([self.run]),
             }
         ]
-        if len(self.published):
+        if self.published:
             found = _summary(self.published)
             kind = "videos" if found.seeds == 1 else "seeds"
             low, high = 100 * found.low, 100 * found.high
-            devices = self.published["device"] + " (" + self.published["backend"] + ")"
             lines.append(
                 {
                     "": "published runs",
                     "top-1, %": f"{100 * found.mean:.1f}",
                     "95 % interval": f"{low:.1f} to {high:.1f}, over {kind}",
-                    "seeds": _listed(self.published["seed"]),
+                    "seeds": ", ".join(str(row["seed"]) for row in self.published),
                     "dataset": own["dataset"],
-                    "processor": "; ".join(dict.fromkeys(devices)),
+                    "processor": devices(self.published),
                 }
             )
         if self.paper:
@@ -163,7 +187,7 @@ class Comparison:
         return f"{self.table().to_html()}<p>{escape(self.sentence)}</p>"
 
 
-def compare(run: dict, published: pd.DataFrame | None = None) -> Comparison:
+def compare(run: dict, published: Sequence[dict] | None = None) -> Comparison:
     """Compare a run with the published runs of its experiment.
 
     Another processor gives other last bits and so another accuracy. The sentence says
@@ -188,21 +212,25 @@ def shown(path: Path) -> Comparison | None:
     return compare(record.read(path)) if Path(path).exists() else None
 
 
-def _summary(own: pd.DataFrame) -> record.Summary:
+def _summary(own: Sequence[dict]) -> record.Summary:
     """Average the published runs of an experiment, of which there is one or more."""
-    return record.summary(own["video_top1"].tolist(), int(own["num_videos"].iloc[0]))
+    return record.summary([row["video_top1"] for row in own], own[0]["num_videos"])
 
 
-def _row(run: dict) -> tuple:
-    place = run["experiment"]
+def _row(run: dict) -> dict:
     own, parent = record.recipe_hashes(run)
-    return (
-        *(place[name] for name in ("dataset", "study", "point", "seed")),
-        run["metrics"]["video_top1"],
-        run["metrics"]["num_videos"],
-        *(own, parent, run["evaluated_ids_sha256"], run.get("scores_sha256", "")),
-        *(run["backend"], run["device"]),
-    )
+    return {name: run["experiment"][name] for name in ("dataset", "study", "point")} | {
+        "seed": run["experiment"]["seed"],
+        "video_top1": run["metrics"]["video_top1"],
+        "num_videos": run["metrics"]["num_videos"],
+        "recipe_hash": own,
+        "parent_hash": parent,
+        "evaluated_ids_sha256": run["evaluated_ids_sha256"],
+        "scores_sha256": run.get("scores_sha256", ""),
+        "backend": run["backend"],
+        "hours": round(run["wall_seconds"]["total"] / 3600, 4),
+        "device": run["device"],
+    }
 
 
 def _paper(experiment, dataset: str) -> tuple[float, str, str] | None:
@@ -213,28 +241,28 @@ def _paper(experiment, dataset: str) -> tuple[float, str, str] | None:
     return None
 
 
-def _sentence(run: dict, own: pd.DataFrame, published: pd.DataFrame, known) -> str:
+def _sentence(run: dict, own: list[dict], published: Sequence[dict], known) -> str:
     place = run["experiment"]
     dataset, top1 = place["dataset"], run["metrics"]["video_top1"]
-    if own.empty:
+    if not own:
         return (
             f"No run of {record.name(place)} on {dataset} is published, so there is"
             " nothing to compare with."
         )
-    hashes = set(zip(own["recipe_hash"], own["parent_hash"], strict=True))
+    hashes = {(row["recipe_hash"], row["parent_hash"]) for row in own}
     if hashes != {record.recipe_hashes(run)}:
         return (
             f"Your run has another recipe than the published runs"
             f" ({_changed(run, known)}), so the accuracies cannot be compared."
         )
-    if set(own["evaluated_ids_sha256"]) != {run["evaluated_ids_sha256"]}:
+    if {row["evaluated_ids_sha256"] for row in own} != {run["evaluated_ids_sha256"]}:
         return (
             "Your run was evaluated on other videos than the published runs, so the"
             " accuracies cannot be compared."
         )
-    twin = own[own["seed"] == place["seed"]]
+    twins = {row["scores_sha256"] for row in own if row["seed"] == place["seed"]}
     scores = run.get("scores_sha256", "")
-    if scores and scores in set(twin["scores_sha256"]):
+    if scores and scores in twins:
         return (
             f"Your run is the published run of seed {place['seed']} to the last bit:"
             " every video has the same scores."
@@ -254,25 +282,21 @@ def _sentence(run: dict, own: pd.DataFrame, published: pd.DataFrame, known) -> s
 
 
 def _prediction(
-    own: pd.DataFrame, published: pd.DataFrame
+    own: Sequence[dict], published: Sequence[dict]
 ) -> tuple[float, float, str] | None:
     """Return where 95 % of further runs fall, and whose spread says so."""
-    values = own["video_top1"].to_numpy()
-    if len(values) >= OWN_SPREAD:
-        degrees, spread = len(values) - 1, np.std(values, ddof=1)
-        whose = f"the {len(values)} published seeds"
-    else:
-        others = published[published["dataset"] == own["dataset"].iloc[0]]
-        points = others.groupby(["study", "point"])["video_top1"].agg(["size", "var"])
-        freedom = points["size"] - 1
-        degrees = int(freedom.sum())
-        if not degrees:
-            return None
-        spread = np.sqrt((freedom * points["var"].fillna(0)).sum() / degrees)
+    values = [row["video_top1"] for row in own]
+    groups, whose = [values], f"the {len(values)} published seeds"
+    if len(values) < OWN_SPREAD:
+        others = [row for row in published if row["dataset"] == own[0]["dataset"]]
+        by_name = itertools.groupby(sorted(others, key=record.name), record.name)
+        groups = [[row["video_top1"] for row in group] for _, group in by_name]
         whose = "all published seeds of this dataset"
-    half = special.stdtrit(degrees, 0.975) * spread * np.sqrt(1 + 1 / len(values))
-    low, high = max(0.0, values.mean() - half), min(1.0, values.mean() + half)
-    return float(low), float(high), whose
+    if all(len(group) == 1 for group in groups):
+        return None
+    half = interval.prediction_half(groups, len(values))
+    mean = statistics.fmean(values)
+    return max(0.0, mean - half), min(1.0, mean + half), whose
 
 
 def _changed(run: dict, known) -> str:
@@ -294,7 +318,3 @@ def _changed(run: dict, known) -> str:
     if len(fields) > SHOWN:
         fields = [*fields[:SHOWN], f"and {len(fields) - SHOWN} more"]
     return "; ".join(fields) or "they are of an older version"
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(str(int(seed)) for seed in seeds)

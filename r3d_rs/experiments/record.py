@@ -5,6 +5,8 @@ one that exists is a finished run. It has a checksum of itself and one of its sc
 byte that changes is an error, not another number.
 """
 
+from __future__ import annotations
+
 import functools
 import glob
 import hashlib
@@ -14,10 +16,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jsonschema
 import numpy as np
-from jsonschema.protocols import Validator
 
 from r3d_rs.evaluation import interval
 from r3d_rs.files import (
@@ -28,6 +29,9 @@ from r3d_rs.files import (
     read_arrays,
     whole_file,
 )
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 #: What stands in a table where there is no record.
 NOT_RUN = "not run"
@@ -343,6 +347,8 @@ def _seed(file: Path) -> tuple[int, str]:
 
 @functools.cache
 def _validator() -> Validator:
+    import jsonschema  # late: a list of published runs does without
+
     def is_number(checker, value):
         return (
             isinstance(value, int | float)

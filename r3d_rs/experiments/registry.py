@@ -124,17 +124,17 @@ class Experiment:
 
 
 def _scaling() -> list[Experiment]:
-    fourth = paper.table(4).dropna(subset="point").set_index("point")
+    fourth = {row["point"]: row for row in paper.rows("table4") if row["point"]}
     found = []
     for point in points.scaling().values():
         numbers, sources, datasets = {}, [], FIRST
         if point.paper_top1 is not None:
             numbers["kinetics-400"] = point.paper_top1
             sources.append(point.source)
-        if point.name in fourth.index:
-            numbers["kinetics-600"] = float(fourth.loc[point.name, "top1"])
-            sources.append(fourth.loc[point.name, "source"])
-        if point.name in (*fourth.index, *points.TABLE_5):
+        if point.name in fourth:
+            numbers["kinetics-600"] = float(fourth[point.name]["top1"])
+            sources.append(fourth[point.name]["source"])
+        if point.name in (*fourth, *points.TABLE_5):
             datasets = FIRST + SECOND
         found.append(
             Experiment(
@@ -154,14 +154,14 @@ def _ablation() -> list[Experiment]:
     return [
         Experiment(
             "ablation",
-            row.row,
+            row["row"],
             "ablation",
-            {"row": row.row},
+            {"row": row["row"]},
             FIRST,
-            {"kinetics-400": row.top1},
-            row.source,
+            {"kinetics-400": float(row["top1"])},
+            row["source"],
         )
-        for row in paper.table(2).itertuples()
+        for row in paper.rows("table2")
     ] + [
         Experiment("ablation", name, "ablation", {"row": name}, FIRST)
         for name in table2.FURTHER
@@ -169,12 +169,12 @@ def _ablation() -> list[Experiment]:
 
 
 def _pretraining() -> list[Experiment]:
-    rows = paper.table(5).dropna(subset="point").set_index("dataset")
-    papers = {name: f"{name[0].upper()}{name[1:]}" for name in (FIRST[1], SECOND[1])}
+    rows = {row["dataset"].lower(): row for row in paper.rows("table5") if row["point"]}
+    sources = "; ".join(row["source"] for row in rows.values())
     found = []
     for point in points.TABLE_5:
-        own = f"{point}+WVT" in rows["point"].to_list()
-        numbers = {d: float(rows.loc[title, "top1"]) for d, title in papers.items()}
+        own = any(row["point"] == f"{point}+WVT" for row in rows.values())
+        numbers = {dataset: float(row["top1"]) for dataset, row in rows.items()}
         tuned = FIRST + SECOND
         stages = {
             "pre-training": ("pre-train", WEB),
@@ -191,7 +191,7 @@ def _pretraining() -> list[Experiment]:
                     {"stage": stage, "point": point},
                     datasets,
                     numbers if told else {},
-                    "; ".join(rows["source"]) if told else "",
+                    sources if told else "",
                     {d: WEB[d not in (FIRST[0], SECOND[0])] for d in tuned}
                     if study == "fine-tuning"
                     else {},
@@ -201,10 +201,10 @@ def _pretraining() -> list[Experiment]:
 
 
 def _contrastive() -> list[Experiment]:
-    rows = paper.table(6).set_index("point")
+    rows = {row["point"]: row for row in paper.rows("table6")}
     found = []
     for point in points.TABLE_6:
-        told = point in rows.index
+        told = point in rows
         found += [
             Experiment(
                 "contrastive",
@@ -212,8 +212,8 @@ def _contrastive() -> list[Experiment]:
                 "contrastive",
                 {"point": point},
                 FIRST,
-                {"kinetics-400": float(rows.loc[point, "top1"])} if told else {},
-                rows.loc[point, "source"] if told else "",
+                {"kinetics-400": float(rows[point]["top1"])} if told else {},
+                rows[point]["source"] if told else "",
             ),
             Experiment(
                 "linear-evaluation",

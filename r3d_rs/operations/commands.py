@@ -100,18 +100,28 @@ def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) ->
 
     EXPERIMENT is how their names begin, such as scaling or ablation/SE.
     """
+    from r3d_rs.experiments import published
     from r3d_rs.operations import status
 
-    table = status.overview(results, checkpoints)
+    runs = published.read()
+    rows = status.overview(results, checkpoints, runs)
     for column, start in (("experiment", experiment), ("dataset", dataset)):
-        known = table[column].unique()
-        table = table[table[column].str.startswith(start)]
-        if table.empty:
+        known = dict.fromkeys(row[column] for row in rows)
+        rows = [row for row in rows if row[column].startswith(start)]
+        if not rows:
             raise click.UsageError(
                 f"{column}: none begins with {start!r}; allowed are {', '.join(known)}"
             )
-    click.echo(table.to_string(index=False))
-    click.echo(f"\nyours: {results.absolute()}\ncheckpoints: {checkpoints.absolute()}")
+    click.echo(_aligned(rows))
+    click.echo(f"\n{status.progress(runs)}")
+    click.echo(f"yours: {results.absolute()}\ncheckpoints: {checkpoints.absolute()}")
+
+
+def _aligned(rows: list[dict]) -> str:
+    """Return rows as a table, of which each column is as wide as it has to be."""
+    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 @click.command()

@@ -1,211 +1,73 @@
-"""Where the replication stands: what of the paper has been run, runs or has failed."""
+"""Every experiment: planned, published, yours, running, stopped or failed."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from r3d_rs import paper
-from r3d_rs.data.names import DATASETS
 from r3d_rs.experiments import provenance, published, record, registry
-from r3d_rs.experiments.registry import FIRST, SECOND
 from r3d_rs.operations import engine
+from r3d_rs.operations.study import read as read_plan
 from r3d_rs.recipes import points
 from r3d_rs.training import checkpoints
 
 
 @dataclass(frozen=True)
-class Item:
-    """A part of the paper.
+class Progress:
+    """How far the plan is.
 
     Args:
-        name: its number and subject in the paper.
-        exact: what can be settled without training and has been, "" for nothing.
-        study: of the records that replicate its accuracies; None if it has none.
-        datasets: of these records, ours and the paper's.
-        also: studies and experiments whose records it needs besides, on whatever
-            dataset.
-        points: its points, where the study has others on these datasets too.
+        planned: runs of the plan.
+        published: those of them that have a published record.
+        core_hours: that these took.
+        budget: core-hours that all may take.
     """
 
-    name: str
-    exact: str = ""
-    study: str | None = None
-    datasets: tuple[str, ...] = FIRST
-    also: tuple[str, ...] = ()
-    points: tuple[str, ...] = ()
+    planned: int
+    published: int
+    core_hours: float
+    budget: float
+
+    def __str__(self) -> str:
+        """Return a line for a terminal."""
+        return (
+            f"plan: {self.published} of {self.planned} runs published,"
+            f" {self.planned - self.published} left;"
+            f" {self.core_hours:.1f} of {self.budget:g} core-hours used"
+        )
 
 
-ITEMS = (
-    Item("Table 1: architecture", exact="generated from the model"),
-    Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
-    Item("Table 2: ablation", "FLOPs", "ablation"),
-    Item(
-        "Table 4: Kinetics-600",
-        "FLOPs and parameters",
-        "scaling",
-        SECOND,
-        points=tuple(paper.table(4)["point"].dropna()),
-    ),
-    Item(
-        "Table 5: pre-training",
-        study="fine-tuning",
-        datasets=FIRST + SECOND,
-        also=("pre-training", "from-scratch", "scaling/RS-50"),
-    ),
-    Item(
-        "Table 6: contrastive learning",
-        study="contrastive",
-        also=("linear-evaluation",),
-    ),
-)
-
-
-def table(results: Path) -> pd.DataFrame:
-    """Count the runs behind each part of the paper.
+def progress(table: Sequence[dict]) -> Progress:
+    """Set the published runs against the plan.
 
     Args:
-        results: folder of the records.
-
-    Returns:
-        One row for each of `ITEMS`; "not run" where accuracies could be and are not.
+        table: rows of `published.read`.
     """
-    runs = [run["experiment"] for run in record.find(results)]
-    rows = {
-        item.name: {"exact": item.exact or "-"}
-        | {
-            name: _runs(
-                item,
-                [
-                    run
-                    for run in runs
-                    if _is_of(run, item) and DATASETS[run["dataset"]].scale == scale
-                ],
-            )
-            for name, scale in (("pantomime", "pantomime"), ("kinetics", "paper"))
-        }
-        for item in ITEMS
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    planned = set(read_plan().runs())
+    made = {}
+    for row in table:
+        name = record.name(row)
+        for own in (name, *registry.same(name)):
+            if (run := (row["dataset"], own, row["seed"])) in planned:
+                made[run] = row["hours"] * provenance.cores(row["device"])
+    return Progress(len(planned), len(made), sum(made.values()), read_plan().budget)
 
 
-def _runs(item: Item, runs: list[dict]) -> str:
-    """Say how many points of an item have been run, and how often."""
-    if item.study is None:
-        return "-"
-    if not runs:
-        return record.NOT_RUN
-    whole = item.study == "scaling" and item.datasets == FIRST
-    of = f" of {len(points.scaling())}" if whole else ""
-    names = [record.name(run) for run in runs]
-    number = len({registry.SAME.get(name, name) for name in names})
-    plurals = ["s" * (count > 1) for count in (number, len(runs))]
-    return f"{number}{of} point{plurals[0]}, {len(runs)} run{plurals[1]}"
-
-
-def _is_of(run: dict, item: Item) -> bool:
-    """Say whether a run's accuracy is one of an item's."""
-    name = record.name(run)
-    studies = {own.split("/")[0] for own in (name, *registry.same(name))}
-    return (
-        item.study in studies
-        and run["dataset"] in item.datasets
-        and (not item.points or run["point"] in item.points)
-    )
-
-
-def _is_needed(run: dict, item: Item) -> bool:
-    """Say whether a run is one of an item's, or is needed besides."""
-    names = (run["study"], record.name(run))
-    return _is_of(run, item) or any(name in item.also for name in names)
-
-
-def hours(results: Path) -> pd.DataFrame:
-    """Add up how long the runs behind each part of the paper took, by their records.
-
-    Args:
-        results: folder of the records.
-
-    Returns:
-        One row for each of `ITEMS` with accuracies, and device, and one for all runs: a
-        run that serves two parts is in both, and once in the last. "not run" where
-        there is no record.
-    """
-    runs = record.find(results)
-    parts = {
-        item.name: [run for run in runs if _is_needed(run["experiment"], item)]
-        for item in ITEMS
-        if item.study
-    }
-    rows = []
-    for name, own in {**parts, "all runs": runs}.items():
-        times = {}
-        for run in own:
-            seconds = run["wall_seconds"]["total"]
-            times.setdefault(run["device"], []).append(seconds / 3600)
-        rows += [
-            {"": name, "device": device, "runs": len(some), "hours": f"{sum(some):.1f}"}
-            for device, some in times.items()
-        ] or [{"": name, "device": "-", "runs": 0, "hours": record.NOT_RUN}]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
-
-
-def on_accelerators(results: Path) -> pd.DataFrame:
-    """Set runs on accelerators beside those of the same point on processors alone.
-
-    Args:
-        results: folder of the records.
-
-    Returns:
-        One row a point and the accelerators that it ran on, with the top-1 of both
-        kinds of runs in per cent, seed by seed. "not run" without any.
-    """
-    points = {}
-    for run in record.find(results):
-        place, there = run["experiment"], provenance.accelerators(run["device"])
-        own = points.setdefault((record.name(place), place["dataset"]), {})
-        own.setdefault(there, []).append(run)
-    rows = [
-        {
-            "": name,
-            "dataset": dataset,
-            "device": device,
-            "top-1 there (%)": _seed_by_seed(runs),
-            "on processors alone (%)": _seed_by_seed(own.get("", [])),
-        }
-        for (name, dataset), own in points.items()
-        for device, runs in own.items()
-        if device
-    ]
-    rows = rows or [{"": "any run on an accelerator", "device": record.NOT_RUN}]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
-
-
-def _seed_by_seed(runs: Sequence[dict]) -> str:
-    texts = [
-        f"{100 * run['metrics']['video_top1']:.1f}"
-        f" (seed {run['experiment']['seed']}, {run['backend']})"
-        for run in runs
-    ]
-    return ", ".join(texts) or record.NOT_RUN
-
-
-def overview(results: Path, folder: Path) -> pd.DataFrame:
+def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
     """List every experiment on every dataset, with the paper's number and ours.
 
     Args:
         results: folder of your own records.
         folder: of the runs' checkpoints, which tells what is running.
+        table: rows of `published.read`.
 
     Returns:
-        Columns experiment, dataset, paper, published and yours (per cent; means over
-        seeds with their 95 % intervals) and status: how many seeds are published and
-        done, and which are running, have failed (with their notebook) or were stopped
-        and go on when run again.
+        One row each: experiment, dataset, paper, published and yours (per cent; means
+        over seeds with their 95 % intervals) and status: how many seeds are published,
+        of how many that are planned, how many are yours, and which are running, have
+        failed (with their notebook) or were stopped and go on when run again.
     """
-    rows, table = [], published.read()
+    rows, planned = [], read_plan().seeds
     papers = {
         (name, dataset): experiment.paper.get(dataset, "-")
         for name, experiment in registry.everything().items()
@@ -215,7 +77,7 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
         study, point = name.split("/", 1)
         others = published.runs(name, dataset, table)
         own = registry.records(results, dataset, name)
-        status = [f"{len(others)} published"] if len(others) else []
+        status = _published(len(others), planned.get((dataset, name), 0))
         status += [f"{len(own)} yours"] if own else []
         place = Path(dataset) / study / point
         folders = [folder / place]
@@ -232,16 +94,23 @@ def overview(results: Path, folder: Path) -> pd.DataFrame:
                 "status": ", ".join(status) or record.NOT_RUN,
             }
         )
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _published(runs: int, planned: int) -> list[str]:
+    """Say how many runs are published, and how many are planned if not all are."""
+    of = f" of {planned}" if runs < planned else ""
+    return [f"{runs}{of} published"] if runs or planned else []
 
 
 def _finetuned(
-    results: Path, folder: Path, table: pd.DataFrame
+    results: Path, folder: Path, table: Sequence[dict]
 ) -> list[tuple[str, str]]:
     """Return experiments of fine-tuning and their datasets, of which there is a run."""
     study = "finetune"
-    listed = table[table["study"] == study]
-    found = set(zip(f"{study}/" + listed["point"], listed["dataset"], strict=True))
+    found = {
+        (record.name(row), row["dataset"]) for row in table if row["study"] == study
+    }
     for place in (results, folder, engine.executing(results)):
         for path in place.glob(f"*/{study}/*"):
             found.add((f"{study}/{path.name}", path.parts[-3]))

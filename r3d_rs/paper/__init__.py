@@ -9,6 +9,7 @@ study that replicates them, its `model` and `frames_span`. Where the paper's tex
 no number the cell is empty, and `note` says what it does say.
 """
 
+import csv
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
@@ -28,6 +29,16 @@ _INTEGERS = (
     "spatial_stride",
     "blocks",
 )
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of "table4" or "figure2" as they are written.
+
+    What needs names and sources alone reads these, in a hundredth of the time that
+    importing pandas takes.
+    """
+    with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def table(number: int):

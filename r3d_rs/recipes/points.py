@@ -1,7 +1,6 @@
 """The networks of the paper's experiments by name: Fig. 2's points, Table 6's."""
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -37,23 +36,22 @@ class Point:
 def scaling() -> Mapping[str, Point]:
     """Return the baseline and the ten points of Fig. 2, by name."""
     settings = paper.settings()
-    baseline = paper.table(3).query("point == 'R3D-50'")
-    baseline = baseline.assign(
-        size=settings["scratch"]["size"]["value"],
-        eval_size=settings["inference"]["size"]["value"],
-    )
-    rows = [*baseline.itertuples(), *paper.figure(2).itertuples()]
+    sizes = {
+        "size": settings["scratch"]["size"]["value"],
+        "eval_size": settings["inference"]["size"]["value"],
+    }
+    baseline = [row | sizes for row in paper.rows("table3") if row["point"] == "R3D-50"]
     found = {
-        row.point: Point(
-            name=row.point,
-            model=row.model,
-            span=int(row.frames_span),
-            size=int(row.size),
-            eval_size=int(row.eval_size),
-            paper_top1=None if math.isnan(row.top1) else float(row.top1),
-            source=row.source,
+        row["point"]: Point(
+            name=row["point"],
+            model=row["model"],
+            span=int(row["frames_span"]),
+            size=int(row["size"]),
+            eval_size=int(row["eval_size"]),
+            paper_top1=float(row["top1"]) if row["top1"] else None,
+            source=row["source"],
         )
-        for row in rows
+        for row in baseline + paper.rows("figure2")
     }
     return MappingProxyType(found)
 

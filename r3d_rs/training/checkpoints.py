@@ -1,6 +1,7 @@
 """The state of a run after its last epochs, from which it can go on."""
 
 import contextlib
+import csv
 import dataclasses
 import itertools
 import json
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import pandas as pd
 
 from r3d_rs.files import (
     read_arrays,
@@ -166,8 +166,12 @@ class Checkpoints:
     def write_log(self, history: dict[str, list[float]]) -> None:
         """Write `log.csv` whole, so that it never has more epochs than the state."""
         if self._writes:
-            with whole_file(self.folder / "log.csv") as part:
-                pd.DataFrame(history).to_csv(part, index=False)
+            rows = zip(*history.values(), strict=True)
+            with (
+                whole_file(self.folder / "log.csv") as part,
+                part.open("w", encoding="utf-8", newline="") as file,
+            ):
+                csv.writer(file, lineterminator="\n").writerows([history, *rows])
 
 
 def _lock_soon(file: IO) -> bool:

@@ -1,21 +1,18 @@
 """The experiments by name, and what runs one."""
 
-import fcntl
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import pytest
 
 import r3d_rs
 from r3d_rs import paper
 from r3d_rs.data.datasets import DATASETS
-from r3d_rs.experiments import published, record, registry, run
+from r3d_rs.experiments import record, registry, run
 from r3d_rs.models.resnet3d import TINY_NAMES
-from r3d_rs.operations import engine, plan, status
+from r3d_rs.operations import engine, plan
 from tests.shared.made_up import made_up
 
 
@@ -119,92 +116,6 @@ def test_an_experiment_has_the_records_of_its_twin(tmp_path):
     }
 
 
-@pytest.fixture
-def shipped(monkeypatch):
-    """Let five runs of R3D-RS-50 be published, and three of its features."""
-    runs = [made_up(seed=seed, top1=0.5 + 0.01 * seed) for seed in range(5)]
-    for seed in range(3):
-        run = made_up(seed=seed)
-        run["experiment"] |= {"study": "contrastive"}
-        runs.append(run)
-    rows = [published._row(run) for run in runs]
-    table = pd.DataFrame(rows, columns=published.COLUMNS)
-    monkeypatch.setattr(published, "read", lambda: table)
-
-
-def listed(tmp_path):
-    table = status.overview(Path("runs"), tmp_path)
-    return table.set_index(["experiment", "dataset"])["status"]
-
-
-def test_the_list_says_what_is_running_was_stopped_or_has_failed(
-    tmp_path, monkeypatch, shipped
-):
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "pantomime-20" / "scaling" / "RS-50" / "seed-3"
-    folder.mkdir(parents=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = listed(tmp_path)
-    assert found["scaling/RS-50", "pantomime-20"] == "5 published, seed-3 running"
-    assert found["scaling/RS-50", "kinetics-400"] == "not run"
-    found = listed(tmp_path)
-    assert not found.str.contains("seed-3").any()
-    (folder / "epoch-0002.npz").touch()
-    found = listed(tmp_path)["scaling/RS-50", "pantomime-20"]
-    assert found == "5 published, seed-3 stopped"
-    notebook = Path("build/runs/runs/pantomime-20/scaling/RS-50/seed-3.ipynb")
-    notebook.parent.mkdir(parents=True)
-    for exception, expected in (("true", f"failed: {notebook}"), ("null", "stopped")):
-        notebook.write_text(
-            f'{{"metadata": {{"papermill": {{"exception": {exception}}}}}}}'
-        )
-        found = listed(tmp_path)["scaling/RS-50", "pantomime-20"]
-        assert found == f"5 published, seed-3 {expected}"
-
-
-def test_the_list_has_the_paper_the_published_runs_and_yours(tmp_path, shipped):
-    for epochs, expected in ((2, "55.0 (0.0 to 100.0, 2 seeds)"), (3, "50.0, 60.0")):
-        record.write(made_up(), tmp_path)
-        record.write(made_up(seed=1, top1=0.6, epochs=epochs), tmp_path)
-        table = status.overview(tmp_path, tmp_path / "checkpoints")
-        table = table.set_index(["experiment", "dataset"])
-        row = table.loc["scaling/RS-50", "pantomime-20"]
-        assert row["yours"] == expected
-        assert row["published"] == "52.0 (50.0 to 54.0, 5 seeds)"
-        assert row["status"] == "5 published, 2 yours"
-        assert table.loc[("scaling/RS-50", "kinetics-400"), "paper"] == 78.2
-
-
-def test_the_list_has_what_was_fine_tuned_on_your_videos(tmp_path, shipped):
-    run = made_up("from-pantomime-web-RS-50", top1=0.7)
-    run["experiment"] |= {"dataset": "mine", "study": "finetune"}
-    record.write(run, tmp_path)
-    table = status.overview(tmp_path, tmp_path / "checkpoints")
-    row = table.set_index(["experiment", "dataset"]).loc[
-        ("finetune/from-pantomime-web-RS-50", "mine")
-    ]
-    assert (row["yours"], row["status"]) == (
-        "70.0 (54.6 to 81.9, 1 seed)",
-        "1 yours",
-    )
-
-
-def test_contrastive_pre_training_is_running_or_stopped_too(
-    tmp_path, monkeypatch, shipped
-):
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "pantomime-20/contrastive-pretraining/RS-50/seed-0"
-    folder.mkdir(parents=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = listed(tmp_path)
-    assert found["contrastive/RS-50", "pantomime-20"] == "3 published, seed-0 running"
-    (folder / "epoch-0030.npz").touch()
-    found = listed(tmp_path)["contrastive/RS-50", "pantomime-20"]
-    assert found == "3 published, seed-0 stopped"
-
-
 def test_a_wrong_experiment_is_named(tmp_path):
     with pytest.raises(ValueError, match="received 'scaling/RS-51', allowed are scal"):
         engine.run(engine.Request("scaling/RS-51", "pantomime"))
@@ -257,11 +168,6 @@ def test_notebooks_run_on_this_python_without_a_home_that_can_be_written(
     assert not (tmp_path / "gone").exists()
 
 
-def test_the_list_loads_no_framework():
-    code = "import sys, r3d_rs.operations.status; assert 'keras' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_a_failed_run_leaves_its_notebook_and_no_record(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = (
@@ -292,67 +198,3 @@ def test_without_a_checkout_a_run_says_where_one_is(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "NOTEBOOKS", tmp_path)
     with pytest.raises(FileNotFoundError, match=f"git clone {r3d_rs.REPOSITORY}"):
         engine.run(engine.Request("scaling/RS-50", "pantomime"))
-
-
-def test_hours_are_added_up_by_part_of_the_paper(tmp_path):
-    for study, point, dataset, seconds, device in (
-        ("scaling", "R3D-50", "pantomime-20", 3600, "one core"),
-        ("scaling", "RS-50", "pantomime-20", 1800, "one core"),
-        ("ablation", "LS", "pantomime-20", 7200, "a card"),
-        ("pre-training", "RS-50", "pantomime-web", 900, "one core"),
-        ("fine-tuning", "RS-50", "pantomime-30", 900, "one core"),
-        ("scaling", "RS-50", "pantomime-30", 900, "one core"),
-    ):
-        one = made_up(point)
-        one["experiment"] |= {"study": study, "dataset": dataset}
-        one["device"] = device
-        one["wall_seconds"] |= {"total": seconds}
-        record.write(one, tmp_path)
-    assert status.table(tmp_path).loc["Table 2: ablation", "pantomime"] == (
-        "2 points, 2 runs"
-    )
-    found = [
-        (name.partition(":")[0], row["device"], row["runs"], row["hours"])
-        for name, row in status.hours(tmp_path).iterrows()
-    ]
-    assert found == [
-        ("Figures 1 and 2, Table 3", "one core", 2, "1.5"),
-        # The baseline is Figure 2's R3D-50.
-        ("Table 2", "a card", 1, "2.0"),
-        ("Table 2", "one core", 1, "1.0"),
-        ("Table 4", "-", 0, "not run"),
-        # R3D-RS-50 in full is what pre-training is compared with.
-        ("Table 5", "one core", 4, "1.2"),
-        ("Table 6", "-", 0, "not run"),
-        ("all runs", "a card", 1, "2.0"),
-        ("all runs", "one core", 5, "2.2"),
-    ]
-
-
-def test_runs_on_accelerators_are_beside_those_on_processors(tmp_path):
-    assert status.on_accelerators(tmp_path)["device"].tolist() == ["not run"]
-    for point, seed, top1, device, backend in (
-        ("RS-50", 0, 0.5, "a processor with AVX2, 1 of 2 cores", "tensorflow"),
-        ("RS-50", 1, 0.52, "1 × NVIDIA H200, a processor, 16 cores", "jax"),
-        ("RS-50", 2, 0.54, "1 × NVIDIA H200, a processor, 16 cores", "jax"),
-        ("RS-101", 0, 0.6, "8 × TPU v5 lite, a processor, 112 cores", "jax"),
-        ("RS-152", 0, 0.7, "a processor, 2 cores", "tensorflow"),
-    ):
-        one = made_up(point)
-        one["experiment"] |= {"seed": seed}
-        one["metrics"] |= {"video_top1": top1}
-        record.write(one | {"device": device, "backend": backend}, tmp_path)
-    assert status.on_accelerators(tmp_path).T.to_dict("list") == {
-        "scaling/RS-101": [
-            "pantomime-20",
-            "8 × TPU v5 lite",
-            "60.0 (seed 0, jax)",
-            "not run",
-        ],
-        "scaling/RS-50": [
-            "pantomime-20",
-            "1 × NVIDIA H200",
-            "52.0 (seed 1, jax), 54.0 (seed 2, jax)",
-            "50.0 (seed 0, tensorflow)",
-        ],
-    }

@@ -1,0 +1,189 @@
+"""The parts of the paper: how many runs each has, and how long they took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from r3d_rs import paper
+from r3d_rs.data.names import DATASETS
+from r3d_rs.experiments import provenance, record, registry
+from r3d_rs.experiments.registry import FIRST, SECOND
+from r3d_rs.recipes import points
+
+
+@dataclass(frozen=True)
+class Item:
+    """A part of the paper.
+
+    Args:
+        name: its number and subject in the paper.
+        exact: what can be settled without training and has been, "" for nothing.
+        study: of the records that replicate its accuracies; None if it has none.
+        datasets: of these records, ours and the paper's.
+        also: studies and experiments whose records it needs besides, on whatever
+            dataset.
+        points: its points, where the study has others on these datasets too.
+    """
+
+    name: str
+    exact: str = ""
+    study: str | None = None
+    datasets: tuple[str, ...] = FIRST
+    also: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+
+ITEMS = (
+    Item("Table 1: architecture", exact="generated from the model"),
+    Item("Figures 1 and 2, Table 3: scaling", "FLOPs and parameters", "scaling"),
+    Item("Table 2: ablation", "FLOPs", "ablation"),
+    Item(
+        "Table 4: Kinetics-600",
+        "FLOPs and parameters",
+        "scaling",
+        SECOND,
+        points=tuple(paper.table(4)["point"].dropna()),
+    ),
+    Item(
+        "Table 5: pre-training",
+        study="fine-tuning",
+        datasets=FIRST + SECOND,
+        also=("pre-training", "from-scratch", "scaling/RS-50"),
+    ),
+    Item(
+        "Table 6: contrastive learning",
+        study="contrastive",
+        also=("linear-evaluation",),
+    ),
+)
+
+
+def table(results: Path) -> pd.DataFrame:
+    """Count the runs behind each part of the paper.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row for each of `ITEMS`; "not run" where accuracies could be and are not.
+    """
+    runs = [run["experiment"] for run in record.find(results)]
+    rows = {
+        item.name: {"exact": item.exact or "-"}
+        | {
+            name: _runs(
+                item,
+                [
+                    run
+                    for run in runs
+                    if _is_of(run, item) and DATASETS[run["dataset"]].scale == scale
+                ],
+            )
+            for name, scale in (("pantomime", "pantomime"), ("kinetics", "paper"))
+        }
+        for item in ITEMS
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _runs(item: Item, runs: list[dict]) -> str:
+    """Say how many points of an item have been run, and how often."""
+    if item.study is None:
+        return "-"
+    if not runs:
+        return record.NOT_RUN
+    whole = item.study == "scaling" and item.datasets == FIRST
+    of = f" of {len(points.scaling())}" if whole else ""
+    names = [record.name(run) for run in runs]
+    number = len({registry.SAME.get(name, name) for name in names})
+    plurals = ["s" * (count > 1) for count in (number, len(runs))]
+    return f"{number}{of} point{plurals[0]}, {len(runs)} run{plurals[1]}"
+
+
+def _is_of(run: dict, item: Item) -> bool:
+    """Say whether a run's accuracy is one of an item's."""
+    name = record.name(run)
+    studies = {own.split("/")[0] for own in (name, *registry.same(name))}
+    return (
+        item.study in studies
+        and run["dataset"] in item.datasets
+        and (not item.points or run["point"] in item.points)
+    )
+
+
+def _is_needed(run: dict, item: Item) -> bool:
+    """Say whether a run is one of an item's, or is needed besides."""
+    names = (run["study"], record.name(run))
+    return _is_of(run, item) or any(name in item.also for name in names)
+
+
+def hours(results: Path) -> pd.DataFrame:
+    """Add up how long the runs behind each part of the paper took, by their records.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row for each of `ITEMS` with accuracies, and device, and one for all runs: a
+        run that serves two parts is in both, and once in the last. "not run" where
+        there is no record.
+    """
+    runs = record.find(results)
+    parts = {
+        item.name: [run for run in runs if _is_needed(run["experiment"], item)]
+        for item in ITEMS
+        if item.study
+    }
+    rows = []
+    for name, own in {**parts, "all runs": runs}.items():
+        times = {}
+        for run in own:
+            seconds = run["wall_seconds"]["total"]
+            times.setdefault(run["device"], []).append(seconds / 3600)
+        rows += [
+            {"": name, "device": device, "runs": len(some), "hours": f"{sum(some):.1f}"}
+            for device, some in times.items()
+        ] or [{"": name, "device": "-", "runs": 0, "hours": record.NOT_RUN}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def on_accelerators(results: Path) -> pd.DataFrame:
+    """Set runs on accelerators beside those of the same point on processors alone.
+
+    Args:
+        results: folder of the records.
+
+    Returns:
+        One row a point and the accelerators that it ran on, with the top-1 of both
+        kinds of runs in per cent, seed by seed. "not run" without any.
+    """
+    points = {}
+    for run in record.find(results):
+        place, there = run["experiment"], provenance.accelerators(run["device"])
+        own = points.setdefault((record.name(place), place["dataset"]), {})
+        own.setdefault(there, []).append(run)
+    rows = [
+        {
+            "": name,
+            "dataset": dataset,
+            "device": device,
+            "top-1 there (%)": _seed_by_seed(runs),
+            "on processors alone (%)": _seed_by_seed(own.get("", [])),
+        }
+        for (name, dataset), own in points.items()
+        for device, runs in own.items()
+        if device
+    ]
+    rows = rows or [{"": "any run on an accelerator", "device": record.NOT_RUN}]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def _seed_by_seed(runs: Sequence[dict]) -> str:
+    texts = [
+        f"{100 * run['metrics']['video_top1']:.1f}"
+        f" (seed {run['experiment']['seed']}, {run['backend']})"
+        for run in runs
+    ]
+    return ", ".join(texts) or record.NOT_RUN
