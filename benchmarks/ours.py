@@ -81,6 +81,7 @@ def step(settings: dict):
 def _training(recipe, clips, labels):
     schedule = dataclasses.replace(recipe, warmup_epochs=0.0)
     model = fit.compiled(schedule, labels.shape[1], STEPS_PER_EPOCH)
+    model.optimizer.build(model.trainable_variables)  # as in r3d_rs/training/loop.py
     if keras.backend.backend() == "jax":
         import jax
 

@@ -277,6 +277,7 @@ def train(
         verbose = 1 if sys.stdout.isatty() else 2
     run = about(dataset, recipe, seed, parent, scale)
     with computing.scope():
+        # Now, as TensorFlow traces a step twice that makes variables.
         model.optimizer.build(model.trainable_variables)
     with contextlib.ExitStack() as stack:
         checkpoints = folder and stack.enter_context(
