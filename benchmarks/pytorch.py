@@ -27,7 +27,8 @@ def multiply(settings: dict):
 def step(settings: dict):
     """Train on, or predict, the same batch, channels last; an amount is a clip.
 
-    On a GPU it is in bfloat16.
+    On a GPU it is in bfloat16. "autotune" lets cuDNN try out the algorithms of each
+    convolution, and "compile" compiles the network.
     """
     recipe, classes = settings["recipe"], settings["classes"]
     on_gpu = settings.get("platform", "cpu") == "gpu"
@@ -38,6 +39,7 @@ def step(settings: dict):
     frames = recipe["span"] // recipe["temporal_stride"]
     shape = (3, frames, recipe["size"], recipe["size"])
     layout = {"memory_format": torch.channels_last_3d}
+    torch.backends.cudnn.benchmark = settings.get("autotune", False)
     model = _network(settings).to(device, **layout)
     clips = torch.rand(recipe["batch_size"], *shape, device=device).contiguous(**layout)
     labels = torch.randint(classes, (recipe["batch_size"],), device=device)
@@ -54,10 +56,11 @@ def step(settings: dict):
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=recipe["label_smoothing"])
     training = settings["task"] == "training"
     model.train(training)
+    network = torch.compile(model) if settings.get("compile") else model
 
     def forward():
         with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-            return model(clips)
+            return network(clips)
 
     def train():
         optimizer.zero_grad(set_to_none=True)
@@ -82,6 +85,7 @@ def step(settings: dict):
 def _network(settings: dict) -> torch.nn.Module:
     recipe = settings["recipe"]
     return torch_model.R3DRS(
+        recipe["model"],
         settings["classes"],
         recipe["width"],
         recipe["stochastic_depth"],

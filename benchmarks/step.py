@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/step.py
 
 runs our network, the official implementation's and PyTorch's on the same cores in turn;
-with `--platform gpu` ours and PyTorch's on an NVIDIA card. See README.md beside this
-file.
+with `--platform gpu` ours and PyTorch's, plain and tuned, on an NVIDIA card. See
+README.md beside this file.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import dataclasses
 import harness
 import limits
 
+from r3d_rs.recipes import points, scales
 from r3d_rs.recipes import recipe as recipes
 
 SIDES = {
@@ -22,17 +23,25 @@ SIDES = {
 
 #: Both hold memory of the card at once.
 ON_GPU = {"CUDA_VISIBLE_DEVICES": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-GPU_SIDES = {
-    "ours, JAX": harness.ours("jax", **ON_GPU),
-    "PyTorch": dataclasses.replace(harness.pytorch(), environment=ON_GPU),
+GPU_SIDES = {"ours, JAX": harness.ours("jax", **ON_GPU)} | {
+    name: dataclasses.replace(harness.pytorch(**settings), environment=ON_GPU)
+    for name, settings in {
+        "PyTorch": {},
+        "PyTorch, autotuned": {"autotune": True},
+        "PyTorch, autotuned and compiled": {"autotune": True, "compile": True},
+    }.items()
 }
 
 CLASSES = 400
 
-#: By platform: task, size and batch of RS-50 with 16 frames.
+#: By platform: task, point of Figure 2, size and batch.
 CASES = {
-    "cpu": (("training", 112, 4), ("inference", 112, 4), ("inference", 224, 1)),
-    "gpu": (("training", 224, 32),),
+    "cpu": (
+        ("training", "RS-50", 112, 4),
+        ("inference", "RS-50", 112, 4),
+        ("inference", "RS-50", 224, 1),
+    ),
+    "gpu": (("training", "RS-50", 224, 32), ("training", "RS-200@f48", 224, 8)),
 }
 
 
@@ -48,14 +57,14 @@ def main() -> None:
     sides = {name: side for name, side in sides.items() if name in arguments.sides}
     limit = arguments.peak if on_gpu else limits.multiply_rate(limits.SIDES)
     rows = []
-    for task, size, batch_size in CASES[arguments.platform]:
+    for task, point, size, batch_size in CASES[arguments.platform]:
         recipe = dataclasses.replace(
-            recipes.Recipe(),
+            scales.of_point(points.point(point), "paper"),
             size=arguments.size or size,
             precision="mixed_bfloat16" if on_gpu else "float32",
         )
         recipe = recipes.with_batch_size(recipe, batch_size)
-        case = f"RS-50, {recipe.frames}×{recipe.size}², batch {batch_size}, {task}"
+        case = f"{point}, {recipe.frames}×{recipe.size}², batch {batch_size}, {task}"
         settings = {
             "work": "step",
             "task": task,

@@ -9,9 +9,9 @@ Tensors are `(batch, channel, time, height, width)`.
 import torch
 from torch import nn
 
-#: Blocks in C2 to C5 of 50 layers, filters of their inner convolutions, and kernel
-#: sizes in time.
-BLOCKS = (3, 4, 6, 3)
+#: Blocks in C2 to C5 by model, filters of their inner convolutions, and kernel sizes in
+#: time.
+BLOCKS = {"r3d-rs-50": (3, 4, 6, 3), "r3d-rs-200": (3, 24, 36, 3)}
 FILTERS = (64, 128, 256, 512)
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
@@ -92,16 +92,19 @@ class Bottleneck(nn.Module):
 
 
 class R3DRS(nn.Module):
-    """R3D-RS-50: ResNet-D's stem, squeeze-excitation, self-gating in each stage's last.
+    """R3D-RS: ResNet-D's stem, squeeze-excitation, self-gating in each stage's last.
 
     Args:
+        model: one of `BLOCKS`.
         num_classes: length of the logits.
         width: multiplies every number of channels.
         stochastic_depth: initial rate; blocks of stage `i` drop with `rate * i / 5`.
         dropout: rate before the head.
     """
 
-    def __init__(self, num_classes=400, width=1.0, stochastic_depth=0.2, dropout=0.5):
+    def __init__(
+        self, model, num_classes=400, width=1.0, stochastic_depth=0.2, dropout=0.5
+    ):
         """Make the layers."""
         super().__init__()
 
@@ -123,7 +126,7 @@ class R3DRS(nn.Module):
             inputs = outputs
         layers.append(nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
         for stage, (blocks, filters, temporal_kernel) in enumerate(
-            zip(BLOCKS, FILTERS, TEMPORAL_KERNELS, strict=True), start=2
+            zip(BLOCKS[model], FILTERS, TEMPORAL_KERNELS, strict=True), start=2
         ):
             for number in range(blocks):
                 layers.append(
