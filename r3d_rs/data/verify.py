@@ -1,4 +1,4 @@
-"""Is a dataset what its CSV files say? Counts, gaps, broken records, and a hash."""
+"""Checks of a prepared dataset against its CSV files: counts, gaps, broken records."""
 
 import collections
 import dataclasses
