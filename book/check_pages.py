@@ -29,6 +29,9 @@ SEARCH = ("stochastic depth", "recipe.html")
 #: So that a page has its new colors at once.
 STILL = "*, ::before, ::after { transition: none !important }"
 
+#: What is folded is checked too.
+UNFOLD = "for (const one of document.querySelectorAll('details')) one.open = true"
+
 #: Axe's impacts that fail a page.
 IMPACTS = ("serious", "critical")
 
@@ -91,6 +94,7 @@ def check_page(
     if page.locator(".formula math").count() != formulas:
         wrong.append(f"not all of {formulas} formulas are rendered")
     page.add_style_tag(content=STILL)
+    page.evaluate(UNFOLD)
     if axe is not None:
         page.evaluate(axe)
     for scheme, rules in RULES.items():

@@ -32,10 +32,9 @@ OWN = BOOK.parent / records.OWN
 INDEX = """# The runs
 
 Every accuracy of ours is one run of a notebook by papermill. Seed 0 of each point has
-a page with the outputs: parameters, recipe, clips, training, evaluation, record, and
-with the command that runs it again; the other seeds have their records. Top-1 is that
-of video accuracy on the evaluated split, in per cent; that of pre-training is
-measured on validation videos of Pantomime-web, whose labels are right.
+a page, with its outputs and the command that runs it again. The other seeds have their
+records. Top-1 is of whole videos, on the test split; that of pre-training is on
+validation videos of Pantomime-web, whose labels are right.
 
 ```{table}
 :class: runs
@@ -62,6 +61,19 @@ CHAPTERS = {
     "finetune": "real-videos",
     "contrastive": "contrastive",
     "linear-evaluation": "contrastive",
+}
+
+
+#: What a run is, by study, in front of its network.
+WHAT = {
+    "scaling": "A network of Figure 2, trained from scratch",
+    "ablation": "A row of Table 2, trained from scratch",
+    "pre-training": "Pre-training on noisily labelled web videos",
+    "fine-tuning": "Fine-tuning of a pre-trained network",
+    "from-scratch": "Training from scratch, for as long as fine-tuning takes",
+    "finetune": "Fine-tuning on a dataset of one's own",
+    "contrastive": "Pre-training without labels, then a linear classifier",
+    "linear-evaluation": "A linear classifier on the features of random weights",
 }
 
 
@@ -149,12 +161,21 @@ def note(
     place = (experiment[name] for name in ("dataset", "study", "point"))
     above = os.path.relpath(index.with_suffix(".html"), copy.parent)
     links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
+    badge = []
     if shared:
         place = quote(Path(records.PUBLISHED, *path.parts[-4:]).as_posix())
-        links.append(f"[this run in Colab]({COLAB}/blob/{BRANCH}/{place})")
+        address = f"{COLAB}/blob/{BRANCH}/{place}"
+        text = "Open in Colab, with this run's parameters"
+        badge = [f'<p class="badges"><a href="{address}">{text}</a></p>', ""]
+    what = WHAT.get(study, f"A run of the study {escaped(study)}")
     commit = re.sub(r"[^\w+]", "", record["commit"][:10])
     lines = [
-        f"Top-1 {100 * record['metrics']['video_top1']:.1f} %, in"
+        *badge,
+        f"{what}: {escaped(experiment['point'])} on {escaped(experiment['dataset'])},"
+        f" seed {experiment['seed']}. The notebook is as papermill left it; how it was"
+        " set up is folded.",
+        "",
+        f"**Top-1 {100 * record['metrics']['video_top1']:.1f} %**, in"
         f" {record['wall_seconds']['total'] / 60:.1f} minutes on"
         f" {escaped(record['device'])}, {record['started'][:10]}."
         f" Commit `{commit}`, recipe `{record['recipe_hash'][:10]}`.",

@@ -37,7 +37,7 @@ def figure(
             accuracy.plot(history["epoch"], share, **style)
     loss.set(xlabel="epoch", title="training loss, with weight decay")
     accuracy.set(xlabel="epoch", title="accuracy on training clips, %", ylim=(0, 100))
-    accuracy.legend(frameon=False, loc="lower right")
+    loss.legend(frameon=False, loc="upper right")
     for axes in (loss, accuracy):
         axes.spines[["top", "right"]].set_visible(False)
     return drawn
@@ -75,7 +75,7 @@ def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:
     """
     if table.empty:
         return NOTHING
-    drawn = Figure(figsize=(7, 6.4), layout="constrained")
+    drawn = Figure(figsize=(8, 7.4), layout="constrained")
     axes = drawn.subplots()
     axes.imshow(table, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.argwhere(table.to_numpy() >= 0.5):
@@ -86,12 +86,13 @@ def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:
             f"{share:.0f}",
             ha="center",
             va="center",
-            fontsize=7,
-            color="white" if share > 50 else "black",
+            fontsize=9,
+            # No black, which becomes the page's ink: cells are light on any page.
+            color="white" if share > 50 else "#010101",
         )
     places = range(len(table))
-    axes.set_xticks(places, table.columns, rotation=60, ha="right", fontsize=8)
-    axes.set_yticks(places, table.index, fontsize=8)
+    axes.set_xticks(places, table.columns, rotation=60, ha="right")
+    axes.set_yticks(places, table.index)
     axes.set(xlabel="predicted", ylabel="true")
     return drawn
 

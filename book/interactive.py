@@ -6,12 +6,60 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import links
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from r3d_rs.report import figures
 
 _SVG = "http://www.w3.org/2000/svg"
+#: Colors of text: a page has its own, light and dark.
+_INKS = ("#000000", "#666666")
+
+
+def shown(
+    figure: Figure | Markdown | None, title: str, wide: bool = False
+) -> HTML | Markdown | None:
+    """Return a figure as SVG to be set in a page, its panels below another on a phone.
+
+    Black is the page's own text color, so that the figure reads on a dark page too.
+
+    Args:
+        figure: to show; what is no figure is returned as it is.
+        title: what it shows, for those who cannot see it.
+        wide: whether it scrolls where the page is narrow, as its letters would be too
+            small.
+    """
+    if not isinstance(figure, Figure):
+        return figure
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    panels = [_cut(figure, axes, title) for axes in figure.axes]
+    text, kind = escape(title), "drawn wide" if wide else "drawn"
+    return HTML(
+        f'<div class="{kind}" role="img" aria-label="{text}">{"".join(panels)}</div>'
+    )
+
+
+def _cut(figure: Figure, axes, title: str) -> str:
+    """Return one panel of a figure as SVG."""
+    others = [one for one in figure.axes if one is not axes]
+    for one in others:
+        one.set_visible(False)
+    box = axes.get_tightbbox().padded(4).transformed(figure.dpi_scale_trans.inverted())
+    written, number = io.BytesIO(), figure.axes.index(axes)
+    style = figures.STYLE | {"svg.hashsalt": f"{title}{number}"}
+    with rc_context(style):
+        figure.savefig(
+            written,
+            format="svg",
+            bbox_inches=box,
+            metadata={"Date": None},
+            transparent=True,
+        )
+    for one in others:
+        one.set_visible(True)
+    return _inline(written.getvalue())
 
 
 def chart(
@@ -58,11 +106,28 @@ def _panel(points: figures.Points, side: str, superseded: bool) -> str:
         linked = point.run and not superseded
         link = _address(points.root, point.run) if linked else None
         _mark(group, point.described, link)
-    for name in ("width", "height"):  # the page decides
+    return _text(root)
+
+
+def _inline(svg: bytes) -> str:
+    """Return SVG as a page takes it, without the names of its groups."""
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ElementTree.fromstring(svg)
+    for group in root.iter(f"{{{_SVG}}}g"):
+        group.attrib.pop("id", None)
+    return _text(root)
+
+
+def _text(root: ElementTree.Element) -> str:
+    """Return a drawing whose size and ink are the page's."""
+    for name in ("width", "height"):
         root.attrib.pop(name)
     root.remove(root.find(f"{{{_SVG}}}metadata"))
     text = ElementTree.tostring(root, encoding="unicode")
-    return text.replace("#000000", "currentColor").replace("#666666", "currentColor")
+    for ink in _INKS:
+        text = text.replace(ink, "currentColor")
+    return text
 
 
 def _address(results: Path, experiment: dict) -> str:

@@ -6,10 +6,13 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
+from extensions.notebooks import address
 from IPython.display import HTML, Markdown
 
-from r3d_rs.experiments import registry
+from r3d_rs import paper
+from r3d_rs.experiments import record, registry
 from r3d_rs.experiments.record import NOT_RUN
+from r3d_rs.operations import exact, study
 from r3d_rs.report import claims, editions, peers
 from r3d_rs.report.tables import TABLES
 
@@ -30,14 +33,14 @@ CHAPTERS = {
 #: Chapter of the statements that are counted.
 COUNTED = "model.html#what-can-be-counted"
 
+#: Networks of the counts that are none of the paper's figures.
+NETWORKS = {
+    exact.BASELINE_WITH_SE: "R3D-50 with squeeze-excitation",
+    exact.GATING_EVERYWHERE: "R3D-RS-50 with self-gating in each block",
+}
+
 #: The paper's own number of a reference, which is not the book's.
 CITED = re.compile(r" \[\d+\]")
-
-#: What a cell without a number is marked with; a card leaves it out.
-EMPTY = ' class="empty"'
-
-#: A hyphen that is a number's sign.
-MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 #: Chapter that says why the first edition is superseded.
 FAIR = "fair-test.html#the-first-edition"
@@ -87,7 +90,7 @@ def table(results: Path, name: str) -> HTML:
         _note(f"Not run: {title.removesuffix(' (ours)')}.", RERUN) for title in left
     ]
     kept = {title: own for title, own in addresses.items() if title not in left}
-    return linked(shown, kept, listed.caption, "".join(notes), "cards")
+    return linked(shown, kept, listed.caption, "".join(notes))
 
 
 def size_and_cost(results: Path, number: int) -> HTML:
@@ -100,6 +103,26 @@ def size_and_cost(results: Path, number: int) -> HTML:
     caption = f"Table {number}: size and cost, printed and counted"
     shown = peers.shown(results, number).rename(lambda name: CITED.sub("", name))
     return linked(shown, {}, caption)
+
+
+def cost(results: Path) -> HTML:
+    """Return what a view of Table 3's networks costs in print and counted, in short."""
+    all_of_it = peers.shown(results, 3).rename(lambda name: CITED.sub("", name))
+    printed = all_of_it["view, G (printed)"]
+    shown = pd.DataFrame(
+        {
+            "top-1, % (paper)": paper.table(3)["top1"].map("{:.1f}".format).to_list(),
+            "one view, G (paper)": printed.str.removeprefix(peers.MARK),
+            "one view, G (ours)": all_of_it["view, G (counted)"],
+            "one video, T (ours)": all_of_it["video, T (counted)"],
+            "verdict": [
+                "differs" if text.startswith(peers.MARK) else "agrees"
+                for text in printed
+            ],
+        },
+        index=all_of_it.index,
+    )
+    return linked(shown, {}, "Accuracy and multiply-adds of the networks of Table 3")
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -121,13 +144,76 @@ def read_table(path: Path | str) -> pd.DataFrame:
     return table.rename_axis(None).map(cell)
 
 
+def complexity(results: Path) -> pd.DataFrame:
+    """Return size and cost of the paper's networks, as counted and as it prints them.
+
+    Parameters are millions, multiply-adds and FLOPs thousand millions of one view.
+    """
+    printed = {}
+    for number, classes in ((2, 400), (3, 400), (4, 600)):
+        for row in paper.table(number).dropna(subset="model").to_dict("records"):
+            name = row["model"] + "+se" * (
+                row["model"] == "r3d-50" and row.get("SE", 0)
+            )
+            place = (name, row["frames_span"] // 2, 256, classes)
+            found = printed.setdefault(place, {})
+            for column in ("params_m", "flops_b"):
+                if pd.notna(row.get(column)):
+                    found.setdefault(column, row[column])
+    rows = []
+    for place, own in exact.read(results).iterrows():
+        said = printed.get(place, {})
+        rows.append(
+            {
+                "": NETWORKS.get(place[0]) or place[0].upper(),
+                "view": f"{place[1]}×{place[2]}²",
+                "classes": str(place[3]),
+                "parameters, M (paper)": _number(said.get("params_m")),
+                "parameters, M (ours)": _number(own["params"] / 1e6),
+                "FLOPs, G (paper)": _number(said.get("flops_b"), 0),
+                "FLOPs, G (ours)": _number(own["profiler_gflops"]),
+                "multiply-adds, G": _number(own["gmacs"]),
+            }
+        )
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
-    """Return statements about accuracy, with the runs that decide them."""
-    shown = _by_claim(claims.table(steps))
-    empty = [name for name in ("p", "verdict") if set(shown[name]) <= {NOT_RUN, "-"}]
-    shown = shown.drop(columns=empty)
-    columns = {"ours": _after(results, steps)}
-    return linked(shown, columns, "The paper's gains and ours", kind="cards")
+    """Return statements about accuracy, with their runs and how to run them again."""
+    shown = _by_claim(claims.table(steps)).drop(columns=["place", "p"])
+    shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")  # ours says it
+    after = [(step.pair.dataset, step.pair.after) for step in steps]
+    found = [address(*own, results) for own in after]
+    shown = shown.assign(rerun=[text for text, _ in found])
+    columns = {"ours": _after(results, steps), "rerun": [href for _, href in found]}
+    notes = {step.text: step.place for step in steps}
+    return linked(shown, columns, "The paper's gains and ours", notes=notes)
+
+
+def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
+    """Say how long a run takes, and what it should give.
+
+    Args:
+        results: folder of the records.
+        name: of the experiment.
+        dataset: that it runs on.
+    """
+    minutes = study.read().minutes[dataset, registry.SAME.get(name, name)]
+    own = registry.records(results, dataset, name)
+    expected = "no run is published yet"
+    for where, top1 in registry.get(name).paper.items():
+        if where == "kinetics-400":
+            expected += f"; the paper has {top1:.1f} % on Kinetics-400"
+    if own:
+        expected = "top-1 " + record.described(own).replace(" (", " % (", 1)
+    return Markdown(
+        f"`{name}` takes about {minutes:g} minutes on one core with AVX-512. Older"
+        f" processors take longer. Expected: {expected}."
+    )
 
 
 def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
@@ -138,18 +224,23 @@ def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) 
         steps: of `claims.steps`.
         counts: of `claims.counts`.
     """
-    names = ["place", "kind", "paper", "ours", "verdict"]
+    names = ["kind", "paper", "ours", "95 % interval", "seeds", "p", "verdict"]
     kinds = ["primary" if step.primary else claims.EXPLORATORY for step in steps]
     tried = _by_claim(claims.table(steps)).assign(kind=kinds)
-    counted = _by_claim(counts).assign(kind="counted", paper="-", ours="counts")
-    shown = pd.concat([tried[names], counted[names]])
+    counted = _by_claim(counts).assign(kind="counted", ours="counts")
+    shown = pd.concat([tried, counted])[names].fillna("-")
+    shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")
     rest = [COUNTED] * len(counts)
-    columns = {
-        "place": [*(CHAPTERS[step.group] for step in steps), *rest],
-        "ours": [*_after(results, steps), *rest],
-    }
+    columns = {"ours": [*_after(results, steps), *rest]}
+    places = [step.place for step in steps] + counted["place"].to_list()
     caption = "What the paper says, and the verdict of our numbers"
-    return linked(shown, columns, caption, kind="cards")
+    return linked(
+        shown,
+        columns,
+        caption,
+        notes=dict(zip(shown.index, places, strict=True)),
+        chapters=[*(CHAPTERS[step.group] for step in steps), *rest],
+    )
 
 
 def linked(
@@ -157,21 +248,25 @@ def linked(
     addresses: Mapping[str, Iterable[str | None]],
     caption: str,
     above: str = "",
-    kind: str = "",
+    notes: Mapping[str, str] | None = None,
+    chapters: Sequence[str] | None = None,
 ) -> HTML:
     """Return a table as HTML, with cells that are links.
+
+    Signs, dashes and what a phone shows are the build's, see `extensions/tables.py`.
 
     Args:
         table: of text.
         addresses: by column, one a row; None for a cell that is none.
         caption: what the table is, for those who cannot see it.
         above: HTML above the table.
-        kind: further class; "cards" makes a card of each row on a phone.
+        notes: small text behind a row's name, by the name.
+        chapters: where the rows' names lead, one a row; None for no links.
 
     Raises:
         ValueError: when there are not as many addresses as rows.
     """
-    cells = table.map(lambda value: MINUS.sub("\N{MINUS SIGN}", escape(str(value))))
+    cells = table.map(lambda value: escape(str(value)))
     for column, hrefs in addresses.items():
         cells[column] = [
             f'<a class="{"not-run" if text == NOT_RUN else "run"}"'
@@ -181,17 +276,23 @@ def linked(
             for href, text in zip(hrefs, cells[column], strict=True)
         ]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    names = [escape(str(name)) for name in table.index]
+    if chapters:
+        names = [
+            f'<a href="{escape(href)}">{name}</a>'
+            for name, href in zip(names, chapters, strict=True)
+        ]
+    for i, name in enumerate(table.index):
+        if notes and notes.get(name):
+            names[i] += f' <small class="place">{escape(notes[name])}</small>'
     body = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(
-            f'<td data-title="{escape(title)}"{EMPTY * (cell == "-")}>{cell}</td>'
-            for title, cell in zip(table.columns, row, strict=True)
-        )
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in row)
         + "</tr>"
-        for name, row in zip(cells.index, cells.to_numpy(), strict=True)
+        for name, row in zip(names, cells.to_numpy(), strict=True)
     )
     return HTML(
-        f'{above}<table class="dataframe {kind}"><caption>{escape(caption)}</caption>'
+        f'{above}<table class="dataframe"><caption>{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from check_pages import HTML, serve
+from check_pages import HTML, UNFOLD, serve
 from playwright.sync_api import sync_playwright
 
 CONTENTS = Path(__file__).parent / "_toc.yml"
@@ -64,6 +64,7 @@ def print_book(html: Path, chromium: str) -> Path:
         articles = []
         for name in chapters():
             page.goto(f"{address}{name}.html", wait_until="networkidle")
+            page.evaluate(UNFOLD)
             articles.append(page.locator("article.bd-article").inner_html())
         page.goto(f"{address}index.html", wait_until="networkidle")
         page.evaluate(JOIN, articles)

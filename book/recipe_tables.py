@@ -5,6 +5,7 @@ import itertools
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 from links import NOTHING
@@ -14,15 +15,24 @@ from r3d_rs.experiments import record
 from r3d_rs.recipes import contrastive, scales, table2
 from r3d_rs.recipes import recipe as recipes
 
+#: What a reader calls a field whose name does not say it.
+WORDS = {
+    "area_range": "share of the area in a crop",
+    "model": "network",
+    "span": "frames",
+    "randaugment_layers": "operations of RandAugment on a clip",
+    "squeeze_excitation": "channels in squeeze-excitation, share",
+}
+
 
 def table2_changes() -> pd.DataFrame:
-    """Return the field that each row of Table 2 changes, with both values."""
+    """Return what each row of Table 2 changes in the recipe, with both values."""
     names = ["baseline", *table2.TABLE_2]
     rows = {}
     for above, name in itertools.pairwise(names):
         changed = recipes.difference(table2.row(above), table2.row(name))
         rows[name] = {
-            "field": ", ".join(changed),
+            "what": ", ".join(WORDS.get(f, f.replace("_", " ")) for f in changed),
             "from": ", ".join(_text(old) for old, _ in changed.values()),
             "to": ", ".join(_text(new) for _, new in changed.values()),
         }
@@ -56,7 +66,7 @@ def schedule_figure() -> Figure:
     """Draw the paper's learning rate over its epochs."""
     recipe = recipes.Recipe()
     epochs = range(recipe.epochs + 1)
-    figure = Figure(figsize=(8, 2.4), layout="constrained")
+    figure = Figure(figsize=(4, 2.4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(epochs, [rate(recipe, epoch) for epoch in epochs], color="black")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
@@ -88,7 +98,7 @@ def contrastive_curves(
     runs = record.find(results, dataset, "contrastive")
     if not runs:
         return NOTHING
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
     for run in runs:
         experiment, history = run["experiment"], run["parent"]["history"]
@@ -102,7 +112,7 @@ def contrastive_curves(
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
         axes.set(xlabel="epoch", title=name, xlim=(0, None), ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
-    panels[1].legend(frameon=False, fontsize=7)
+    panels[1].legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.25))
     return figure
 
 
@@ -124,4 +134,6 @@ def _text(value) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return " to ".join(f"{part:g}" for part in value)
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, str):
+        return value
+    return np.format_float_positional(value, trim="-")

@@ -34,20 +34,25 @@ STYLE = """<style>
 .gains svg { width: 100%; height: 1.1rem; overflow: visible; }
 .gains .said { font-size: 0.85em; }
 @media (min-width: 48rem) {
-  .gains > div { grid-template-columns: 2fr 3fr 2fr; gap: 1rem; align-items: center; }
+  .gains > div { grid-template-columns: 5fr 4fr 3fr; gap: 1rem; align-items: center; }
 }
 </style>"""
 
 
-def gains(steps: Sequence[claims.Step]) -> HTML:
-    """Return the gains with their intervals, in points of top-1, on one scale."""
+def gains(steps: Sequence[claims.Step], linked: bool = False) -> HTML:
+    """Return the gains with their intervals, in points of top-1, on one scale.
+
+    Args:
+        steps: a row each.
+        linked: whether a row leads to its chapter.
+    """
     ends = [0.0]
     for step in steps:
         ends += [] if step.paper is None else [step.paper]
         if step.found and step.found.low is not None:
             ends += [100 * step.found.low, 100 * step.found.high]
     low, high = min(ends) - 0.5, max(ends) + 0.5
-    rows = "".join(_row(step, low, high) for step in steps)
+    rows = "".join(_row(step, low, high, linked) for step in steps)
     key = (
         '<p class="said">◆ the paper, on Kinetics-400. ● ours, on Pantomime, with its'
         " 95 % interval. The line is zero.</p>"
@@ -55,7 +60,7 @@ def gains(steps: Sequence[claims.Step]) -> HTML:
     return HTML(f'{STYLE}<div class="gains">{rows}</div>{key}')
 
 
-def _row(step: claims.Step, low: float, high: float) -> str:
+def _row(step: claims.Step, low: float, high: float, linked: bool) -> str:
     verdict = step.verdict.partition(":")[0]
     color = COLORS[verdict]
 
@@ -78,10 +83,13 @@ def _row(step: claims.Step, low: float, high: float) -> str:
             f'<text x="{at(step.paper)}" y="50%" text-anchor="middle"'
             ' dominant-baseline="central" fill="currentColor">◆</text>'
         )
-    said = f"paper {step.said}; ours {step.ours}"
+    said = f"paper {step.said}; ours {step.ours}".replace("-", "\N{MINUS SIGN}")
     said += f": {verdict}" if step.found else ""
+    text = escape(step.text)
+    if linked:
+        text = f'<a href="{links.CHAPTERS[step.group]}">{text}</a>'
     return (
-        f'<div><a href="{links.CHAPTERS[step.group]}">{escape(step.text)}</a>'
+        f"<div><span>{text}</span>"
         f'<svg aria-hidden="true">{marks}</svg><span class="said">{escape(said)}</span>'
         "</div>"
     )
@@ -105,12 +113,14 @@ def answers(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -
     for group, question in QUESTIONS.items():
         own = [step for step in steps if step.group == group and step.primary]
         rows.append((question, decided(own), links.CHAPTERS[group]))
-    gain = real_videos.gains(results)["pre-training on Pantomime-web"]
+    gain, interval, *_ = real_videos.gains(results).loc["pre-training on Pantomime-web"]
     exact = (counts["verdict"] == claims.EXACT).sum()
     rows += [
         (
             "Does pre-training help on real videos?",
-            gain if gain == NOT_RUN else f"{gain} points, on one small dataset",
+            gain
+            if gain == NOT_RUN
+            else f"{gain} points ({interval}), on one small dataset",
             "real-videos.html",
         ),
         (

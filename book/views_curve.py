@@ -49,7 +49,7 @@ def figure(rows: pd.DataFrame) -> Figure | Markdown:
     """
     if rows.empty:
         return NOTHING
-    drawn = Figure(figsize=(6.4, 3.2), layout="constrained")
+    drawn = Figure(figsize=(8, 3.6), layout="constrained")
     numbers = sorted(rows["crops"].unique().tolist())
     panels = drawn.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
     points = [point for point, _ in _by_point(rows)]
@@ -77,7 +77,7 @@ def figure(rows: pd.DataFrame) -> Figure | Markdown:
         )
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("video top-1 (%)")
-    panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    panels[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.25))
     return drawn
 
 

@@ -59,7 +59,7 @@ function searchable(table) {
 
 // What scrolls sideways can be reached and scrolled with the keyboard.
 function reachable() {
-  const selector = ".cell_output .text_html, .cell_output, div.formula, pre, .math";
+  const selector = ".cell_output .text_html, .cell_output, div.formula, pre, .math, .drawn";
   for (const box of document.querySelectorAll(selector)) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
@@ -106,6 +106,26 @@ function telling(figure) {
     for (const event of ["pointerleave", "blur"]) mark.addEventListener(event, hide);
   }
 }
+
+// A link into what is folded opens it, and paper has all of it.
+function unfold(place) {
+  const target = place && document.getElementById(decodeURIComponent(place));
+  if (!target) return;
+  const own = [...target.querySelectorAll(":scope > details.fold")];
+  for (let e = target; e; e = e.parentElement) if (e.matches("details")) own.push(e);
+  for (const one of own) one.open = true;
+  if (own.length) target.scrollIntoView();
+}
+addEventListener("hashchange", () => unfold(location.hash.slice(1)));
+addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (link) unfold(link.hash.slice(1));
+});
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
+});
+addEventListener("toggle", reachable, true);
+unfold(location.hash.slice(1));
 
 document.querySelectorAll(".figure-marks").forEach(telling);
 document.querySelectorAll("table.runs").forEach(searchable);

@@ -1,37 +1,76 @@
 """Badges that lead from a page to the notebook that makes its numbers.
 
-A chapter names the notebook in its front matter (`notebook: scaling`); the page of a
-run has its study's. The badges open it in Colab, from the study's public repository,
-and download it, from a copy in the book.
+A chapter names the notebook in its front matter (`notebook: scaling`). The badges open
+it in Colab, from the study's public repository, and download it, from a copy in the
+book. An experiment of the plan has a copy of its own there, with its parameters in it,
+so that it can be run before a run of it is published.
 """
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import r3d_rs
-from r3d_rs.experiments import registry
+from r3d_rs.experiments import record, registry
+from r3d_rs.operations import study
 
 BRANCH = "main"
 COLAB = r3d_rs.REPOSITORY.replace(
     "https://github.com/", "https://colab.research.google.com/github/"
 )
+#: Where notebooks with an experiment's parameters are, in the book.
+READY = "notebooks/ready"
 
 
-def notebook(app, pagename: str) -> str | None:
-    """Return the name of a page's notebook, without its ending."""
-    kind, _, run = pagename.partition("/")
-    if kind == "runs" and "/" in run:
-        study = run.split("/")[0]
-        return next(
-            (e.notebook for e in registry.everything().values() if e.study == study),
-            None,
+def address(dataset: str, name: str, results: Path) -> tuple[str, str]:
+    """Return where an experiment's notebook with its parameters is, and in a word.
+
+    Colab opens the executed notebook of a published run. Of an experiment without one
+    the book has the notebook, if the plan has the experiment. One that starts from a
+    network that has to be trained first has no address.
+    """
+    for own in (name, *registry.same(name)):
+        path = Path(dataset, own, "seed-0.ipynb")
+        if (Path(results) / path).exists():
+            place = Path(record.PUBLISHED, path).as_posix()
+            return "Colab", f"{COLAB}/blob/{BRANCH}/{place.replace('@', '%40')}"
+    own = registry.SAME.get(name, name)
+    if (dataset, own) in study.read().seeds and not registry.get(own).parents:
+        return "notebook", f"{READY}/{ready(dataset, own)}"
+    return "-", ""
+
+
+def ready(dataset: str, name: str) -> str:
+    """Return the file of an experiment's notebook with its parameters."""
+    return f"{dataset}-{name.replace('/', '-')}.ipynb"
+
+
+def with_parameters(notebook: dict, values: dict) -> dict:
+    """Return a notebook with other values in its cell of parameters.
+
+    Raises:
+        ValueError: when the cell has no line of that parameter.
+    """
+    cells = [dict(cell) for cell in notebook["cells"]]
+    [cell] = [c for c in cells if "parameters" in c["metadata"].get("tags", ())]
+    text = "".join(cell["source"])
+    for name, value in values.items():
+        text, found = re.subn(
+            rf"^{name} = .*?(?=  # @param)",
+            lambda _, name=name, value=value: f"{name} = {json.dumps(value)}",
+            text,
+            flags=re.MULTILINE,
         )
-    return app.env.metadata.get(pagename, {}).get("notebook")
+        if found != 1:
+            raise ValueError(f"the notebook has no parameter {name}")
+    cell["source"] = text
+    return {**notebook, "cells": cells}
 
 
 def add_badges(app, pagename, templatename, context, doctree):
     """Add the badges below a page's title."""
-    name = doctree and notebook(app, pagename)
+    name = doctree and app.env.metadata.get(pagename, {}).get("notebook")
     if not name:
         return
     if not (source(app) / f"{name}.ipynb").exists():
@@ -50,12 +89,24 @@ def add_badges(app, pagename, templatename, context, doctree):
 
 
 def copy_notebooks(app, exception):
-    """Copy the notebooks to the book."""
-    if exception is None and app.builder.format == "html":
-        target = Path(app.outdir) / "notebooks"
-        target.mkdir(exist_ok=True)
-        for path in source(app).glob("*.ipynb"):
-            shutil.copy(path, target)
+    """Copy the notebooks to the book, and write those of the plan's experiments."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "notebooks"
+    (Path(app.outdir) / READY).mkdir(parents=True, exist_ok=True)
+    for path in source(app).glob("*.ipynb"):
+        shutil.copy(path, target)
+    for dataset, name in study.read().seeds:
+        experiment = registry.get(name)
+        if experiment.parents:
+            continue
+        path = source(app) / f"{experiment.notebook}.ipynb"
+        if path.exists():
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            values = {**experiment.parameters, "dataset": dataset}
+            text = json.dumps(with_parameters(notebook, values), indent=1)
+            own = Path(app.outdir) / READY / ready(dataset, name)
+            own.write_text(text, encoding="utf-8")
 
 
 def source(app) -> Path:

@@ -66,6 +66,15 @@ class Study:
         """How many seeds each experiment has, by dataset and name."""
         return dict(collections.Counter(run[:2] for run in self.runs()))
 
+    @functools.cached_property
+    def minutes(self) -> dict[tuple[str, str], float]:
+        """Minutes of one core that a run takes, by dataset and experiment."""
+        return {
+            (block.dataset, name): minutes
+            for block in self.blocks
+            for name, minutes in zip(block.experiments, block.minutes, strict=True)
+        }
+
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """Return dataset, experiment and seed of all runs, in their order.
 

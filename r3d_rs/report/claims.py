@@ -157,20 +157,25 @@ def table(steps: Sequence[Step]) -> pd.DataFrame:
     """Return steps as a table.
 
     Returns:
-        Columns claim, place, paper, ours, p and verdict, one row a step; gains are in
-        points of top-1, or of top-5 where the claim says so.
+        Columns claim, place, paper, ours, 95 % interval, seeds, p and verdict, one row
+        a step; gains are in points of top-1, or of top-5 where the claim says so.
     """
-    return pd.DataFrame(
-        {
-            "claim": step.text,
-            "place": step.place,
-            "paper": step.said,
-            "ours": step.ours,
-            "p": _probability(step.found),
-            "verdict": step.verdict,
-        }
-        for step in steps
-    )
+    rows = []
+    for step in steps:
+        mean, interval, seeds = comparison.parts(step.found)
+        rows.append(
+            {
+                "claim": step.text,
+                "place": step.place,
+                "paper": step.said,
+                "ours": mean,
+                "95 % interval": interval,
+                "seeds": seeds,
+                "p": _probability(step.found),
+                "verdict": step.verdict,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _probability(found: Gain | None) -> str:

@@ -90,6 +90,21 @@ def text(found: Gain | None) -> str:
     return interval.described(*(100 * share for share in shares), found.seeds, "+")
 
 
+def parts(found: Gain | None) -> tuple[str, str, str]:
+    """Return a gain, its interval and its seeds as text, each for a column of its own.
+
+    A dash is an interval or seeds that there are not.
+    """
+    if found is None:
+        return record.NOT_RUN, "-", "-"
+    seeds = " and ".join(str(number) for number in dict.fromkeys(found.seeds))
+    shares = (found.mean, found.low, found.high)
+    if found.low is None:
+        return f"{100 * found.mean:+z.1f}", "-", seeds
+    mean, low, high = (f"{round(100 * share, 2):+z.1f}" for share in shares)
+    return mean, f"{low} to {high}", seeds
+
+
 def _outcomes(
     results: Path, dataset: str, name: str, top: int, videos: dict[str, tuple]
 ) -> Outcomes:

@@ -44,7 +44,9 @@ def figure(results: Path) -> Figure:
         FileNotFoundError: as `marks` does.
     """
     with rc_context(figures.STYLE):
-        drawn = Figure(figsize=(9, 4.8), layout="constrained")
+        width, height = figures.PANEL
+        size = (2 * width, 1.3 * height)
+        drawn = Figure(figsize=size, layout="constrained")
         panels = list(zip(drawn.subplots(1, 2), marks(results), strict=True))
         for (axes, points), side in zip(panels, ("view", "video"), strict=True):
             figures.panel(axes, points, "", [], side)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,13 @@ MARKERS = {"": "o", "f": "s", "i": "^"}
 #: Shape of what is quoted, and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
+#: Width and height of a panel, inches: on a phone it is as wide as the screen, where
+#: letters of 10 points have 12 pixels.
+PANEL = (4.0, 4.0)
+
 #: Where a name may stand, the best first: points right and up of its point, and which
-#: of its ends is there.
+#: of its ends is there. A line leads to those that are further than `NEAR`.
+NEAR = 15
 PLACES = (
     (6, -3, "left"),
     (-6, -3, "right"),
@@ -35,6 +41,16 @@ PLACES = (
     (-4, -11, "right"),
     (0, 8, "center"),
     (0, -14, "center"),
+    (12, 14, "left"),
+    (12, -20, "left"),
+    (-12, 14, "right"),
+    (-12, -20, "right"),
+    (0, 24, "center"),
+    (0, -30, "center"),
+    (24, 24, "left"),
+    (24, -30, "left"),
+    (-24, 24, "right"),
+    (-24, -30, "right"),
 )
 
 #: What is left out of a file, by its format: day and version, which tell no figure from
@@ -126,7 +142,8 @@ def marks(number: int, results: Path, dataset: str) -> Points:
     for row in paper.figure(number).to_dict("records"):
         quoted = bool(row.get("quoted"))
         if quoted:
-            name, gmacs = row["label"].partition(" [")[0], float(row["flops_b"])
+            name = row["label"].partition(" [")[0].replace("-16×8", "")
+            gmacs = float(row["flops_b"])
         else:
             name = row["point"]
             size = row.get("eval_size", inference)
@@ -196,12 +213,13 @@ def draw(points: Points, *sides: str) -> Figure:
         "ours": (points.ours, record.NOT_RUN, points.absent, points.title),
     }
     with rc_context(STYLE):
-        drawn = Figure(figsize=(4.8 * len(sides), 4.0), layout="constrained")
+        width, height = PANEL
+        drawn = Figure(figsize=(width * len(sides), height), layout="constrained")
         axes = drawn.subplots(1, len(sides), squeeze=False)[0]
         for side, one in zip(sides, axes, strict=True):
             own, reason, absent, title = panels[side]
             panel(one, own, reason, absent, side)
-            one.set(title=title, ylabel="top-1 (%)")
+            one.set(title=textwrap.fill(title, 30), ylabel="top-1 (%)")
         drawn.draw_without_rendering()  # places are in pixels, which the layout decides
         drawn.set_layout_engine("none")
         for side, one in zip(sides, axes, strict=True):
@@ -261,7 +279,7 @@ def panel(
     if not points:
         axes.set(xticks=[], yticks=[])
     if absent:
-        lines = [", ".join(absent[i : i + 4]) for i in range(0, len(absent), 4)]
+        lines = [", ".join(absent[i : i + 2]) for i in range(0, len(absent), 2)]
         text = f"{reason}: " + ",\n".join(lines)
         axes.text(0, -0.2, text, transform=axes.transAxes, va="top", color="0.4")
 
@@ -284,18 +302,27 @@ def name_points(axes: Axes, points: list[Mark]) -> None:
     drawn = np.concatenate([np.linspace(*ends, 50) for ends in lines])
     drawn, names = axes.transData.transform(drawn), []
     for point in points:
-        label = axes.annotate(
-            point.name, (point.gmacs, point.top1), (0, 0), textcoords="offset points"
-        )
+        at = (point.gmacs, point.top1)
+        label = axes.annotate(point.name, at, (0, 0), textcoords="offset points")
         found = []
         for place in PLACES:
             _put(label, place)
-            box = label.get_window_extent().padded(2)
+            box = label.get_window_extent().padded(4)
             outside = not all(map(axes.bbox.containsx, box.intervalx))
+            outside += not all(map(axes.bbox.containsy, box.intervaly))
             worst = outside + box.count_overlaps(names)
-            found.append(box.count_contains(drawn) + 1000 * worst)
-        _put(label, PLACES[int(np.argmin(found))])
+            hidden = box.count_contains(drawn) + 1000 * worst
+            found.append(hidden + 5 * _is_far(place))
+        best = PLACES[int(np.argmin(found))]
+        _put(label, best)
         names.append(label.get_window_extent())
+        if _is_far(best):
+            style = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
+            axes.annotate("", at, best[:2], "data", "offset points", arrowprops=style)
+
+
+def _is_far(place: tuple[int, int, str]) -> bool:
+    return math.hypot(*place[:2]) > NEAR
 
 
 def _put(label: Annotation, place: tuple[int, int, str]) -> None:

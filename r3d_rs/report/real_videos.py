@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from r3d_rs import files
 from r3d_rs.evaluation import interval
@@ -26,6 +27,7 @@ NETWORKS = {
     SCRATCH: "R3D-RS-50, random weights",
     TUNED: "R3D-RS-50, pre-trained on Pantomime-web",
 }
+NAMES = tuple(NETWORKS.values())
 CHANCE = "always the most frequent sign"
 #: Gains that are shown.
 GAINS = {
@@ -92,20 +94,49 @@ def shown(results: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
-def gains(results: Path) -> pd.Series:
+def figure(results: Path) -> Figure | None:
+    """Draw the accuracy of each network, a dot a division; None without a run."""
+    runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
+    if runs.empty:
+        return None
+    drawn = Figure(figsize=(4, 2.2), layout="constrained")
+    axes = drawn.add_subplot()
+    for row, network in enumerate(NETWORKS):
+        top1 = runs[runs["network"] == network].groupby("dataset")["top1"].mean()
+        axes.plot(top1, [row] * len(top1), "o", color="black", markersize=5)
+    axes.axvline(runs["chance"].mean(), color="0.6", linewidth=1)
+    axes.set_yticks(range(len(NETWORKS)), [n.replace(", ", ",\n") for n in NAMES])
+    axes.set(xlabel="top-1 of a division (%)", xlim=(0, 100))
+    axes.margins(y=0.3)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    return drawn
+
+
+def gains(results: Path) -> pd.DataFrame:
     """Return the gains in points, as text, with Student's interval over divisions."""
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     top1 = runs.pivot_table("top1", "network", "dataset")
     top1 = top1.reindex(index=list(NETWORKS), columns=list(DATASETS))
-    texts = {}
+    seeds = runs.groupby(["network", "dataset"]).size()
+    rows = {}
     for title, (before, after) in GAINS.items():
         values = (top1.loc[after] - top1.loc[before]).to_numpy()
         if np.isnan(values).any():
-            texts[title] = NOT_RUN
+            rows[title] = [NOT_RUN, "-", "-", "-"]
             continue
         mean, half = values.mean(), interval.half(values)
-        texts[title] = f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})"
-    return pd.Series(texts, name="gain in points (95 % interval)", dtype=object)
+        low, high = mean - half, mean + half
+        verdict = "helps" if low > 0 else "hurts" if high < 0 else "inconclusive"
+        own = seeds[[before, after]]
+        rows[title] = [
+            f"{mean:+.1f}",
+            f"{low:+.1f} to {high:+.1f}",
+            " to ".join(str(n) for n in sorted({own.min(), own.max()})),
+            verdict,
+        ]
+    columns = ["ours", "95 % interval", "seeds of a division", "verdict"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def probes(results: Path) -> pd.DataFrame:

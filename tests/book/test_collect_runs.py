@@ -39,7 +39,8 @@ def test_a_finished_run_is_copied_under_a_title_that_names_it(tmp_path):
     [copy] = collect_runs.collect(tmp_path / "results", tmp_path)
     first, about, _ = json.loads(copy.read_text())["cells"]
     assert first["source"] == "# RS-50 on pantomime-20, seed 0"
-    assert "50.0 %, in 1.5 minutes on a processor" in about["source"]
+    assert "**Top-1 50.0 %**, in 1.5 minutes on a processor" in about["source"]
+    assert "A network of Figure 2, trained from scratch: RS\\-50 on" in about["source"]
     assert "r3d-rs run scaling/RS-50 --dataset pantomime-20 --seed 0" in about["source"]
     assert "results/pantomime-20/scaling/RS-50/seed-0.json" in about["source"]
     assert copy.name in (tmp_path / "runs" / "index.md").read_text()

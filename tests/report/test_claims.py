@@ -247,7 +247,8 @@ def test_one_run_at_an_end_decides_nothing(tmp_path, monkeypatch):
     write(tmp_path, "RS-200", [0.9])
     table = claims.table(claims.steps(tmp_path, "scaling")).set_index("claim")
     row = table.loc["Depth helps, from 50 to 200 layers."]
-    assert row["ours"] == "+40.0 (3 and 1 seeds)"
+    assert (row["ours"], row["seeds"]) == ("+40.0", "3 and 1")
+    assert row["95 % interval"] == "-"
     assert row["verdict"] == "inconclusive: one run at an end"
     assert (row["paper"], row["p"]) == ("+2.2", "-")
 

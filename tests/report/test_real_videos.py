@@ -53,9 +53,20 @@ def test_the_last_row_is_chance(results):
 
 def test_a_gain_has_students_interval_over_divisions(results):
     found = real_videos.gains(results)
-    assert found["R3D-RS-50 over R3D-50"] == "+10.0 (+10.0 to +10.0)"
+    same = found.loc["R3D-RS-50 over R3D-50"]
+    assert same.to_list() == ["+10.0", "+10.0 to +10.0", "3", "helps"]
     # 30, 20 and 30 points: s.d. 5.77, times 4.303 over the root of 3
-    assert found["pre-training on Pantomime-web"] == "+26.7 (+12.3 to +41.0)"
+    tuned = found.loc["pre-training on Pantomime-web"]
+    assert tuned.to_list() == ["+26.7", "+12.3 to +41.0", "3", "helps"]
+
+
+def test_the_figure_has_a_dot_a_division_and_there_is_none_without_runs(
+    results, tmp_path_factory
+):
+    axes = real_videos.figure(results).axes[0]
+    dots = [line.get_xdata().tolist() for line in axes.lines[:3]]
+    assert [len(own) for own in dots] == [3, 3, 3] and dots[0] == [20.0, 30.0, 40.0]
+    assert real_videos.figure(tabled(tmp_path_factory.mktemp("none"))) is None
 
 
 def test_what_was_not_run_is_said(tmp_path):
@@ -67,7 +78,7 @@ def test_what_was_not_run_is_said(tmp_path):
         "0.1",
     ]
     assert set(table.loc["R3D-50, random weights"]) == {"not run"}
-    assert set(real_videos.gains(tmp_path)) == {"not run"}
+    assert set(real_videos.gains(tmp_path)["ours"]) == {"not run"}
     assert set(real_videos.probes(tmp_path).to_numpy().ravel()) == {"not run"}
 
 
