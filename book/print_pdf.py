@@ -14,7 +14,7 @@ from check_pages import HTML, UNFOLD, serve
 from playwright.sync_api import sync_playwright
 
 CONTENTS = Path(__file__).parent / "_toc.yml"
-LEFT_OUT = ("runs/index", "api")
+LEFT_OUT = ("runs", "api")
 
 
 #: Hides what a page has around its text, and keeps tables whole on the sheet.
@@ -24,6 +24,9 @@ STYLE = """
 #pst-back-to-top, .headerlink, footer { display: none !important; }
 article.chapter { break-before: page; }
 article.chapter:first-child { break-before: auto; }
+:is(h1, h2, h3, summary) { break-after: avoid; }
+details > summary { list-style: none; }
+tr, img, svg, pre, .clips figure { break-inside: avoid; }
 article table { font-size: 7.5pt !important; }
 article td, article th { white-space: normal !important; padding: 1pt 3pt !important; }
 article img { max-width: 100%; max-height: 22cm; }
@@ -48,8 +51,9 @@ JOIN = """
 
 def chapters() -> list[str]:
     """Return the chapters of the table of contents, the front page first."""
-    named = re.findall(r"^(?:root: |  - file: )(\S+)$", CONTENTS.read_text(), re.M)
-    return [name for name in named if name not in LEFT_OUT]
+    text = CONTENTS.read_text(encoding="utf-8")
+    named = re.findall(r"^ *(?:root: |- file: )(\S+)$", text, re.M)
+    return [name for name in named if name.partition("/")[0] not in LEFT_OUT]
 
 
 def print_book(html: Path, chromium: str) -> Path:

@@ -33,7 +33,7 @@ STYLE = """<style>
 .gains > div { display: grid; grid-template-columns: 1fr; gap: 0.1rem; }
 .gains svg { width: 100%; height: 1.1rem; overflow: visible; }
 .gains .said { font-size: 0.85em; }
-@media (min-width: 48rem) {
+@media print, (min-width: 48rem) {
   .gains > div { grid-template-columns: 5fr 4fr 3fr; gap: 1rem; align-items: center; }
 }
 </style>"""

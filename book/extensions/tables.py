@@ -18,9 +18,13 @@ HYPHEN, DASH = "-", "\N{EN DASH}"
 EMPTY = {NOT_RUN, HYPHEN, DASH, ""}
 #: Letters of a row that a phone shows, and cells of a table that is no cards: there are
 #: too many to read one after the other.
-LETTERS, CELLS = 48, 150
+LETTERS, CELLS = 48, 180
 #: A hyphen that is a number's sign.
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+
+
+#: An integer that wants separators.
+LARGE = re.compile(r"[0-9]{5,}")
 
 
 def neat(html: str) -> str:
@@ -70,14 +74,17 @@ def _drop_empty(page: BeautifulSoup, table: Tag) -> None:
 
 
 def _write_signs(table: Tag) -> None:
-    """Write dashes and minus signs where a file has hyphens."""
+    """Write dashes and minus signs for hyphens, and large integers in groups."""
     for cell in table.tbody.find_all("td"):
         if cell.get_text(strip=True) in (HYPHEN, DASH, ""):
             cell.string = DASH
             cell["class"] = [*cell.get("class", ()), "empty"]
             continue
-        for text in list(cell.find_all(string=MINUS)):
-            text.replace_with(MINUS.sub("\N{MINUS SIGN}", text))
+        for text in list(cell.find_all(string=True)):
+            if LARGE.fullmatch(text.strip()):
+                text.replace_with(f"{int(text):,}")
+            elif MINUS.search(text):
+                text.replace_with(MINUS.sub("\N{MINUS SIGN}", text))
 
 
 def _title_cells(table: Tag) -> None:

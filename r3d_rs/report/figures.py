@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
 from matplotlib.text import Annotation
 
 from r3d_rs import paper
@@ -51,6 +53,10 @@ PLACES = (
     (24, -30, "left"),
     (-24, 24, "right"),
     (-24, -30, "right"),
+    (0, 40, "center"),
+    (0, -46, "center"),
+    (-30, 40, "right"),
+    (-30, -46, "right"),
 )
 
 #: What is left out of a file, by its format: day and version, which tell no figure from
@@ -317,8 +323,14 @@ def name_points(axes: Axes, points: list[Mark]) -> None:
         _put(label, best)
         names.append(label.get_window_extent())
         if _is_far(best):
-            style = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
-            axes.annotate("", at, best[:2], "data", "offset points", arrowprops=style)
+            start, scale = axes.transData.transform(at), axes.figure.dpi / 72
+            end = axes.transData.inverted().transform(
+                start + np.multiply(best[:2], scale)
+            )
+            leader = PathPatch(
+                Outline([at, end]), edgecolor="0.6", linewidth=0.7, zorder=0
+            )
+            axes.add_patch(leader)
 
 
 def _is_far(place: tuple[int, int, str]) -> bool:

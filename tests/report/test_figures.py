@@ -20,7 +20,7 @@ def results(tmp_path):
 
 
 def texts(axes):
-    return " ".join(text.get_text() for text in axes.texts)
+    return " ".join(text.get_text() for text in axes.texts).replace("\n", " ")
 
 
 def drawn(axes):
@@ -48,7 +48,7 @@ def test_figure_1_has_the_quoted_networks_and_the_step_of_3_8_points(results):
     write(results, "RA", [0.5, 0.6], "ablation")
     left, right = figures.figure(1, results).axes
     points = drawn(left)
-    assert points["SlowFast-16×8, R101"] == [213.0, 78.9]
+    assert points["SlowFast, R101"] == [213.0, 78.9]
     assert points["RS-50"][1] - points["R3D-50"][1] == pytest.approx(3.8)
     # RandAugment's row of Table 2 is the figure's last point.
     assert drawn(right) == {"RS-200@f48+RA": [0.25, pytest.approx(55)]}
