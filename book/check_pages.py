@@ -2,10 +2,11 @@
 
 Run it with a Python that has playwright: `python book/check_pages.py`. It fails on a
 page that does not load, a failed or external request, an error or warning in the
-console, a formula that was not rendered, a page wider than its window, a search that
-does not find what is there and, with `--axe`, a serious or critical violation of
-accessibility. Every page is opened wide and narrow, and shown light and dark; with
-`--few`, of each study's runs, whose pages are alike, the first alone.
+console, a formula that was not rendered, a page wider than its window, a figure whose
+letters are too small, a search that does not find what is there and, with `--axe`, a
+serious or critical violation of accessibility. Every page is opened wide and narrow,
+and shown light and dark; with `--few`, of each study's runs, whose pages are alike, the
+first alone.
 """
 
 import argparse
@@ -31,6 +32,11 @@ STILL = "*, ::before, ::after { transition: none !important }"
 
 #: What is folded is checked too.
 UNFOLD = "for (const one of document.querySelectorAll('details')) one.open = true"
+
+#: Pixels of a figure's letters, which have 10 of its points, and fewest allowed.
+LETTERS = """[...document.querySelectorAll(".figure-marks svg, .drawn svg")].map(
+  (svg) => 10 * svg.clientWidth / svg.viewBox.baseVal.width)"""
+SMALLEST = 12
 
 #: Axe's impacts that fail a page.
 IMPACTS = ("serious", "critical")
@@ -123,6 +129,9 @@ def check_shown(page) -> list[str]:
     )
     if overhang > 0:
         wrong.append(f"the page is {overhang} pixels wider than its window")
+    letters = page.evaluate(LETTERS)
+    if letters and min(letters) < SMALLEST:
+        wrong.append(f"a figure's letters have {min(letters):.1f} pixels")
     for figure in page.locator(".figure-marks").all():
         wrong += check_figure(page, figure)
     return wrong

@@ -26,7 +26,7 @@ def figure(
     runs = [registry.records(results, dataset, f"{study}/{point}") for point in points]
     if not any(runs):
         return NOTHING
-    drawn = Figure(figsize=(8, 2.8), layout="constrained")
+    drawn = Figure(figsize=(7.8, 2.8), layout="constrained")
     loss, accuracy = drawn.subplots(1, 2)
     for i, (point, own) in enumerate(zip(points, runs, strict=True)):
         for number, run in enumerate(own):

@@ -22,6 +22,11 @@ NOTHING = Markdown(f"{NOT_RUN.capitalize()}.")
 #: Where a cell of something that has not been run leads.
 RERUN = "rerun.html#rerun-one-cell"
 
+#: What to do with a notebook that is not in the repository, from where Colab opens it.
+READY_HINT = (
+    "<p>A row's notebook has its parameters. In Colab: File, Upload notebook.</p>"
+)
+
 #: Chapters by group of the paper's statements.
 CHAPTERS = {
     "scaling": "scaling.html",
@@ -191,7 +196,8 @@ def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
     shown = shown.assign(rerun=[text for text, _ in found])
     columns = {"ours": _after(results, steps), "rerun": [href for _, href in found]}
     notes = {step.text: step.place for step in steps}
-    return linked(shown, columns, "The paper's gains and ours", notes=notes)
+    hint = READY_HINT if any(text == "notebook" for text, _ in found) else ""
+    return linked(shown, columns, "The paper's gains and ours", hint, notes)
 
 
 def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:

@@ -66,7 +66,7 @@ def schedule_figure() -> Figure:
     """Draw the paper's learning rate over its epochs."""
     recipe = recipes.Recipe()
     epochs = range(recipe.epochs + 1)
-    figure = Figure(figsize=(4, 2.4), layout="constrained")
+    figure = Figure(figsize=(3.9, 2.4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(epochs, [rate(recipe, epoch) for epoch in epochs], color="black")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), xlim=(0, None))
@@ -98,7 +98,7 @@ def contrastive_curves(
     runs = record.find(results, dataset, "contrastive")
     if not runs:
         return NOTHING
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    figure = Figure(figsize=(7.8, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
     for run in runs:
         experiment, history = run["experiment"], run["parent"]["history"]

@@ -15,7 +15,7 @@ SMALL = 96
 # Rows hold two or four clips, so that classes that form a pair stay beside each other.
 _STYLE = """<style>
 .clips { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1rem 0.75rem; }
-@media (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
+@media print, (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
 .clips figure { margin: 0; padding: 0; min-width: 0; }
 .clips img { display: block; max-width: 100%; height: auto; }
 .clips img.small { image-rendering: pixelated; }

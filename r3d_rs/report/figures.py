@@ -29,7 +29,7 @@ QUOTED, BASELINE = "D", "X"
 
 #: Width and height of a panel, inches: on a phone it is as wide as the screen, where
 #: letters of 10 points have 12 pixels.
-PANEL = (4.0, 4.0)
+PANEL = (3.9, 4.0)
 
 #: Where a name may stand, the best first: points right and up of its point, and which
 #: of its ends is there. A line leads to those that are further than `NEAR`.

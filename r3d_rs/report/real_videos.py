@@ -99,7 +99,7 @@ def figure(results: Path) -> Figure | None:
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     if runs.empty:
         return None
-    drawn = Figure(figsize=(4, 2.2), layout="constrained")
+    drawn = Figure(figsize=(3.9, 2.2), layout="constrained")
     axes = drawn.add_subplot()
     for row, network in enumerate(NETWORKS):
         top1 = runs[runs["network"] == network].groupby("dataset")["top1"].mean()

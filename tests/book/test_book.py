@@ -196,7 +196,7 @@ SHOWN = {
     ("scaling", "the-gains"): ("50 to 200 layers", "paper"),
     ("pretraining", "table-5"): ("83.5", "Not run"),
     ("pretraining", "on-pantomime"): ("from scratch, as long",),
-    ("contrastive", "table-6"): ("67.5", "not run"),
+    ("contrastive", "table-6"): ("67.5", "Not run"),
     ("contrastive", "the-method"): ("projection_width",),
     ("protocol", "the-plan"): ("pantomime-web", "core-hours"),
 }
