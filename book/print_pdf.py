@@ -27,7 +27,7 @@ article.chapter:first-child { break-before: auto; }
 :is(h1, h2, h3, summary) { break-after: avoid; }
 details > summary { list-style: none; }
 tr, img, svg, pre, .clips figure { break-inside: avoid; }
-thead { break-after: avoid; }
+thead, dt, p:has(+ table) { break-after: avoid; }
 tbody tr:nth-child(-n + 3), tbody tr:nth-last-child(-n + 2) { break-before: avoid; }
 article table { font-size: 7.5pt !important; }
 article td, article th { white-space: normal !important; padding: 1pt 3pt !important; }

@@ -52,25 +52,28 @@ def _join_headings(table: Tag) -> None:
 def _drop_empty(page: BeautifulSoup, table: Tag) -> None:
     """Drop columns that say nothing, and name those that were not run above the table.
 
-    The last column stays.
+    Of a table without a single number one column stays, which says that.
     """
     rows = [row.find_all("td") for row in table.tbody.find_all("tr")]
     heads = table.thead.find_all(["td", "th"])
     heads = heads[len(heads) - len(rows[0]) :] if rows else []
-    columns, not_run = list(zip(heads, *rows, strict=True)), []
+    columns = list(zip(heads, *rows, strict=True))
     said = [{cell.get_text(strip=True) for cell in own[1:]} for own in columns]
-    order = sorted(range(len(columns)), key=lambda i: NOT_RUN in said[i])
-    for left, i in enumerate(i for i in order if said[i] <= EMPTY):
-        if left == len(columns) - 1:
-            break
-        if NOT_RUN in said[i]:
-            not_run.append(heads[i].get_text(" ", strip=True))
-        for cell in columns[i]:
-            cell.decompose()
+    left = [i for i, own in enumerate(said) if own <= EMPTY]
+    not_run = [i for i in left if NOT_RUN in said[i]]
+    if len(left) == len(columns) > 1 and not_run:
+        heads[not_run[0]].string = "so far"
+        left.remove(not_run[0])
+        not_run = []
+    elif len(left) == len(columns):
+        return
     if not_run:
+        titles = ", ".join(heads[i].get_text(" ", strip=True) for i in not_run)
         line = page.new_tag("p")
-        line.string = f"Not run yet: {', '.join(not_run)}."
+        line.string = f"Not run yet: {titles}."
         table.insert_before(line)
+    for cell in (cell for i in left for cell in columns[i]):
+        cell.decompose()
 
 
 def _write_signs(table: Tag) -> None:

@@ -56,10 +56,12 @@ def test_a_column_that_was_not_run_is_a_line_above_and_an_empty_one_is_gone():
     assert [cell.get_text() for cell in page.thead.find_all("th")] == ["", "paper"]
 
 
-def test_a_column_stays_where_something_was_run_and_the_last_one_always():
+def test_a_column_stays_where_something_was_run_and_one_where_nothing_was():
     assert neat(["ours"], ["a", "not run"], ["b", "+2"]).p is None
-    page = neat(["ours", "p"], ["a", "not run", "-"])
+    page = neat(["top-1", "seeds", "p"], ["a", "not run", "not run", "-"])
     assert cells(page) == ["not run"] and page.p is None
+    assert page.thead.find_all("th")[1].get_text() == "so far"
+    assert cells(neat(["p"], ["a", "-"])) == [tables.DASH]
 
 
 def test_a_wide_table_is_cards_on_a_phone_and_each_cell_says_its_column():
