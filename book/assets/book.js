@@ -107,6 +107,21 @@ function telling(figure) {
   }
 }
 
+// On a phone a wide table that a chapter writes out is cards too.
+function titled(table) {
+  const titles = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent.trim());
+  if (titles.length < 3) return;
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, column) => {
+      cell.dataset.title = column ? titles[column] : "";
+      cell.classList.toggle("empty", !cell.textContent.trim());
+    });
+  }
+  table.classList.add("cards");
+}
+const written = ".bd-content table.table:not(.dataframe, .runs, .indextable)";
+document.querySelectorAll(written).forEach(titled);
+
 // A link into what is folded opens it, and paper has all of it.
 function unfold(place) {
   const target = place && document.getElementById(decodeURIComponent(place));
