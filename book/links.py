@@ -22,11 +22,6 @@ NOTHING = Markdown(f"{NOT_RUN.capitalize()}.")
 #: Where a cell of something that has not been run leads.
 RERUN = "rerun.html#rerun-one-cell"
 
-#: What to do with a notebook that is not in the repository, from where Colab opens it.
-READY_HINT = (
-    "<p>A row's notebook has its parameters. In Colab: File, Upload notebook.</p>"
-)
-
 #: Chapters by group of the paper's statements.
 CHAPTERS = {
     "scaling": "scaling.html",
@@ -193,11 +188,10 @@ def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
     shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")  # ours says it
     after = [(step.pair.dataset, step.pair.after) for step in steps]
     found = [address(*own, results) for own in after]
-    shown = shown.assign(rerun=[text for text, _ in found])
-    columns = {"ours": _after(results, steps), "rerun": [href for _, href in found]}
+    shown = shown.assign(rerun=["Colab" if href else "-" for href in found])
+    columns = {"ours": _after(results, steps), "rerun": found}
     notes = {step.text: step.place for step in steps}
-    hint = READY_HINT if any(text == "notebook" for text, _ in found) else ""
-    return linked(shown, columns, "The paper's gains and ours", hint, notes)
+    return linked(shown, columns, "The paper's gains and ours", "", notes)
 
 
 def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:

@@ -2,8 +2,8 @@
 
 A chapter names the notebook in its front matter (`notebook: scaling`). The badges open
 it in Colab, from the study's public repository, and download it, from a copy in the
-book. An experiment of the plan has a copy of its own there, with its parameters in it,
-so that it can be run before a run of it is published.
+book. Each experiment of the plan has a copy with its parameters. The book's workflow
+puts these on a branch, from which Colab opens them: an address has no parameters there.
 """
 
 import json
@@ -19,26 +19,29 @@ BRANCH = "main"
 COLAB = r3d_rs.REPOSITORY.replace(
     "https://github.com/", "https://colab.research.google.com/github/"
 )
-#: Where notebooks with an experiment's parameters are, in the book.
-READY = "notebooks/ready"
+#: Where notebooks with an experiment's parameters are in the book, and their branch.
+READY, READY_BRANCH = "notebooks/ready", "notebooks"
 
 
-def address(dataset: str, name: str, results: Path) -> tuple[str, str]:
-    """Return where an experiment's notebook with its parameters is, and in a word.
+def address(dataset: str, name: str, results: Path) -> str:
+    """Return where Colab opens an experiment's notebook with its parameters.
 
-    Colab opens the executed notebook of a published run. Of an experiment without one
-    the book has the notebook, if the plan has the experiment. One that starts from a
-    network that has to be trained first has no address.
+    That is the executed notebook of a published run, or else the one of the plan. An
+    experiment that starts from a network that has to be trained first has none, "".
     """
     for own in (name, *registry.same(name)):
         path = Path(dataset, own, "seed-0.ipynb")
         if (Path(results) / path).exists():
             place = Path(record.PUBLISHED, path).as_posix()
-            return "Colab", f"{COLAB}/blob/{BRANCH}/{place.replace('@', '%40')}"
+            return _in_colab(BRANCH, place)
     own = registry.SAME.get(name, name)
     if (dataset, own) in study.read().seeds and not registry.get(own).parents:
-        return "notebook", f"{READY}/{ready(dataset, own)}"
-    return "-", ""
+        return _in_colab(READY_BRANCH, ready(dataset, own))
+    return ""
+
+
+def _in_colab(branch: str, path: str) -> str:
+    return f"{COLAB}/blob/{branch}/{path.replace('@', '%40')}"
 
 
 def ready(dataset: str, name: str) -> str:

@@ -109,7 +109,7 @@ def test_a_statement_has_columns_of_its_own_for_interval_seeds_and_rerun(results
     assert row["ours"].get_text() == "+0.0"
     assert row["95 % interval"].get_text().count("to") == 1
     assert row["seeds"].get_text() == "3"
-    assert row["rerun"].a.get_text() in ("Colab", "notebook")
+    assert row["rerun"].a.get_text() == "Colab"
 
 
 def test_parameters_and_multiply_adds_stand_beside_what_the_paper_prints():
