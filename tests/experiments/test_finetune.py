@@ -18,7 +18,23 @@ ADAM = Recipe(optimizer="adamw", learning_rate=0.01, batch_size=32)
 def test_batch_and_epochs_follow_from_the_number_of_videos(videos, batch_size, epochs):
     found = finetune.of_size(ADAM, videos, tuned=True)
     assert (found.batch_size, found.epochs) == (batch_size, epochs)
+    found = finetune.of_size(ADAM, videos, tuned=False)
     assert found.learning_rate == pytest.approx(0.01 * (batch_size / 32) ** 0.5)
+
+
+@pytest.mark.parametrize("scale", ["pantomime", "small"])
+def test_fine_tuning_has_twice_adamws_rate_from_scratch_of_both_scales(scale):
+    recipe = scales.of_point(points.point("RS-50"), scale)
+    rates = [
+        finetune.of_size(recipe, 100, tuned=tuned).learning_rate
+        for tuned in (True, False)
+    ]
+    assert rates[0] == pytest.approx(2 * rates[1])
+    # Also from a network that was trained at another rate.
+    other = scales.of_stage("pre-train", "RS-50", "pantomime")
+    assert other.learning_rate != scales.PANTOMIME["learning_rate"]
+    found = finetune.of_size(other, 100, tuned=True, batch_size=50)
+    assert found.learning_rate == 0.02
 
 
 def test_what_is_given_is_taken():
