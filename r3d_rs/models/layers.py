@@ -177,7 +177,8 @@ class BatchNorm(keras.layers.Layer):
 
     It is Keras' own in its numbers: statistics in float32, the moving variance without
     Bessel's correction. On TensorFlow it runs as one fused operation over folded frames
-    instead of several passes over memory.
+    instead of several passes over memory. On JAX the statistics take one pass, which
+    the compiler joins to the convolution before it.
 
     Args:
         momentum: of the moving statistics.
@@ -217,16 +218,21 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Normalize with the batch's statistics in training, else the moving ones."""
+        if keras.backend.backend() != "tensorflow":
+            return gated_norm(self, (), x, training)
         training = training and self.trainable
-        normalize = _fused if keras.backend.backend() == "tensorflow" else _plain
-        y, mean, variance = normalize(self, x, training)
+        y, mean, variance = _fused(self, x, training)
         if training:
-            for moving, batch in (
-                (self.moving_mean, mean),
-                (self.moving_variance, variance),
-            ):
-                moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+            self.move(mean, variance)
         return y
+
+    def move(self, mean, variance):
+        """Move the moving statistics towards a batch's."""
+        for moving, batch in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape):
         """Give the input's shape."""
@@ -260,13 +266,39 @@ def _fused(norm: BatchNorm, x, training):
     return unfold_frames(y, x.shape[1]), mean, variance
 
 
-def _plain(norm: BatchNorm, x, training):
-    mean, variance = norm.moving_mean.value, norm.moving_variance.value
-    wide = ops.cast(x, "float32")
+def gated_norm(norm: BatchNorm, gates, x, training=False):
+    """Normalize and apply gates, reading `x` once for all averages and once for values.
+
+    Together they are one affine function for each clip and channel. An average of what
+    they return follows from one of `x`, so nothing between them is computed.
+
+    Args:
+        norm: is applied first.
+        gates: layers with a method `gate_of`, such as `SelfGating`, in their order.
+        x: `(batch, time, height, width, channel)`.
+        training: whether to normalize with the batch's statistics.
+
+    Returns:
+        What the layers one after the other return, up to rounding.
+    """
+    training = training and norm.trainable
+    # Near its mean a variance keeps its digits as a difference of two averages.
+    wide = ops.cast(x, "float32") - norm.moving_mean.value
+    mean, variance = 0, norm.moving_variance.value
+    pooled = _pool(wide)
     if training:
-        mean, variance = ops.moments(wide, axes=(0, 1, 2, 3))
+        mean = ops.mean(pooled, axis=0)
+        squares = ops.mean(ops.square(wide), axis=(0, 1, 2, 3))
+        variance = ops.maximum(squares - ops.square(mean), 0)
+        norm.move(norm.moving_mean + mean, variance)
     scale = norm.gamma * ops.rsqrt(variance + norm.epsilon)
-    return ops.cast(wide * scale + (norm.beta - mean * scale), x.dtype), mean, variance
+    offset = norm.beta - mean * scale
+    for gate in gates:
+        factor = gate.gate_of(pooled * scale + offset)
+        scale, offset = scale * factor, offset * factor
+    if gates:
+        scale, offset = (one[:, None, None, None] for one in (scale, offset))
+    return ops.cast(wide * scale + offset, x.dtype)
 
 
 def _pool(x):
@@ -312,9 +344,13 @@ class SqueezeExcitation(keras.layers.Layer):
             layer.build((None, inputs))
             setattr(self, name, layer)
 
+    def gate_of(self, pooled):
+        """Return the excitations `(batch, channel)` of averages over time and space."""
+        return self.expand(self.reduce(pooled))
+
     def call(self, x):
         """Scale each channel by its excitation."""
-        return _scale(x, self.expand(self.reduce(_pool(x))))
+        return _scale(x, self.gate_of(_pool(x)))
 
     def compute_output_shape(self, input_shape):
         """Give the input's shape."""
@@ -341,9 +377,13 @@ class SelfGating(keras.layers.Layer):
         )
         self.gate.build((None, channels))
 
+    def gate_of(self, pooled):
+        """Return the gates `(batch, channel)` of averages over time and space."""
+        return self.gate(pooled)
+
     def call(self, x):
         """Scale each channel by its gate."""
-        return _scale(x, self.gate(_pool(x)))
+        return _scale(x, self.gate_of(_pool(x)))
 
     def compute_output_shape(self, input_shape):
         """Give the input's shape."""

@@ -19,6 +19,7 @@ from r3d_rs.models.layers import (
     SelfGating,
     SqueezeExcitation,
     StochasticDepth,
+    gated_norm,
 )
 from r3d_rs.models.platform import for_tpu
 from r3d_rs.models.repeat import is_traced, recomputed, repeated
@@ -188,11 +189,15 @@ class Bottleneck(keras.layers.Layer):
             shortcut = self.shortcut_norm(self.shortcut_conv(x), training=training)
         x = ops.relu(self.norm1(self.temporal_conv(x), training=training))
         x = ops.relu(self.norm2(self.spatial_conv(x), training=training))
-        x = self.norm3(self.expand_conv(x), training=training)
-        if self.self_gating is not None:
-            x = self.self_gating(x)
-        if self.squeeze_excitation is not None:
-            x = self.squeeze_excitation(x)
+        x = self.expand_conv(x)
+        gates = [self.self_gating, self.squeeze_excitation]
+        gates = [gate for gate in gates if gate is not None]
+        if keras.backend.backend() == "jax":
+            x = gated_norm(self.norm3, gates, x, training)
+        else:
+            x = self.norm3(x, training=training)
+            for gate in gates:
+                x = gate(x)
         x = self.stochastic_depth(x, training=training)
         return ops.relu(x + shortcut)
 

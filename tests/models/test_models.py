@@ -110,6 +110,59 @@ def test_batch_normalization_is_keras_own_in_its_numbers(training):
 
 
 @pytest.mark.both_backends
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX's form alone")
+@pytest.mark.parametrize("training", [False, True])
+def test_gates_joined_to_normalization_are_those_after_it(training):
+    import jax
+
+    rng = np.random.default_rng(6)
+    x, weights = rng.normal(3, 2, (2, 4, 3, 5, 5, 8)).astype("float32")
+    norm = layers.BatchNorm(momentum=0.9)
+    own = keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9)
+    gates = [layers.SelfGating(), layers.SqueezeExcitation(0.5)]
+    for layer in (norm, own, *gates):
+        layer.build(x.shape)
+    start = [rng.uniform(1, 2, 8).astype("float32") for _ in range(4)]
+
+    def joined(x):
+        return layers.gated_norm(norm, gates, x, training)
+
+    def apart(x):
+        x = own(x, training=training)
+        for gate in gates:
+            x = gate(x)
+        return x
+
+    found = []
+    for function, layer in ((joined, norm), (apart, own)):
+        layer.set_weights(start)
+        trained = [v for part in (layer, *gates) for v in part.trainable_variables]
+
+        def loss(x, values, function=function, trained=trained):
+            given = list(zip(trained, values, strict=True))
+            with keras.StatelessScope(state_mapping=given):
+                return (function(x) * weights).sum()
+
+        values = [v.value for v in trained]
+        found.append(jax.tree.leaves(jax.grad(loss, (0, 1))(x, values)))
+        found[-1].append(function(x))
+        found[-1] += [v.value for v in layer.non_trainable_variables]
+    for got, expected in zip(*found, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * scale)
+
+
+@pytest.mark.both_backends
+def test_a_variance_far_below_the_mean_is_found_once_the_moving_mean_is_near():
+    x = np.random.default_rng(7).normal(1000, 1, (2, 3, 4, 4, 5)).astype("float32")
+    norm = layers.BatchNorm(momentum=0.0)
+    for _ in range(2):
+        norm(x, training=True)
+    expected = x.astype("float64").var((0, 1, 2, 3))
+    np.testing.assert_allclose(norm.moving_variance.numpy(), expected, rtol=1e-4)
+
+
+@pytest.mark.both_backends
 def test_stochastic_depth_drops_whole_clips_and_keeps_the_mean():
     keras.utils.set_random_seed(0)
     layer = layers.StochasticDepth(0.25)
