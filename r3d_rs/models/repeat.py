@@ -15,6 +15,10 @@ from keras.src.backend.common.variables import AutocastScope
 #: and averages. All that lies between them is cheap to compute again.
 KEPT = frozenset({"conv_general_dilated", "dot_general", "reduce_sum"})
 
+#: Blocks of a row that is compiled once. A loop copies all that it keeps for the
+#: gradient, and shorter rows take little time to compile block by block.
+LOOPED = 5
+
 
 def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
     """Return `function(x)`, of which little is kept for the gradient.

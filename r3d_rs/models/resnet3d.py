@@ -22,7 +22,7 @@ from r3d_rs.models.layers import (
     gated_norm,
 )
 from r3d_rs.models.platform import for_tpu
-from r3d_rs.models.repeat import is_traced, recomputed, repeated
+from r3d_rs.models.repeat import LOOPED, is_traced, recomputed, repeated
 
 #: Blocks in stages C2 to C5 by depth. 14 layers are for tests and first tries.
 DEPTHS = {
@@ -211,7 +211,7 @@ class Bottleneck(keras.layers.Layer):
 class Stage(keras.layers.Layer):
     """The bottleneck blocks of one stage, C2 to C5, one after the other.
 
-    For a TPU blocks that are alike are compiled once (`repeat.repeated`).
+    For a TPU a long row of blocks that are alike is compiled once (`repeat.LOOPED`).
 
     Args:
         blocks: how many there are.
@@ -276,7 +276,7 @@ class Stage(keras.layers.Layer):
         """Apply the blocks."""
         for _, group in itertools.groupby(self.blocks, lambda block: block.settings):
             alike = list(group)
-            if len(alike) > 1 and for_tpu() and is_traced(x):
+            if len(alike) >= LOOPED and for_tpu() and is_traced(x):
                 x = repeated(alike, x, training=training)
             else:
                 for block in alike:
