@@ -34,7 +34,9 @@ def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
     def policy(primitive, *_, **__):
         return keep and primitive.name in KEPT
 
-    pure = jax.checkpoint(_pure(layer, function), policy=policy)
+    # Where convolutions are kept, no barrier is needed: XLA computes all else again by
+    # itself, where it is used, and joins a block's gradient to the next one's.
+    pure = jax.checkpoint(_pure(layer, function), policy=policy, prevent_cse=not keep)
     y, updated = pure(x, _values(layer))
     _assign(layer, updated)
     return y

@@ -10,7 +10,7 @@ import pytest
 from r3d_rs.contrastive.pretrain import pretrain
 from r3d_rs.data import pipeline
 from r3d_rs.evaluation import multiview
-from r3d_rs.models import layers
+from r3d_rs.models import layers, resnet3d
 from r3d_rs.models.layers import BatchNorm
 from r3d_rs.models.platform import compiling_for_tpu
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
@@ -66,16 +66,18 @@ JAX = keras.backend.backend() == "jax"
 @tiny.shallow(1, 4, 1, 1)  # with blocks that are alike
 @pytest.mark.skipif(not JAX, reason="blocks have one form on TensorFlow")
 @pytest.mark.parametrize(
-    ("rematerialize", "for_tpu", "precision"),
+    ("rematerialize", "for_tpu", "precision", "looped"),
     [
-        (True, False, "float32"),
-        (True, False, "mixed_bfloat16"),
-        (False, True, "float32"),
+        (True, False, "float32", 2),
+        (True, False, "mixed_bfloat16", 2),
+        (False, True, "float32", 2),
+        (False, True, "float32", 3),
     ],
 )
 def test_blocks_in_each_form_give_the_same_step(
-    rematerialize, for_tpu, precision, monkeypatch
+    rematerialize, for_tpu, precision, looped, monkeypatch
 ):
+    monkeypatch.setattr(resnet3d, "LOOPED", looped)
     # Rounding in another form of the convolutions would be seen after two steps.
     monkeypatch.setattr(layers, "for_tpu", lambda: False)
     recipe = dataclasses.replace(RECIPE, precision=precision)
