@@ -300,7 +300,7 @@ OWN = {
 
 #: What `r3d-rs run finetune/NAME` starts from by itself: of the published networks the
 #: best start for EgoGestAR (`results/calibration/fine-tuning.csv`).
-NETWORK = "pantomime-20/RS-50"
+NETWORK = "pantomime-web/RS-50"
 
 
 def _run_of(network: str) -> dict:

@@ -17,8 +17,8 @@ BATCHES = 4
 SGD_SHARE = 0.05 / 0.8
 #: AdamW's rate in fine-tuning at the full width, for a batch of 50; networks of an eighth
 #: of the width have eight times as much. That is twice the rate from scratch of both
-#: scales. It was best for two networks on sessions that were put aside from the training
-#: videos of EgoGestAR (`results/calibration/fine-tuning.csv`).
+#: scales. On sessions that were put aside from the training videos of EgoGestAR, half of
+#: it was worse and twice of it no better (`results/calibration/fine-tuning.csv`).
 ADAMW_RATE = 0.0025
 
 
