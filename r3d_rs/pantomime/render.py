@@ -40,41 +40,48 @@ def render(
     high = np.ceil(np.maximum(y[0], y[1]) + reach) - top
     wide = np.minimum(wide.max(axis=1), WIDTH).astype(np.int64)
     high = np.minimum(high.max(axis=1), HEIGHT).astype(np.int64)
-    canvas = np.zeros((FRAMES, 3 * HEIGHT, 3 * WIDTH, 3), np.float32)
-    canvas[:, HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH] = background
-    left = np.clip(left, -WIDTH, WIDTH).astype(np.int64)
-    top = np.clip(top, -HEIGHT, HEIGHT).astype(np.int64)
+    left = np.clip(left, -wide[:, None], WIDTH).astype(np.int64)
+    top = np.clip(top, -high[:, None], HEIGHT).astype(np.int64)
+    right, below = wide.max(), high.max()
+    rows_of, columns_of = HEIGHT + 2 * below, WIDTH + 2 * right
+    inside = np.s_[:, below : below + HEIGHT, right : right + WIDTH]
+    canvas = np.zeros((FRAMES, rows_of, columns_of, 3), np.float32)
+    canvas[inside] = background
 
     pixels = canvas.reshape(-1, 3)
     for rank in range(len(shapes)):
         columns = left[rank][:, None] + np.arange(wide[rank])
         rows = top[rank][:, None] + np.arange(high[rank])
-        alpha, shade = _capsule(
+        alpha, hit, shade = _capsule(
             columns[:, None, :],
             rows[:, :, None],
             x[:, rank],
             y[:, rank],
             radii[:, rank],
         )
-        base = np.arange(FRAMES)[:, None] * (3 * HEIGHT) + HEIGHT + rows
-        index = base[:, :, None] * (3 * WIDTH) + WIDTH + columns[:, None, :]
-        hit = np.flatnonzero(alpha > 0.0)
-        index = index.reshape(-1)[hit]
-        frame = hit // (rows.shape[1] * columns.shape[1])
-        alpha, shade = alpha.reshape(-1)[hit, None], shade.reshape(-1)[hit, None]
-        below = pixels[index]
-        pixels[index] = below + alpha * (colors[rank][frame] * shade - below)
+        line, column = np.divmod(hit, wide[rank])
+        frame, row = np.divmod(line, high[rank])
+        row += (frame * rows_of + below) + top[rank][frame]
+        index = row * columns_of + (column + right + left[rank][frame])
+        behind = pixels[index]
+        pixels[index] = behind + alpha * (colors[rank][frame] * shade - behind)
 
-    picture = canvas[:, HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH]
+    picture = canvas[inside]
     if occluder is not None:
         opacity, color = (a.astype(np.float32) for a in occluder)
-        picture = picture + opacity * (color - picture)
-    picture = np.clip(picture, np.float32(0.0), np.float32(1.0))
-    return np.floor(picture * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+        picture += opacity * (color - picture)
+    np.clip(picture, np.float32(0.0), np.float32(1.0), out=picture)
+    picture *= np.float32(255.0)
+    picture += np.float32(0.5)
+    return picture.astype(np.uint8)  # cuts off, which rounds what is 0.5 higher
 
 
 def _capsule(columns, rows, x, y, radii):
-    """Return opacity and brightness of pixels of capsules, one a frame."""
+    """Return the opacity of capsules, one a frame, where it is above zero.
+
+    Returns:
+        Opacity `(pixel, 1)`, which pixels these are of all, and brightness `(pixel, 1)`.
+    """
     x0, x1, y0, y1, r0, r1 = (a[:, None, None] for a in (*x, *y, *radii))
     px = columns.astype(np.float32) + np.float32(0.5) - x0
     py = rows.astype(np.float32) + np.float32(0.5) - y0
@@ -83,11 +90,12 @@ def _capsule(columns, rows, x, y, radii):
     along = np.clip((px * dx + py * dy) / length, np.float32(0.0), np.float32(1.0))
     radius = r0 + (r1 - r0) * along
     ox, oy = px - along * dx, py - along * dy
-    square = ox * ox + oy * oy
-    distance = np.sqrt(square)
-    alpha = np.clip(radius - distance + np.float32(0.5), np.float32(0), np.float32(1))
+    alpha = radius - np.sqrt(ox * ox + oy * oy) + np.float32(0.5)
+    hit = np.flatnonzero(alpha > 0.0)
+    alpha, radius, ox, oy = (a.reshape(-1)[hit] for a in (alpha, radius, ox, oy))
     nx, ny = ox / radius, oy / radius
     facing = np.sqrt(np.maximum(np.float32(1.0) - nx * nx - ny * ny, np.float32(0.0)))
     lit = nx * np.float32(_LIGHT[0]) + ny * np.float32(_LIGHT[1])
     lit = np.maximum(lit + facing * np.float32(_LIGHT[2]), np.float32(0.0))
-    return alpha, lit * np.float32(1.05 - _AMBIENT) + np.float32(_AMBIENT)
+    shade = lit * np.float32(1.05 - _AMBIENT) + np.float32(_AMBIENT)
+    return np.minimum(alpha, np.float32(1.0))[:, None], hit, shade[:, None]
