@@ -80,7 +80,7 @@ def _capsule(columns, rows, x, y, radii):
     """Return the opacity of capsules, one a frame, where it is above zero.
 
     Returns:
-        Opacity `(pixel, 1)`, which pixels these are of all, and brightness `(pixel, 1)`.
+        Opacity `(pixel, 1)`, which of all they are, and brightness `(pixel, 1)`.
     """
     x0, x1, y0, y1, r0, r1 = (a[:, None, None] for a in (*x, *y, *radii))
     px = columns.astype(np.float32) + np.float32(0.5) - x0

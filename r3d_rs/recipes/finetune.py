@@ -13,12 +13,14 @@ EPOCHS = {False: (20, 200), True: (5, 200)}
 #: Batches of training videos that there are at least, so that an epoch is more than a
 #: few steps.
 BATCHES = 4
-#: What fine-tuning with SGD has of the rate from scratch: the paper's 0.05 of 0.8 (§4.5).
+#: What fine-tuning with SGD has of the rate from scratch: the paper's 0.05 of 0.8
+#: (§4.5).
 SGD_SHARE = 0.05 / 0.8
-#: AdamW's rate in fine-tuning at the full width, for a batch of 50; networks of an eighth
-#: of the width have eight times as much. That is twice the rate from scratch of both
-#: scales. On sessions that were put aside from the training videos of EgoGestAR, half of
-#: it was worse and twice of it no better (`results/calibration/fine-tuning.csv`).
+#: AdamW's rate in fine-tuning at the full width, for a batch of 50; networks of an
+#: eighth of the width have eight times as much. That is twice the rate from scratch of
+#: both scales. On sessions that were put aside from the training videos of EgoGestAR,
+#: half of it was worse and twice of it no better
+#: (`results/calibration/fine-tuning.csv`).
 ADAMW_RATE = 0.0025
 
 
