@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import check_links
 import pytest
@@ -120,11 +121,9 @@ def test_two_clicks_lead_from_the_front_page_to_the_notebook_of_a_step():
     step = name.find_parent("tr")
     assert "+0.5" in step.get_text()
     second = step.find_all("a")[-1]
-    if second.get_text() == "Colab":
-        path = second["href"].partition("/blob/main/")[2]
-        notebook = HTML.parents[2] / path
-    else:
-        notebook = HTML / second["href"]
+    branch, _, path = second["href"].partition("/blob/")[2].partition("/")
+    folders = {"main": HTML.parents[2], "notebooks": HTML / "notebooks" / "ready"}
+    notebook = folders[branch] / unquote(path)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells)
     assert re.findall(r'^row = "(.*?)"', code, re.MULTILINE)[-1] == "SE"
