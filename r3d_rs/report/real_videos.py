@@ -123,7 +123,7 @@ def gains(results: Path) -> pd.DataFrame:
     for title, (before, after) in GAINS.items():
         values = (top1.loc[after] - top1.loc[before]).to_numpy()
         if np.isnan(values).any():
-            rows[title] = [NOT_RUN, "-", "-", "-"]
+            rows[title] = [NOT_RUN, "-", "-", "-", "-"]
             continue
         mean, half = values.mean(), interval.half(values)
         low, high = mean - half, mean + half
@@ -131,11 +131,13 @@ def gains(results: Path) -> pd.DataFrame:
         own = seeds[[before, after]]
         rows[title] = [
             f"{mean:+.1f}",
+            ", ".join(f"{value:+.1f}" for value in values),
             f"{low:+.1f} to {high:+.1f}",
             " to ".join(str(n) for n in sorted({own.min(), own.max()})),
             verdict,
         ]
-    columns = ["ours", "95 % interval", "seeds of a division", "verdict"]
+    columns = ["ours", "each division", "95 % interval", "seeds of a division"]
+    columns.append("verdict")
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 

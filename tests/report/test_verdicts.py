@@ -7,7 +7,7 @@ fails: write the discussion in the chapter again, and then this table.
 from pathlib import Path
 
 from r3d_rs.operations import study
-from r3d_rs.report import claims
+from r3d_rs.report import claims, real_videos
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -62,3 +62,11 @@ def test_the_counted_statements_are_those_that_the_front_page_names():
     assert set(counts) == {claims.EXACT, claims.DIFFERS}
     [on_par] = [name for name in counts.index if "on par" in name]
     assert counts[on_par] == claims.EXACT
+
+
+def test_the_real_videos_gain_as_their_chapter_says():
+    gains = real_videos.gains(RESULTS)
+    assert gains["verdict"].to_list() == ["inconclusive", "helps"]
+    for text in gains["each division"]:
+        values = [float(value) for value in text.split(", ")]
+        assert len(values) == 3 and min(values) > 0
