@@ -6,6 +6,8 @@ fails: write the discussion in the chapter again, and then this table.
 
 from pathlib import Path
 
+import pandas as pd
+
 from r3d_rs.operations import study
 from r3d_rs.report import claims, real_videos
 
@@ -70,3 +72,12 @@ def test_the_real_videos_gain_as_their_chapter_says():
     for text in gains["each division"]:
         values = [float(value) for value in text.split(", ")]
         assert len(values) == 3 and min(values) > 0
+
+
+def test_the_real_videos_are_about_motion_as_their_chapter_says():
+    table = real_videos.probes(RESULTS).astype(float)
+    chance = pd.read_csv(RESULTS / "tables" / "real-videos.csv")["chance"].max()
+    assert (table.loc[real_videos.PROBES["clips"]] > 4 * chance).all()
+    single = table.loc[real_videos.PROBES["trained_on_single_frames"]]
+    assert (abs(single - chance) < 3).all()
+    assert (table.loc[real_videos.PROBES["reversed"]] < chance).all()
