@@ -16,9 +16,8 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
-from extensions.notebooks import BRANCH, COLAB
+from extensions.notebooks import BRANCH, in_colab
 from links import anchor
 
 from r3d_rs.experiments import executed, published
@@ -163,8 +162,8 @@ def note(
     links.append(f'<a href="{above}#{anchor(*place)}">all runs</a>')
     badge = []
     if shared:
-        place = quote(Path(records.PUBLISHED, *path.parts[-4:]).as_posix())
-        address = f"{COLAB}/blob/{BRANCH}/{place}"
+        place = Path(records.PUBLISHED, *path.parts[-4:]).as_posix()
+        address = in_colab(BRANCH, place)
         text = "Open in Colab, with this run's parameters"
         badge = [f'<p class="badges"><a href="{address}">{text}</a></p>', ""]
     what = WHAT.get(study, f"A run of the study {escaped(study)}")

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import r3d_rs
 from r3d_rs.experiments import record, registry
@@ -33,15 +34,16 @@ def address(dataset: str, name: str, results: Path) -> str:
         path = Path(dataset, own, "seed-0.ipynb")
         if (Path(results) / path).exists():
             place = Path(record.PUBLISHED, path).as_posix()
-            return _in_colab(BRANCH, place)
+            return in_colab(BRANCH, place)
     own = registry.SAME.get(name, name)
     if (dataset, own) in study.read().seeds and not registry.get(own).parents:
-        return _in_colab(READY_BRANCH, ready(dataset, own))
+        return in_colab(READY_BRANCH, ready(dataset, own))
     return ""
 
 
-def _in_colab(branch: str, path: str) -> str:
-    return f"{COLAB}/blob/{branch}/{path.replace('@', '%40')}"
+def in_colab(branch: str, path: str) -> str:
+    """Return where Colab opens a notebook of the public repository."""
+    return f"{COLAB}/blob/{branch}/{quote(path)}"
 
 
 def ready(dataset: str, name: str) -> str:
@@ -80,11 +82,11 @@ def add_badges(app, pagename, templatename, context, doctree):
         raise ValueError(f"{pagename}: there is no notebooks/{name}.ipynb")
     root = "../" * pagename.count("/")
     links = (
-        (f"{COLAB}/blob/{BRANCH}/notebooks/", "Open in Colab"),
-        (f"{root}notebooks/", "Download the notebook"),
+        (in_colab(BRANCH, f"notebooks/{name}.ipynb"), "Open in Colab"),
+        (f"{root}notebooks/{name}.ipynb", "Download the notebook"),
     )
     badges = " ".join(
-        f'<a href="{url}{name}.ipynb" title="{text}: {name}.ipynb">{text}</a>'
+        f'<a href="{url}" title="{text}: {name}.ipynb">{text}</a>'
         for url, text in links
     )
     title, end, body = context["body"].partition("</h1>")
