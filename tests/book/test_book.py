@@ -17,6 +17,7 @@ from r3d_rs.data.randaugment import OPERATIONS
 from r3d_rs.operations import study
 from r3d_rs.pantomime import CLASSES_30
 from r3d_rs.recipes.table2 import TABLE_2
+from r3d_rs.report import real_videos
 
 BOOK = Path(__file__).parents[2] / "book"
 HTML = BOOK / "_build" / "html"
@@ -108,6 +109,10 @@ def test_the_front_page_has_a_picture_clips_the_chapters_and_how_to_cite():
     assert len(html.select(".clips img")) == 4
     [answers] = html.find_all("table")
     assert len(answers.find("tbody").find_all("tr")) <= 7
+    gain = real_videos.gains(HTML.parents[2] / "results").loc[
+        "pre-training on Pantomime-web", ["ours", "95 % interval"]
+    ]
+    assert "{} points ({})".format(*gain) in answers.get_text()
     cited = html.find("summary", string="How to cite").parent.get_text()
     assert "@software" in cited and "arXiv:2109.01696" in cited
 
