@@ -34,7 +34,7 @@ VIEWS = {"temporal_views": 2, "spatial_views": 1}
 def prepare():
     """Render the videos and make them ready for training, unless they are already."""
     from r3d_rs import pantomime
-    from r3d_rs.data import preparation
+    from r3d_rs.preparation import preparation
 
     pantomime.make = functools.partial(pantomime.make, seed=SEED)
     return preparation.prepare(NAME, FOLDER / "data")

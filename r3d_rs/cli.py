@@ -16,9 +16,9 @@ from importlib.machinery import ModuleSpec
 import click
 
 import r3d_rs
-from r3d_rs.data.commands import data
 from r3d_rs.evaluation.commands import export, predict, publish
 from r3d_rs.operations.commands import cost, overview, rerun, run, tpu
+from r3d_rs.preparation.commands import data
 from r3d_rs.report.commands import report
 
 #: What ends a command with a message alone. RuntimeError: no memory for a thread.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from r3d_rs.data.commands import FILE, FOLDER, data_dir_option
+from r3d_rs.options import FILE, FOLDER, data_dir_option
 from r3d_rs.paths import local_path
 
 

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 
 from r3d_rs.data import pipeline
-from r3d_rs.data.datasets import Dataset
-from r3d_rs.data.verify import ids_sha256
+from r3d_rs.data.datasets import Dataset, ids_sha256
 from r3d_rs.evaluation.interval import wilson_interval
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training import devices, memory

@@ -243,7 +243,8 @@ def load_data(run: Run):
     Raises:
         ValueError: as `Dataset.check_reported` does.
     """
-    from r3d_rs.data import datasets, preparation
+    from r3d_rs.data import datasets
+    from r3d_rs.preparation import preparation
 
     rendered = names.source(run.dataset) == "rendered"
     load = preparation.prepare if rendered else datasets.load

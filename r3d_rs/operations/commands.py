@@ -1,6 +1,6 @@
 """Commands `r3d-rs list`, `run`, `rerun`, `cost` and `tpu`.
 
-What a command calls is imported when it runs, see `r3d_rs.data.commands`.
+What a command calls is imported when it runs, see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from r3d_rs import REPOSITORY
-from r3d_rs.data.commands import FOLDER, Name, dataset_option
+from r3d_rs.options import FOLDER, Name, dataset_option
 
 
 def _pairs(ctx, param, texts: tuple[str, ...]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Commands `r3d-rs report`: tables, views and probes.
 
-What a command calls is imported when it runs, see `r3d_rs.data.commands`.
+What a command calls is imported when it runs, see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from r3d_rs.data.commands import DATASET, data_dir_option, dataset_option
 from r3d_rs.data.names import canonical_name
 from r3d_rs.operations.commands import (
     POINT,
@@ -17,6 +16,7 @@ from r3d_rs.operations.commands import (
     own_option,
     published_option,
 )
+from r3d_rs.options import DATASET, data_dir_option, dataset_option
 
 
 @click.group()
@@ -104,10 +104,10 @@ def probes(
     A network is evaluated on reversed and on shuffled clips. Another is trained on
     single frames, by the same recipe from random weights.
     """
-    from r3d_rs.data import preparation
     from r3d_rs.evaluation import probes as study
     from r3d_rs.evaluation import trained
     from r3d_rs.experiments import registry
+    from r3d_rs.preparation import preparation
 
     if network:
         own = trained.load(network)

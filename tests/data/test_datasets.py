@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import datasets, names, preparation, verify
+from r3d_rs.data import datasets, names
+from r3d_rs.preparation import preparation, verify
 from tests.shared.tiny import CLASSES, HEADER, write_csv
 
 

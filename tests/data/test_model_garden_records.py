@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets, model_garden, pipeline, preparation
+from r3d_rs.data import datasets, model_garden, pipeline
+from r3d_rs.preparation import preparation
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.videos import clip
 from tests.shared.tiny import (

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from r3d_rs.data import datasets, preparation
+from r3d_rs.data import datasets
 from r3d_rs.experiments import record, registry, show
 from r3d_rs.experiments.run import check
 from r3d_rs.pantomime import SETS
+from r3d_rs.preparation import preparation
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes import scales
 from r3d_rs.training import loop, transfer

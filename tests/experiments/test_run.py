@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from r3d_rs.cli import main
-from r3d_rs.data import datasets, frame_index, preparation
-from r3d_rs.data.commands import FOLDER, INPUT
+from r3d_rs.data import datasets, frame_index
 from r3d_rs.data.names import data_directory
 from r3d_rs.evaluation import trained
 from r3d_rs.evaluation.multiview import evaluate, evaluate_over_views
@@ -19,6 +18,8 @@ from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.models.model_garden import CheckpointMismatch
 from r3d_rs.models.resnet3d import DEPTHS
 from r3d_rs.operations import engine
+from r3d_rs.options import FOLDER, INPUT
+from r3d_rs.preparation import preparation
 from r3d_rs.recipes import contrastive, scales
 from r3d_rs.recipes.recipe import recipe_hash
 from r3d_rs.training.checkpoints import Checkpoints

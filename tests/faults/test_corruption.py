@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets, model_garden, pipeline, shards
+from r3d_rs.data import datasets, model_garden, pipeline
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record
 from r3d_rs.files import read_json, write_json
 from r3d_rs.models import load_model_garden_checkpoint
+from r3d_rs.preparation import shards
 from r3d_rs.recipes import recipe
 from r3d_rs.training.checkpoints import Checkpoints, State
 from r3d_rs.videos import listing

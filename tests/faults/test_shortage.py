@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import datasets, processes
+from r3d_rs.data import datasets
 from r3d_rs.experiments import record
+from r3d_rs.preparation import processes
 from r3d_rs.videos import clip
 from tests.shared import kill, tiny_run
 from tests.shared.made_up import made_up, made_up_scores

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from r3d_rs.data import preparation, processes
+from r3d_rs.preparation import preparation, processes
 from r3d_rs.videos import clip
 from tests.shared import tiny_run
 from tests.shared.tiny import clock, write_video, write_videos

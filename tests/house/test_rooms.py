@@ -10,9 +10,9 @@ LIBRARY = Path(__file__).parents[2] / "r3d_rs"
 #: From the top: a room may import all before it. The last ones are the command line.
 ROOMS = [
     *("backend", "files", "cores", "progress", "paths"),
-    *("paper", "recipes", "pantomime", "videos", "data", "models"),
-    *("training", "evaluation", "contrastive", "tpu", "experiments", "operations"),
-    *("report", "cli", "__main__"),
+    *("paper", "recipes", "pantomime", "videos", "data", "options", "preparation"),
+    *("models", "training", "evaluation", "contrastive", "tpu"),
+    *("experiments", "operations", "report", "cli", "__main__"),
 ]
 
 #: Rooms that may import less than all before them.

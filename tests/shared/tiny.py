@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets, preparation, shards
+from r3d_rs.data import datasets
 from r3d_rs.files import locked
 from r3d_rs.models import resnet3d
+from r3d_rs.preparation import preparation, shards
 
 CLASSES = ("sit down", "turn left", "turn right")
 HEADER = "label,youtube_id,time_start,time_end,split\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import nbformat
 
-from r3d_rs.data import preparation
 from r3d_rs.experiments import record, registry
+from r3d_rs.preparation import preparation
 from r3d_rs.training.checkpoints import RunningError
 from tests.shared.steps import ask, finish
 

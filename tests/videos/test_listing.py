@@ -2,7 +2,7 @@
 
 import pytest
 
-from r3d_rs.data import shards, verify
+from r3d_rs.preparation import shards, verify
 from r3d_rs.videos import listing
 from r3d_rs.videos.listing import Video
 from tests.shared.tiny import HEADER

@@ -2,12 +2,11 @@
 
 import collections
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from r3d_rs.data import records
-from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.datasets import Dataset, ids_sha256
 from r3d_rs.progress import bar
 from r3d_rs.videos import clip, finding, listing
 from r3d_rs.videos.listing import Aside
@@ -44,12 +43,6 @@ class Report:
             for label, count in sorted(listed.items())
             if self.stored[label] < count
         }
-
-
-def ids_sha256(ids: Iterable[str]) -> str:
-    """Return the SHA-256 of the sorted ids, one a line."""
-    lines = "".join(f"{name}\n" for name in sorted(ids))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def check_split(

@@ -13,7 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
-from r3d_rs.data import datasets, frame_index, layout, rendered, shards, ucf101
+from r3d_rs.data import datasets, frame_index
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import (
     ALIASES,
@@ -23,10 +23,11 @@ from r3d_rs.data.names import (
     data_directory,
     new_name,
 )
-from r3d_rs.data.own import Options as Own
-from r3d_rs.data.own import describe
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 from r3d_rs.paths import local_path
+from r3d_rs.preparation import agreement, assembly, rendered, shards, ucf101
+from r3d_rs.preparation.own import Options as Own
+from r3d_rs.preparation.own import describe
 from r3d_rs.videos import listing
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
@@ -138,7 +139,7 @@ def prepare(
     if source == "rendered":
         rendered.check(dataset)
     elif options:
-        datasets.check_options(dataset, place, options)
+        agreement.check_options(dataset, place, options)
     for split in dataset.splits.values():  # a run would make them otherwise
         frame_index.load(split, dataset.parse, progress)
     return dataset
@@ -242,7 +243,7 @@ def _build(
         for split, every in planned.items()
     }
     csvs = listing.find_csvs(source.annotations)
-    layout.make(place.folder, csvs, classes, written)
+    assembly.make(place.folder, csvs, classes, written)
 
 
 def _tidy(place: Place) -> None:

@@ -20,17 +20,10 @@ import tensorflow as tf
 
 from r3d_rs import cores as usable
 from r3d_rs import progress
-from r3d_rs.data import (
-    datasets,
-    layout,
-    pipeline,
-    preparation,
-    processes,
-    shards,
-    verify,
-)
+from r3d_rs.data import datasets, pipeline
 from r3d_rs.pantomime import CLASSES_30, SETS
 from r3d_rs.pantomime import make as make_function
+from r3d_rs.preparation import assembly, preparation, processes, shards, verify
 from r3d_rs.videos import clip
 from tests.shared import decoder
 from tests.shared.tiny import (
@@ -344,7 +337,7 @@ def test_a_container_may_have_less_time_than_cores(
 
 UNGUARDED = """
 print("once")
-from r3d_rs.data import processes
+from r3d_rs.preparation import processes
 from r3d_rs.videos import clip
 tasks = [(None, 48), ("gone.mp4", 48)]
 print(len(list(processes.isolated_map(clip.encoded, tasks, 2))), __file__)
@@ -416,7 +409,7 @@ PROGRAM = """
 import sys
 
 if __name__ == "__main__":
-    from r3d_rs.data import preparation, shards
+    from r3d_rs.preparation import preparation, shards
 
     shards.SHARD_VIDEOS = 4
     videos, data_dir = sys.argv[1:]
@@ -527,7 +520,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_shards(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(layout, "write", full_in_the_end)
+        patch.setattr(assembly, "write", full_in_the_end)
         with pytest.raises(
             OSError, match=r"write .*/1\.1\.0: No space left on device; wh"
         ):

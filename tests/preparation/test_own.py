@@ -4,7 +4,8 @@ import warnings
 
 import pytest
 
-from r3d_rs.data import datasets, names, own, preparation
+from r3d_rs.data import datasets, names
+from r3d_rs.preparation import own, preparation
 from tests.shared.tiny import clock, write_video
 
 #: Warnings that are expected here, and are not what is tested.

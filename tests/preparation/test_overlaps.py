@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from r3d_rs.cli import main
-from r3d_rs.data import overlaps, preparation
+from r3d_rs.preparation import overlaps, preparation
 from tests.shared.tiny import clock, in_process, write_csv, write_video
 
 A, B = "-0b_c1_000003_000013", "abcdefghijk_000003_000013"

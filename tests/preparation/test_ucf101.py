@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from r3d_rs.data import datasets, pipeline, preparation, ucf101
+from r3d_rs.data import datasets, pipeline
+from r3d_rs.preparation import preparation, ucf101
 from r3d_rs.recipes.recipe import Recipe
 from tests.shared.tiny import SMALL, clock, write_video
 

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from r3d_rs.data import frame_index, records
-from r3d_rs.data.processes import isolated_map
 from r3d_rs.files import read_arrays, read_json, whole_file, write_json
+from r3d_rs.preparation.processes import isolated_map
 from r3d_rs.progress import bar
 from r3d_rs.videos import clip, finding, listing
 from r3d_rs.videos.listing import Aside, Video

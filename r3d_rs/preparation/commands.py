@@ -5,108 +5,19 @@ What a command calls is imported when it runs: TensorFlow takes seconds, help do
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from r3d_rs.data.names import (
-    ALIASES,
-    DATASETS,
-    OWN_NAME,
-    Place,
-    canonical_name,
-    data_directory,
-    own_names,
-)
-from r3d_rs.paths import local_path, study_path
+from r3d_rs.data.names import Place, canonical_name, data_directory
+from r3d_rs.options import DATASET, FILE, INPUT, data_dir_option
 
 if TYPE_CHECKING:
-    from r3d_rs.data.verify import Report
-
-
-class Name(click.ParamType):
-    """A name that the study knows; a wrong one is answered by close ones and by all."""
-
-    def __init__(self, kind: str, known: Callable[[], Iterable[str]]):
-        """Take what is named, such as "dataset", and a function that returns names."""
-        self.name = kind
-        self.known = known
-
-    def convert(self, value: str, param, ctx) -> str:
-        """Return the name that was received."""
-        known = list(dict.fromkeys(self.known()))
-        return value if value in known else self.refuse(value, known, param, ctx)
-
-    def refuse(self, value: str, known: list[str], param, ctx) -> NoReturn:
-        """End with a message that has close names and all of them."""
-        close = ", ".join(difflib.get_close_matches(value, known))
-        meant = f"; did you mean {close}?" if close else "."
-        self.fail(f"received {value!r}{meant} Allowed: {', '.join(known)}.", param, ctx)
-
-
-class DatasetName(Name):
-    """The name of a dataset of the study, or of one of your own that is there.
-
-    Where videos are given, it may be new. The options that say where are read before.
-    """
-
-    def convert(self, value: str, param, ctx) -> str:
-        """Return the name that was received."""
-        given = ctx.params if ctx else {}
-        where, videos = given.get("data_dir"), given.get("videos")
-        if isinstance(given.get("parameters"), dict):
-            where = given["parameters"].get("data_dir")
-        # What was not given may be an object of click's own.
-        known = [
-            *self.known(),
-            *own_names(where if isinstance(where, str | Path) else None),
-        ]
-        new = isinstance(videos, Path) and OWN_NAME.fullmatch(value)
-        return value if new or value in known else self.refuse(value, known, param, ctx)
-
-
-class Local(click.Path):
-    """A file or folder of this machine; an address such as gs://bucket is refused.
-
-    Args:
-        of_study: a relative one is below the checkout, as `paths.study_path` says.
-        **options: of click's own type.
-    """
-
-    def __init__(self, of_study: bool = False, **options):
-        """Keep whose rule it follows."""
-        super().__init__(**options)
-        self.of_study = of_study
-
-    def convert(self, value: str, param, ctx) -> Path:
-        """Return the path, `~` expanded."""
-        try:
-            path = (study_path if self.of_study else local_path)(param.name, value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return Path(super().convert(path, param, ctx))
-
-
-DATASET = DatasetName("dataset", lambda: [*ALIASES, *DATASETS])
-FOLDER = Local(of_study=True, file_okay=False)
-INPUT = Local(file_okay=False)
-FILE = Local(dir_okay=False)
+    from r3d_rs.preparation.verify import Report
 
 dataset_argument = click.argument("dataset", type=DATASET)
-dataset_option = click.option(
-    "--dataset", type=DATASET, default="pantomime-20", help="Name of the dataset."
-)
-data_dir_option = click.option(
-    "--data-dir",
-    type=FOLDER,
-    is_eager=True,
-    show_default="R3D_RS_DATA, or else ~/.cache/r3d_rs",
-    help="Folder of the datasets.",
-)
 videos_option = click.option(
     "--videos",
     type=INPUT,
@@ -224,14 +135,15 @@ def prepare(
         )
     if labels and not records:
         raise click.UsageError("--labels: allowed only with --records")
-    from r3d_rs.data import datasets, model_garden, preparation
+    from r3d_rs.data import datasets, model_garden
+    from r3d_rs.preparation.own import Options
+    from r3d_rs.preparation.preparation import prepare
 
     if records:
         model_garden.use_records(dataset, records, data_dir, labels=labels)
         prepared = datasets.load(dataset, data_dir)
     else:
-        own = preparation.Own(**own)
-        prepared = preparation.prepare(dataset, data_dir, own=own, **options)
+        prepared = prepare(dataset, data_dir, own=Options(**own), **options)
     if prepared:
         _print_splits(prepared)
     else:
@@ -243,9 +155,9 @@ def prepare(
 @data_dir_option
 def merge(dataset: str, data_dir: Path | None) -> None:
     """Make DATASET of its parts, once all are written."""
-    from r3d_rs.data import preparation
+    from r3d_rs.preparation.preparation import merge
 
-    _print_splits(preparation.merge(dataset, data_dir))
+    _print_splits(merge(dataset, data_dir))
 
 
 def _print_splits(dataset) -> None:
@@ -300,8 +212,9 @@ def verify(
     dataset in the same folder. Before DATASET is prepared, list the videos of its CSV
     files that have no file.
     """
-    from r3d_rs.data import datasets, overlaps
-    from r3d_rs.data import verify as checks
+    from r3d_rs.data import datasets
+    from r3d_rs.preparation import overlaps
+    from r3d_rs.preparation import verify as checks
 
     name = canonical_name(dataset, data_dir)
     if not datasets.is_prepared(name, data_dir):

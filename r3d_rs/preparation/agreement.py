@@ -1,0 +1,81 @@
+"""Whether a dataset that is there is the one that options ask for."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from r3d_rs.data import records
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.data.names import Place
+from r3d_rs.preparation import shards
+from r3d_rs.videos import listing
+
+
+def check_options(dataset: Dataset, place: Place, options: dict) -> None:
+    """Check that a dataset that is there may be the one that some options ask for.
+
+    Args:
+        dataset: that is there.
+        place: where it lies.
+        options: of `preparation.prepare`, by name.
+
+    Raises:
+        ValueError: naming the options that differ, and the folder of the dataset.
+    """
+    where, found = place.folder, list(_differences(dataset, **options))
+    if not where.exists():
+        where = place.garden
+        found = [
+            f"{option} is {value}, and these are Model Garden's records"
+            for option, value in options.items()
+        ]
+    if found:
+        raise ValueError(
+            f"dataset {dataset.name} is prepared already, and otherwise:"
+            f" {'; '.join(found)}. Remove {where} to prepare it anew, or choose another"
+            " data directory"
+        )
+
+
+def _differences(
+    dataset: Dataset,
+    *,
+    videos: str | Path | None = None,
+    annotations: str | Path | None = None,
+    short_side: int | None = None,
+    max_aside: float = 1.0,
+) -> Iterator[str]:
+    """Yield in what a dataset made of videos is not what options ask for."""
+    lists = annotations or videos
+    if lists and dataset.annotations:
+        given, kept = (
+            {split: path.read_bytes() for split, path in csvs.items()}
+            for csvs in map(listing.find_csvs, (Path(lists), dataset.annotations))
+        )
+        splits = [s for s in listing.SPLITS if given.get(s) != kept.get(s)]
+        if given and splits:  # the videos may be gone, and their lists
+            option = "annotations" if annotations else "videos"
+            yield (
+                f"{option} is {lists}, whose CSV files of {', '.join(splits)} are not"
+                f" those in {dataset.annotations}"
+            )
+    side = _short_side(dataset) if short_side else None
+    if side is not None and side != short_side:
+        yield f"short_side is {short_side}, that of the stored frames {side}"
+    for split, part in dataset.splits.items():
+        aside = [video for video in dataset.aside if video.split == split]
+        try:
+            shards.check(aside, part.num_videos + len(aside), split, max_aside)
+        except shards.TooManyAsideError as error:
+            yield f"max_aside is {max_aside}: {error}"
+
+
+def _short_side(dataset: Dataset) -> int:
+    """Return the shorter side of the first training video's frames."""
+    examples = (
+        records.examples(path, dataset.parse) for path in dataset.split("train").files
+    )
+    first = next(itertools.chain.from_iterable(examples))
+    return int(min(tf.io.extract_jpeg_shape(first["frames"][0])[:2]))
