@@ -115,8 +115,8 @@ def criteria(folder: Path) -> pd.DataFrame:
         add(
             "e", f"{title}: far less accuracy", "less than R3D-50's half", measured, met
         )
-    minutes = own[FULL]["minutes"].min()
-    measured = f"{minutes:.1f} minutes"
+    minutes = own[FULL]["minutes"].median()
+    measured = f"{minutes:.1f} minutes, the median"
     add(
         "f", "A core trains R3D-RS-50 fast", "6 minutes or less", measured, minutes <= 6
     )

@@ -20,7 +20,7 @@ from r3d_rs.report.tables import TABLES
 NOTHING = Markdown(f"{NOT_RUN.capitalize()}.")
 
 #: Where a cell of something that has not been run leads.
-RERUN = "rerun.html#rerun-one-cell"
+RERUN = "rerun.html#rerun-one-number"
 
 #: Chapters by group of the paper's statements.
 CHAPTERS = {
@@ -202,8 +202,15 @@ def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
         name: of the experiment.
         dataset: that it runs on.
     """
-    minutes = study.read().minutes[dataset, registry.SAME.get(name, name)]
+    plan, planned = study.read(), (dataset, registry.SAME.get(name, name))
     own = registry.records(results, dataset, name)
+    took = ""
+    if own:
+        minutes = [run["wall_seconds"]["total"] / 60 for run in own]
+        ends = sorted({f"{min(minutes):.0f}", f"{max(minutes):.0f}"}, key=float)
+        took = f"; published runs took {' to '.join(ends)}"
+    href = address(dataset, name, results)
+    colab = f" [Open it in Colab]({href})." if href else ""
     expected = "no run is published yet"
     for where, top1 in registry.get(name).paper.items():
         if where == "kinetics-400":
@@ -211,8 +218,9 @@ def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
     if own:
         expected = "top-1 " + record.described(own).replace(" (", " % (", 1)
     return Markdown(
-        f"`{name}` takes about {minutes:g} minutes on one core with AVX-512. Older"
-        f" processors take longer. Expected: {expected}."
+        f"`{name}` takes about {plan.minutes[planned]:g} minutes on one core with"
+        f" AVX-512{took}. Older processors take longer. Expected: {expected}. A verdict"
+        f" takes {plan.seeds[planned]} seeds.{colab}"
     )
 
 

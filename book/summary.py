@@ -26,6 +26,7 @@ COLORS = {
     claims.NOT_REPRODUCED: "#d55e00",
     claims.INCONCLUSIVE: "#888888",
     claims.OPEN: "#888888",
+    claims.EXPLORATORY: "#888888",
     NOT_RUN: "#888888",
 }
 STYLE = """<style>
@@ -54,8 +55,11 @@ def gains(steps: Sequence[claims.Step], linked: bool = False) -> HTML:
     low, high = min(ends) - 0.5, max(ends) + 0.5
     rows = "".join(_row(step, low, high, linked) for step in steps)
     key = (
-        '<p class="said">◆ the paper, on Kinetics-400. ● ours, on Pantomime, with its'
-        " 95 % interval. The line is zero.</p>"
+        '<p class="said">◆ the paper, on Kinetics. ● ours, on Pantomime, with its'
+        ' <a href="protocol.html#intervals">95 % interval</a>. Those of primary'
+        " statements are adjusted for their number. The line is zero; blue is"
+        " reproduced, orange is not, grey is undecided or"
+        ' <a href="claims.html">exploratory</a>.</p>'
     )
     return HTML(f'{STYLE}<div class="gains">{rows}</div>{key}')
 

@@ -78,6 +78,12 @@ def test_the_real_videos_are_about_motion_as_their_chapter_says():
     table = real_videos.probes(RESULTS).astype(float)
     chance = pd.read_csv(RESULTS / "tables" / "real-videos.csv")["chance"].max()
     assert (table.loc[real_videos.PROBES["clips"]] > 4 * chance).all()
+    lost = (
+        1
+        - table.loc[real_videos.PROBES["shuffled"]]
+        / (table.loc[real_videos.PROBES["clips"]])
+    )
+    assert ((lost > 0.4) & (lost < 0.8)).all()
     single = table.loc[real_videos.PROBES["trained_on_single_frames"]]
     assert (abs(single - chance) < 3).all()
     assert (table.loc[real_videos.PROBES["reversed"]] < chance).all()
