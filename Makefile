@@ -46,7 +46,7 @@ help:
 	@echo "make audit   known vulnerabilities of the dependencies, from the network"
 	@echo "make licences  the licences of the direct dependencies"
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
-	@echo "make clean   remove what was built, except .venv and results/"
+	@echo "make clean   remove what was built, except .venv and trained networks"
 
 # Python and 4 GB of disk are there, or one sentence says what is missing.
 define CHECKS
@@ -208,4 +208,5 @@ bench: $(READY)
 	$(BIN)/python benchmarks/pipeline.py
 
 clean:
-	rm -rf build dist book/_build book/runs .pytest_cache .ruff_cache *.egg-info
+	find build -mindepth 1 -maxdepth 1 ! -name checkpoints ! -name reruns -exec rm -rf {} + 2>/dev/null || true
+	rm -rf dist book/_build book/runs .pytest_cache .ruff_cache *.egg-info

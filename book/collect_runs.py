@@ -116,11 +116,14 @@ def commands(record: dict, papermill: dict) -> list[str]:
             f" --{name} {_argument(str(received[name]))}"
             for name in ("results", "checkpoints")
         )
-    return [
-        "r3d-rs run {study}/{point} --dataset {dataset} --seed {seed}".format(**one)
-        + further
-        for one in named
-    ]
+    return [_run(**one) + further for one in named]
+
+
+def _run(dataset: str, study: str, point: str, seed: int | str) -> str:
+    """Return the command of a run; the network of fine-tuning is a parameter."""
+    if study == "finetune":
+        return f"r3d-rs run finetune/{dataset} --seed {seed}"
+    return f"r3d-rs run {study}/{point} --dataset {dataset} --seed {seed}"
 
 
 def _argument(text: str) -> str:

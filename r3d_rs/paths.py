@@ -63,6 +63,8 @@ def study_path(name: str, path: str | os.PathLike) -> Path:
     """
     found = local_path(name, path)
     as_in_a_shell = os.fspath(path).split(os.sep)[0] in (os.curdir, os.pardir)
-    if found.is_absolute() or as_in_a_shell or checkout() == Path.cwd():
+    if as_in_a_shell:  # stays so when the rule is applied again
+        return Path.cwd() / found
+    if found.is_absolute() or checkout() == Path.cwd():
         return found
     return checkout() / found

@@ -13,7 +13,8 @@ interval.
 
 The gains that are compared at once are one family. Their intervals are adjusted for
 their number by Holm's method: an adjusted 95 % interval leaves out zero exactly where
-the adjusted probability is below 5 %.
+the adjusted probability is below 5 %. One that has no interval yet counts as not told
+from zero, so that what is told stays so when others are run.
 """
 
 import math
@@ -112,14 +113,15 @@ def family(
     decided = [i for i, one in enumerate(found) if one and one.degrees]
     adjusted = [found[i].p for i in decided]
     if adjust:
-        adjusted = holm(adjusted)
+        rest = [1.0] * (len(found) - len(decided))
+        adjusted = holm([*adjusted, *rest])[: len(decided)]
     # Holm's steps: the interval of the i-th smallest probability leaves out a share of
     # LEVEL / (number - i), and from the first that is not found on, all the same.
     order = sorted(decided, key=lambda i: found[i].p)
     first = sum(p < LEVEL for p in adjusted)
     gains = [one and Gain(one.mean, None, None, None, one.seeds) for one in found]
     for rank, i in enumerate(order):
-        level = LEVEL / (len(order) - min(rank, first)) if adjust else LEVEL
+        level = LEVEL / (len(found) - min(rank, first)) if adjust else LEVEL
         gains[i] = found[i].adjusted(adjusted[decided.index(i)], level)
     return gains
 

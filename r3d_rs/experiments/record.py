@@ -138,13 +138,15 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Of two runs that end at once each writes both of its files, one after the other.
     with locked(target.parent):
-        # An old record must never stand beside new scores, so it goes first.
-        target.unlink(missing_ok=True)
+        # An old record must never stand beside new scores, and must stand as long as
+        # these may fail.
         if packed is None:
+            target.unlink(missing_ok=True)
             scores_path(target).unlink(missing_ok=True)
         else:
             with whole_file(scores_path(target)) as part:
                 part.write_bytes(packed)
+                target.unlink(missing_ok=True)
         with whole_file(target) as part:
             part.write_text(text, encoding="utf-8")
     return target

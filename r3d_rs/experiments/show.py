@@ -170,7 +170,7 @@ def neighbors(
     similar = features @ features.T
     np.fill_diagonal(similar, -np.inf)
     shown, titles, colors = [], [], []
-    for query in range(queries):
+    for query in range(min(queries, len(labels))):
         order = np.argsort(-similar[query], kind="stable")[:nearest]
         shown += [query, *order]
         titles.append(f"query: {dataset.classes[labels[query]]}")

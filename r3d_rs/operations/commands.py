@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from r3d_rs import REPOSITORY
 from r3d_rs.options import FOLDER, Name, dataset_option
@@ -147,6 +148,13 @@ def run(
     trains on the dataset NAME, which may be your own, from `-p network=` a published
     network, the folder of a run, or a model of Figure 2 with random weights.
     """
+    own = experiment.removeprefix("finetune/")
+    given = click.get_current_context().get_parameter_source("dataset")
+    if own not in (experiment, dataset) and given is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            f"--dataset: received {dataset!r}; {experiment} trains on"
+            f" {own}, and another dataset is finetune/{dataset}"
+        )
     from r3d_rs.experiments import published
     from r3d_rs.operations import engine
 

@@ -9,7 +9,7 @@ from scipy import special
 
 from r3d_rs import paper
 from r3d_rs.experiments import registry
-from r3d_rs.operations import exact, plan
+from r3d_rs.operations import exact
 from r3d_rs.pantomime import sets
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.tpu import chips
@@ -87,26 +87,6 @@ def of(
     return cost
 
 
-def expected_hours(
-    results: Path, experiment: registry.Experiment, dataset: str, counts: pd.DataFrame
-) -> float | None:
-    """Guess how long one seed of an experiment takes on Pantomime.
-
-    Its multiply-adds are compared with those of R3D-RS-50 and the time that this took.
-    The pre-training that it starts from is a run of its own.
-
-    Returns:
-        None where there is no record to compare with.
-    """
-    known, small = registry.get("scaling/RS-50"), registry.FIRST[0]
-    seconds = plan.seconds(results, small, known.name)
-    if seconds is None:
-        return None
-    one = of(experiment, dataset, counts, parent=False)
-    other = of(known, small, counts)
-    return seconds / 3600 * one.core_hours / other.core_hours
-
-
 def _videos(dataset: str) -> tuple[int, int]:
     """Return the numbers of videos for training and for evaluation."""
     if dataset in VIDEOS:
@@ -121,7 +101,7 @@ def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
     passes = FORWARD if recipe.frozen else WITH_GRADIENTS
     macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
     # Two states are kept, each with weights and momenta, and the trained network.
-    parameters = counts.loc[(_network(recipe), 16, 256, 400), "params"]
+    parameters = exact.of(counts, _network(recipe), 16, 256, 400)["params"]
     return Cost(steps, clips, macs, 0.0, 5 * 4 * parameters / 1e9)
 
 
@@ -131,7 +111,7 @@ def _macs(recipe: Recipe, frames: int, size: int, counts: pd.DataFrame) -> float
     They are in proportion to frames and pixels, but for the gates and the head, which
     are less than a thousandth.
     """
-    counted = counts.loc[(_network(recipe), 16, 256, 400), "gmacs"] * 1e9
+    counted = exact.of(counts, _network(recipe), 16, 256, 400)["gmacs"] * 1e9
     return counted * frames / 16 * (size / 256) ** 2
 
 

@@ -91,6 +91,21 @@ def write(results: Path) -> Path:
     return path
 
 
+def of(counts, network: str, frames: int, size: int, classes: int):
+    """Return a network's row of `complexity.csv`.
+
+    Raises:
+        ValueError: naming the network, where it has not been counted.
+    """
+    place = (network, frames, size, classes)
+    if place not in counts.index:
+        raise ValueError(
+            f"exact/complexity.csv lacks {network} of {frames} frames of {size} pixels"
+            f" and {classes} classes; `r3d-rs report tables --exact` counts it"
+        )
+    return counts.loc[place]
+
+
 def read(results: Path):
     """Return `complexity.csv` as a `pandas.DataFrame`.
 

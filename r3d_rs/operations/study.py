@@ -7,12 +7,16 @@ SHA-256 stands in the book, so that a change of it afterwards shows.
 import collections
 import functools
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _FILE = Path(__file__).with_name("study.toml")
+
+#: File of the results that says that the study has ended, and why.
+ENDED = "ended.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,17 @@ class Study:
             for seed in range(block.seeds):
                 for name in block.experiments:
                     yield block.dataset, name, seed
+
+
+def ended(results: str | Path) -> dict[str, str] | None:
+    """Return when and why the study ended, None as long as it goes on.
+
+    By the plan's rule it ends when all runs are there or the budget is spent. The
+    maintainers then write `ended.json`, with the fields `day` and `why`. Statements are
+    decided from the runs that are there.
+    """
+    path = Path(results) / ENDED
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from r3d_rs.experiments import record
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import cost
+from r3d_rs.paths import study_path
 from r3d_rs.recipes import points, scales, table2
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.tpu import chips, compiler, plan
@@ -102,7 +103,7 @@ def compiled(program: Program, results: Path) -> dict:
     place = chips.topology(program.topology)
     recipe = program.recipe()
     own = dataclasses.asdict(program)
-    for folder in (results, Path(record.PUBLISHED)):
+    for folder in (results, study_path("results", record.PUBLISHED)):
         rows = read(folder)
         found = rows[_is_of(rows, own)]
         if len(found):

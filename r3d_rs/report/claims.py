@@ -38,11 +38,11 @@ class Step:
         paper: its size in the paper, points of top-1 or top-5; None where the paper
             gives none.
         sign: of the gain, 1 or -1.
-        within: points that a gain the paper takes for none may have, either way.
         primary: whether it is decided, by the plan; else it is exploratory.
         found: our gain, adjusted for the number of primary statements if it is one;
             None where one of the two has not been run.
-        missing: planned runs of its ends that have not been made.
+        missing: planned runs of its ends that have not been made; 0 when the study has
+            ended without them.
     """
 
     text: str
@@ -51,7 +51,6 @@ class Step:
     pair: comparison.Pair
     paper: float | None
     sign: float
-    within: float | None
     primary: bool
     found: Gain | None
     missing: int = 0
@@ -70,37 +69,30 @@ class Step:
 
     @property
     def verdict(self) -> str:
-        """Compare the adjusted interval with zero, or with what counts as none."""
+        """Compare the adjusted interval with zero."""
         if self.found is None:
             return NOT_RUN
         if not self.primary:
             return EXPLORATORY
-        if self.missing:  # a statement is decided once, by the plan's rule
+        if self.missing:
             return f"{OPEN}: planned runs to go, {self.missing}"
         if self.found.low is None:
             return f"{INCONCLUSIVE}: one run at an end"
         low, high = (100 * self.sign * end for end in (self.found.low, self.found.high))
-        low, high = min(low, high), max(low, high)
-        bound = 100 * self.found.bound
-        if self.within is None:
-            reproduced, refuted = low > 0, high < 0
-        else:
-            reproduced = bound < self.within
-            refuted = low > self.within or high < -self.within
-        if reproduced:
+        if min(low, high) > 0:
             return REPRODUCED
-        if refuted:
+        if max(low, high) < 0:
             return NOT_REPRODUCED
         # rounded up: it is smaller than that
-        bound = math.ceil(10 * bound) / 10
+        bound = math.ceil(1000 * self.found.bound) / 10
         return f"{INCONCLUSIVE}: smaller than {bound:.1f} points either way"
 
 
 def steps(results: Path, group: str | None = None) -> list[Step]:
     """Decide the paper's statements about accuracy by our records.
 
-    The primary ones are one family, in which the intervals are adjusted for how many
-    have been run. A statement is reproduced where the adjusted 95 % interval of ours
+    The primary ones are one family, in which the intervals are adjusted for their
+    number. A statement is reproduced where the adjusted 95 % interval of ours
     lies on the paper's side of zero, not reproduced where it lies on the other, and
     inconclusive where it has zero in it: then the verdict says what the gain is smaller
     than. All others are exploratory; their intervals are not adjusted, and they have no
@@ -111,6 +103,7 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
         group: of the statements, None for all.
     """
     primary, listed = study.read().primary, paper.claims()["step"]
+    ended = study.ended(results)
     pairs = [
         comparison.Pair(
             claim.get("dataset", registry.FIRST[0]),
@@ -133,10 +126,9 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
             pair,
             claim.get("paper"),
             claim.get("sign") or math.copysign(1, claim["paper"]),
-            claim.get("within"),
             own,
             found[pair],
-            _missing(pair, found[pair]),
+            0 if ended else _missing(pair, found[pair]),
         )
         for claim, pair, own in zip(listed, pairs, decided, strict=True)
         if group in (None, claim["group"])

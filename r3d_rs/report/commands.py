@@ -17,6 +17,7 @@ from r3d_rs.operations.commands import (
     published_option,
 )
 from r3d_rs.options import DATASET, data_dir_option, dataset_option
+from r3d_rs.paths import study_path
 
 
 @click.group()
@@ -30,7 +31,7 @@ def report() -> None:
 @click.option("--check", is_flag=True, help="Write nothing, fail where one is stale.")
 def tables(results: Path, exact: bool, check: bool) -> None:
     """Make the published tables and figures from the published records."""
-    from r3d_rs.experiments import published
+    from r3d_rs.experiments import published, record
     from r3d_rs.operations import exact as counts
     from r3d_rs.report import counted, figures, stale
     from r3d_rs.report import tables as studies
@@ -46,7 +47,9 @@ def tables(results: Path, exact: bool, check: bool) -> None:
         counts.write(results)
     files = [*studies.build(results), *figures.build(results)]
     files += counted.build(results)
-    for path in [*files, published.write(results)]:
+    if results.resolve() == study_path("results", record.PUBLISHED).resolve():
+        files.append(published.write(results))
+    for path in files:
         click.echo(path)
 
 

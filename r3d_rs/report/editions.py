@@ -1,8 +1,8 @@
 """Which records a table shows: of Pantomime's second edition, or still of its first.
 
 The first edition's are in `<results>/first-edition`. A table shows them, marked as
-superseded, until all runs that the plan has for it are there; then it changes over as a
-whole. No verdict is made of them.
+superseded, until all runs that the plan has for it are there or the study has ended;
+then it changes over as a whole. No verdict is made of them.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def root(results: str | Path, experiments: Iterable[tuple[str, str]]) -> Path:
     """
     results = Path(results)
     first = results / FIRST
-    if not first.is_dir():
+    if not first.is_dir() or study.ended(results):
         return results
     planned = study.read().seeds
     there = all(

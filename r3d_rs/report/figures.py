@@ -20,8 +20,7 @@ from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.report import editions
 
-#: Shape and place of the label (points right and up) by what is scaled. Shapes, not
-#: colours, so that the figures read in grey.
+#: Shape by what is scaled, so that the figures read in grey.
 MARKERS = {"": "o", "f": "s", "i": "^"}
 
 #: Shape of what is quoted, and of the baseline.
@@ -140,7 +139,7 @@ def marks(number: int, results: Path, dataset: str) -> Points:
         results: folder of the records.
         dataset: of ours.
     """
-    counts = exact.read(results)["gmacs"]
+    counts = exact.read(results)
     names = paper.figure(number)["point"].dropna().map(registry.of_point)
     root = editions.root(results, [(dataset, name) for name in names])
     inference = paper.settings()["inference"]["size"]["value"]
@@ -153,7 +152,8 @@ def marks(number: int, results: Path, dataset: str) -> Points:
         else:
             name = row["point"]
             size = row.get("eval_size", inference)
-            gmacs = counts[row["model"], row["frames_span"] // 2, size, 400]
+            place = (row["model"], row["frames_span"] // 2, size, 400)
+            gmacs = exact.of(counts, *place)["gmacs"]
         if math.isnan(row["top1"]):
             missing.append(name)
         else:

@@ -76,6 +76,15 @@ def test_the_command_of_a_fine_tuning_has_its_pre_training_first():
     )
 
 
+def test_the_command_of_own_videos_names_their_dataset():
+    place = {"study": "finetune", "point": "from-pantomime-web-RS-50"}
+    record = RECORD | {"experiment": RECORD["experiment"] | place | {"dataset": "mine"}}
+    parameters = {"dataset": "mine", "network": "pantomime-web/RS-50"}
+    assert collect_runs.commands(record, {"parameters": parameters}) == [
+        "r3d-rs run finetune/mine --seed 0 -p network=pantomime-web/RS-50"
+    ]
+
+
 def test_the_command_of_a_quick_look_does_not_replace_a_whole_run():
     quick = {"results": "runs/quick", "checkpoints": "build/checkpoints/quick"}
     for received, expected in (

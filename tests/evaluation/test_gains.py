@@ -54,6 +54,19 @@ def test_without_adjustment_each_gain_is_as_if_alone():
     assert adjusted[smallest].bound > alone[smallest].bound
 
 
+def test_what_is_told_from_zero_stays_so_when_others_are_run():
+    generator = np.random.default_rng(7)
+    networks = drawn(generator, [0.015] * 6, [5] * 6, 0.02, 0.02)
+    pairs = following(networks)
+    for count in range(1, len(pairs)):
+        known = {name for pair in pairs[:count] for name in pair}
+        some = {n: own if n in known else {} for n, own in networks.items()}
+        few, more = (gains.family(one, pairs) for one in (some, networks))
+        assert few[count] is None
+        for one, other in zip(few[:count], more, strict=False):
+            assert other.p <= one.p and (one.p >= 0.05 or other.p < 0.05)
+
+
 def test_holm_is_the_published_procedure():
     # 0.01·4, 0.02·3, then 0.03·2 and 0.04·1, which may not be less than before.
     assert gains.holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx(

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import jsonschema
 import keras
@@ -163,6 +164,21 @@ def test_an_interrupted_write_leaves_no_record(
     # Scores may be there; without a record they are no run.
     assert [f for f in files(tmp_path) if not f.endswith(".scores.npz")] == []
     assert record.find(tmp_path) == []
+
+
+def test_a_full_disk_leaves_the_record_that_was_there(tmp_path, monkeypatch):
+    record.write(made_up(top1=0.25), tmp_path, scores=made_up_scores())
+
+    def full(path, data):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            record.write(made_up(), tmp_path, scores=made_up_scores())
+    [kept] = record.find(tmp_path)
+    assert kept["metrics"]["video_top1"] == 0.25
+    assert len(record.scores_of(tmp_path, kept).ids) == kept["metrics"]["num_videos"]
 
 
 def test_a_record_says_how_many_of_the_cores_a_run_used(monkeypatch):

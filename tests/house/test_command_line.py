@@ -62,6 +62,10 @@ def call(*words):
             "report views --point RS-51",
             "'--point': received 'RS-51'; did you mean RS-5",
         ),
+        (
+            "run finetune/pantomime-30 --dataset pantomime-20",
+            "--dataset: received 'pantomime-20'; finetune/pantomime-30 trains on panto",
+        ),
         ("tpu plan RS-51", "received 'RS-51'; did you mean RS-50,"),
         ("tpu plan --clips 0", "'--clips': 0 is not in the range x>=1"),
         ("predict a.mp4", "--network names a published network or the folder"),

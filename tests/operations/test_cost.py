@@ -4,8 +4,6 @@ import pytest
 
 from r3d_rs.experiments import record, registry
 from r3d_rs.operations import cost, exact
-from r3d_rs.pantomime import SETS
-from tests.shared.made_up import made_up
 
 RESULTS = record.SCHEMA.parents[2] / "results"
 
@@ -78,24 +76,3 @@ def test_small_steps_of_the_paper_are_within_the_noise_of_its_videos():
     # 1.96 standard errors are seen half of the time.
     error = (2 * 0.25 / 17_706) ** 0.5
     assert cost._probability(196 * error, [50, 50]) == pytest.approx(0.5, abs=1e-3)
-
-
-def test_a_run_on_pantomime_is_guessed_from_one_of_r3d_rs_50(tmp_path, counts):
-    def hours(name, dataset="pantomime-20"):
-        return cost.expected_hours(tmp_path, registry.get(name), dataset, counts)
-
-    assert hours("scaling/RS-50") is None
-    for seed, seconds in enumerate((3600, 7200, 36000)):
-        run = made_up("RS-50", seed)
-        run["wall_seconds"] |= {"total": seconds}
-        record.write(run, tmp_path)
-    assert hours("scaling/RS-50") == pytest.approx(2)
-    # Half as many frames more, and half as many videos more, in whole batches.
-    two = hours("scaling/RS-200")
-    assert hours("scaling/RS-200@f48") == pytest.approx(1.5 * two)
-    size = registry.get("scaling/RS-200").recipe("pantomime-30").batch_size
-    small, large = (
-        SETS[name].count("train") // size for name in ("pantomime-20", "pantomime-30")
-    )
-    low, high = sorted([large / small, 1.5])
-    assert low * two <= hours("scaling/RS-200", "pantomime-30") <= high * two

@@ -53,6 +53,13 @@ def test_a_table_changes_over_as_a_whole(results):
     assert top1["RS-101"] == "not run"
 
 
+def test_all_tables_change_over_when_the_study_has_ended(results):
+    write(results, "RS-50", [0.9])
+    (results / "ended.json").write_text('{"day": "2026-12-01", "why": "spent"}')
+    top1, edition = shown(results)
+    assert (top1["RS-50"], top1["R3D-50"], edition) == (90.0, "not run", "")
+
+
 def test_each_table_changes_over_by_itself(results):
     write(results, "R3D-50", [0.8, 0.9])
     write(results, "RS-50", [0.9, 0.9])

@@ -51,18 +51,18 @@ def test_the_last_row_is_chance(results):
     assert found.to_list() == ["20.0", "20.0", "20.0", "20.0", "-", "-"]
 
 
-def test_a_gain_has_students_interval_over_divisions(results):
+def test_a_gain_has_an_interval_over_divisions_that_share_videos(results):
     found = real_videos.gains(results)
     same = found.loc["R3D-RS-50 over R3D-50"]
     assert same.to_list() == [
         *("+10.0", "+10.0, +10.0, +10.0", "+10.0 to +10.0"),
-        *("3", "helps"),
+        *("16 of 40", "3", "helps"),
     ]
-    # 30, 20 and 30 points: s.d. 5.77, times 4.303 over the root of 3
+    # 30, 20 and 30 points: s.d. 5.77, times 4.303 and the root of 1/3 + 3/7
     tuned = found.loc["pre-training on Pantomime-web"]
     assert tuned.to_list() == [
-        *("+26.7", "+30.0, +20.0, +30.0", "+12.3 to +41.0"),
-        *("3", "helps"),
+        *("+26.7", "+30.0, +20.0, +30.0", "+5.0 to +48.3"),
+        *("24 of 40", "3", "helps"),
     ]
 
 

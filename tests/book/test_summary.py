@@ -1,0 +1,36 @@
+"""The picture of gains, a row a statement."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import summary
+
+from r3d_rs.evaluation.gains import Gain
+from r3d_rs.report import claims
+
+STEPS = claims.steps(Path(__file__).parents[2] / "results")
+
+
+@pytest.mark.parametrize("primary", [True, False])
+@pytest.mark.parametrize("seeds", [(1, 1), (8, 8)])
+def test_every_statement_with_runs_can_be_drawn(primary, seeds):
+    interval = (0.01, 0.03) if seeds == (8, 8) else (None, None)
+    found = Gain(0.02, *interval, None, seeds)
+    steps = [
+        dataclasses.replace(step, primary=primary, found=found, missing=missing)
+        for step in STEPS
+        for missing in (0, 3)
+    ]
+    shown = summary.gains(steps).data
+    assert shown.count("<circle") == len(steps)
+    assert shown.count('stroke-width="4"') == len(steps) * (seeds == (8, 8))
+
+
+def test_the_verdict_stands_in_words_beside_its_color():
+    step = dataclasses.replace(
+        STEPS[0], primary=True, missing=0, found=Gain(0.02, 0.01, 0.03, 0.01, (8, 8))
+    )
+    shown = summary.gains([step]).data
+    assert "ours +2.0 (+1.0 to +3.0, 8 seeds): reproduced" in shown
+    assert summary.COLORS["reproduced"] in shown
