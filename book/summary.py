@@ -50,8 +50,9 @@ def gains(steps: Sequence[claims.Step], linked: bool = False) -> HTML:
     ends = [0.0]
     for step in steps:
         ends += [] if step.paper is None else [step.paper]
-        if step.found and step.found.low is not None:
-            ends += [100 * step.found.low, 100 * step.found.high]
+        if step.found:
+            own = (step.found.mean, step.found.low, step.found.high)
+            ends += [100 * end for end in own if end is not None]
     low, high = min(ends) - 0.5, max(ends) + 0.5
     rows = "".join(_row(step, low, high, linked) for step in steps)
     key = (

@@ -1,6 +1,7 @@
 """The picture of gains, a row a statement."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ STEPS = claims.steps(Path(__file__).parents[2] / "results")
 
 @pytest.mark.parametrize("primary", [True, False])
 @pytest.mark.parametrize("seeds", [(1, 1), (8, 8)])
-def test_every_statement_with_runs_can_be_drawn(primary, seeds):
-    interval = (0.01, 0.03) if seeds == (8, 8) else (None, None)
-    found = Gain(0.02, *interval, None, seeds)
+@pytest.mark.parametrize("mean", [-0.06, 0.09])
+def test_every_statement_with_runs_can_be_drawn(primary, seeds, mean):
+    ends = (mean - 0.01, mean + 0.01) if seeds == (8, 8) else (None, None)
+    found = Gain(mean, *ends, None, seeds)
     steps = [
         dataclasses.replace(step, primary=primary, found=found, missing=missing)
         for step in STEPS
@@ -24,6 +26,8 @@ def test_every_statement_with_runs_can_be_drawn(primary, seeds):
     ]
     shown = summary.gains(steps).data
     assert shown.count("<circle") == len(steps)
+    places = [float(at) for at in re.findall(r'c?x[12]?="([-0-9.]+)%"', shown)]
+    assert min(places) >= 0 and max(places) <= 100
     assert shown.count('stroke-width="4"') == len(steps) * (seeds == (8, 8))
 
 
