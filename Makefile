@@ -122,6 +122,8 @@ $(AXE):
 	npm install --prefix build/axe --no-save --no-audit --no-fund axe-core@4
 
 check-pages: $(READY) $(AXE)
+	@test -n "$(CHROMIUM)" || \
+	  { echo "Chromium is needed: make check-pages CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/python book/check_pages.py --chromium $(CHROMIUM) --axe $(AXE)
 
 pdf: $(READY)

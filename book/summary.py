@@ -88,7 +88,8 @@ def _row(step: claims.Step, low: float, high: float, linked: bool) -> str:
             f'<text x="{at(step.paper)}" y="50%" text-anchor="middle"'
             ' dominant-baseline="central" fill="currentColor">◆</text>'
         )
-    said = f"paper {step.said}; ours {step.ours}".replace("-", "\N{MINUS SIGN}")
+    paper = "gives no size" if step.paper is None else step.said
+    said = f"paper {paper}; ours {step.ours}".replace("-", "\N{MINUS SIGN}")
     said += f": {verdict}" if step.found else ""
     text = escape(step.text)
     if linked:

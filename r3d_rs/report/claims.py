@@ -75,7 +75,7 @@ class Step:
         if not self.primary:
             return EXPLORATORY
         if self.missing:
-            return f"{OPEN}: planned runs to go, {self.missing}"
+            return f"{OPEN}: {self.missing} planned run{'s' * (self.missing > 1)} to go"
         if self.found.low is None:
             return f"{INCONCLUSIVE}: one run at an end"
         low, high = (100 * self.sign * end for end in (self.found.low, self.found.high))

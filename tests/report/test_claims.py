@@ -93,7 +93,7 @@ def test_a_statement_is_open_until_the_planned_runs_are_there(tmp_path, monkeypa
     write(tmp_path, "RS-50", HALF)
     assert step(tmp_path, DEPTH).verdict == "not run"
     write(tmp_path, "RS-200", [0.8, 0.825])
-    assert step(tmp_path, DEPTH).verdict == "open: planned runs to go, 1"
+    assert step(tmp_path, DEPTH).verdict == "open: 1 planned run to go"
     # Where the study has ended, it is decided from those that are there.
     ended = {"day": "2026-12-01", "why": "the budget is spent"}
     (tmp_path / "ended.json").write_text(json.dumps(ended))
