@@ -99,7 +99,7 @@ def test_the_verdicts_say_what_is_primary_exploratory_and_counted(results):
     assert kinds.count("primary") == len(study.read().primary)
     assert kinds.count("counted") == len(counts)
     row = rows[f"{steps[0].text} {steps[0].place}"]
-    assert row["verdict"].get_text() == "open: planned runs to go, 10"
+    assert row["verdict"].get_text() == "open: 10 planned runs to go"
     assert row["ours"].a["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
 
 
