@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -153,11 +154,17 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
             for split, counts in files.items()
         }
         return Dataset(place.name, classes, splits, model_garden.parse)
-    option = f" --data-dir {data_dir}" if data_dir else ""
     raise FileNotFoundError(
         f"dataset {place.name} is not prepared: looked for {place.folder}; prepare it"
-        f" by `python -m r3d_rs data prepare {place.name}{option}`"
+        f" by `{preparing(place.name, data_dir)}`"
     )
+
+
+def preparing(dataset: str, data_dir: str | Path | None = None) -> str:
+    """Return the command that prepares a dataset, as a shell takes it."""
+    own = "" if dataset in DATASETS else " --videos FOLDER"
+    where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+    return f"python -m r3d_rs data prepare {dataset}{own}{where}"
 
 
 def _load_own(place: Place) -> Dataset:

@@ -89,7 +89,8 @@ def use_records(
         FileNotFoundError: when there are no training records.
         ValueError: naming the file and record that is broken, has no frames, a frame
             that is no JPEG or a label that is not allowed; a file that is compressed
-            or of no split; or the files of a split where none has a record.
+            or of no split; the files of a split where none has a record; or a file of
+            names that is not UTF-8 or has too few or too many.
     """
     place = Place(canonical_name(name), data_directory(data_dir))
     if place.folder.exists():
@@ -107,12 +108,7 @@ def use_records(
         )
     names, files, frames = {}, {}, {}
     if labels is not None:
-        lines = local_path("labels", labels).read_text(encoding="utf-8").split("\n")
-        names = dict(enumerate(line.strip() for line in lines if line.strip()))
-        if len(names) != num_classes:
-            raise ValueError(
-                f"{labels}: found {len(names)} names of classes, expected {num_classes}"
-            )
+        names = _names(local_path("labels", labels), num_classes)
     for split, paths in found.items():
         shown = bar(paths, desc=f"Reading: {split}", unit="file", disable=not progress)
         rest = iter(shown)
@@ -135,6 +131,20 @@ def use_records(
         frame_index.write(frames_file(place.garden, split), joined)
     classes = [names.get(i) or f"class {i}" for i in range(num_classes)]
     write_json(place.garden, {"classes": classes, "files": files})
+
+
+def _names(path: Path, num_classes: int) -> dict[int, str]:
+    """Return the names of the classes by label from a file that has one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from error
+    names = dict(enumerate(line.strip() for line in lines if line.strip()))
+    if len(names) != num_classes:
+        raise ValueError(
+            f"{path}: found {len(names)} names of classes, expected {num_classes}"
+        )
+    return names
 
 
 def frames_file(index: Path, split: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from r3d_rs.data import datasets, names
+from r3d_rs.files import write_json
 from r3d_rs.preparation import preparation, verify
 from tests.shared.tiny import CLASSES, HEADER, write_csv
 
@@ -45,6 +46,14 @@ def test_an_unknown_dataset_is_named_with_those_there_are(tmp_path):
 def test_a_dataset_that_is_not_there_says_how_to_prepare_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="data prepare pantomime-20 --data-dir"):
         datasets.load("pantomime", tmp_path)
+
+
+def test_what_prepares_a_dataset_of_your_own_can_be_pasted(tmp_path):
+    place = names.Place("mine", tmp_path / "my data")
+    write_json(place.own, {})  # of a preparation that was stopped
+    message = f"data prepare mine --videos FOLDER --data-dir '{place.directory}'`"
+    with pytest.raises(FileNotFoundError, match=message):
+        datasets.load("mine", place.directory)
 
 
 def test_a_prepared_dataset_names_its_splits(dataset, tmp_path):

@@ -86,7 +86,8 @@ def test_they_give_the_same_clips_and_views(dataset, garden):
 def test_without_ids_a_video_is_named_after_its_place(dataset, tmp_path):
     as_records(dataset, tmp_path, ident=False, names=False)
     labels = tmp_path / "labels.txt"
-    labels.write_text("".join(f"name {i}\n" for i in range(400)))
+    lines = "".join(f"name {i}\n" for i in range(400))
+    labels.write_text(lines, encoding="utf-8-sig")  # as Windows' editors do
     dataset = used(tmp_path, tmp_path, labels=labels)
     assert dataset.classes[:2] == ("name 0", "name 1")
     ids = [
@@ -94,6 +95,9 @@ def test_without_ids_a_video_is_named_after_its_place(dataset, tmp_path):
     ]
     assert ids[:2] == [f"train-00000-of-00002.tfrecord__{i}" for i in (0, 1)]
     assert len(set(ids)) == 10
+    labels.write_bytes(lines.encode() + b"caf\xe9\n")
+    with pytest.raises(ValueError, match=r"labels\.txt: not UTF-8: .* byte 0xe9"):
+        used(tmp_path, tmp_path, labels=labels)
     labels.write_text("one\ntwo\n")
     with pytest.raises(ValueError, match=r"labels\.txt: found 2 names .* expected 400"):
         used(tmp_path, tmp_path, labels=labels)
