@@ -44,26 +44,21 @@ class Dataset:
         parse: from a record and its place (file and number) to the features `id`,
             `label`, `fps` (frames per second, 0 where that is unknown) and `frames`,
             still encoded as JPEG.
+        kind: what is fixed about it.
         aside: the videos that were left out when it was prepared, and why.
         annotations: folder of the CSV files that it was made by, if there were any.
         repaired: the videos in which frames repeat the one before, or pictures were
             broken or left out, and how many.
-        kind: what is fixed about it; None for what `DATASETS` says of its name.
     """
 
     name: str
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     parse: Callable
+    kind: Kind
     aside: tuple[listing.Aside, ...] = ()
     annotations: Path | None = None
     repaired: tuple[listing.Aside, ...] = ()
-    kind: Kind | None = None
-
-    def __post_init__(self):
-        """Look up what is fixed about it."""
-        if self.kind is None:
-            object.__setattr__(self, "kind", DATASETS[self.name])
 
     @property
     def evaluated(self) -> str:
@@ -77,12 +72,7 @@ class Dataset:
         Clips of the others ("turn left") are never mirrored; relabelling them would add
         views of a class that other classes do not get.
         """
-        never = set(self.kind.no_flip)
-        if self.kind.sided:
-            from r3d_rs.pantomime import FLIP_CHANGES
-
-            never |= set(FLIP_CHANGES)
-        return tuple(name not in never for name in self.classes)
+        return tuple(name not in self.kind.no_flip for name in self.classes)
 
     def num_videos(self, split: str) -> int:
         """Return how many videos a split has, 0 where the dataset lacks the split."""
@@ -153,7 +143,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
             )
             for split, counts in files.items()
         }
-        return Dataset(place.name, classes, splits, model_garden.parse)
+        return Dataset(place.name, classes, splits, model_garden.parse, place.kind)
     raise FileNotFoundError(
         f"dataset {place.name} is not prepared: looked for {place.folder}; prepare it"
         f" by `{preparing(place.name, data_dir)}`"
@@ -187,10 +177,10 @@ def _load_own(place: Place) -> Dataset:
         classes,
         splits,
         functools.partial(records.parse, frames=frames),
+        kind,
         aside,
         annotations if annotations.exists() else None,
         repaired,
-        kind,
     )
 
 

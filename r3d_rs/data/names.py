@@ -34,10 +34,9 @@ class Kind:
         short_side: of the stored frames, pixels; None for the videos' own.
         source: "rendered" here, "videos" that the user has, or "download" by TFDS.
         scale: of its recipes, a name in `recipes.scales.SCALES`.
-        sided: some classes are told apart by left and right, so that their clips are
-            never mirrored.
         any_classes: videos of any number of classes may be prepared under this name.
-        no_flip: further classes whose clips are never mirrored.
+        no_flip: classes that are told apart by left and right, so that their clips are
+            never mirrored.
     """
 
     num_classes: int
@@ -45,7 +44,6 @@ class Kind:
     short_side: int | None
     source: str = "videos"
     scale: str = "paper"
-    sided: bool = False
     any_classes: bool = False
     no_flip: tuple[str, ...] = ()
 
@@ -54,7 +52,8 @@ _PANTOMIME = {
     "short_side": 64,
     "source": "rendered",
     "scale": "pantomime",
-    "sided": True,
+    # As in `pantomime.FLIP_CHANGES`, whose import takes NumPy.
+    "no_flip": ("turn left", "turn right", "step left", "step right"),
 }
 
 #: The datasets there are. The paper reports on Kinetics' validation videos. Web Video
@@ -187,6 +186,7 @@ class Place:
         from r3d_rs.files import read_json  # NumPy takes time, and help needs none
 
         fields = read_json(self.own)
+        fields.pop("sided", None)  # of older versions, never true
         return Kind(**fields | {"no_flip": tuple(fields["no_flip"])})
 
     @property

@@ -9,6 +9,7 @@ import pytest
 
 from r3d_rs.data import datasets, names
 from r3d_rs.files import write_json
+from r3d_rs.pantomime import FLIP_CHANGES
 from r3d_rs.preparation import preparation, verify
 from tests.shared.tiny import CLASSES, HEADER, write_csv
 
@@ -22,9 +23,10 @@ def test_pantomime_has_a_scale_of_its_own_and_sides():
     kinds = names.DATASETS.items()
     small = {name for name, kind in kinds if kind.scale == "pantomime"}
     assert small == {"pantomime-20", "pantomime-30", "pantomime-web"}
-    assert small == {name for name, kind in names.DATASETS.items() if kind.sided}
-    rendered = {name for name, k in names.DATASETS.items() if k.source == "rendered"}
-    assert small == rendered
+    assert small == {name for name, kind in kinds if kind.no_flip}
+    assert small == {name for name, kind in kinds if kind.source == "rendered"}
+    for name in small:
+        assert names.DATASETS[name].no_flip == tuple(FLIP_CHANGES)
 
 
 def test_turns_and_steps_to_a_side_may_not_be_mirrored_in_pantomime():
@@ -32,7 +34,8 @@ def test_turns_and_steps_to_a_side_may_not_be_mirrored_in_pantomime():
         ("pantomime-20", (True, False, False)),
         ("kinetics-400", (True, True, True)),
     ):
-        assert datasets.Dataset(name, CLASSES, {}, None).may_flip == expected
+        kind = names.DATASETS[name]
+        assert datasets.Dataset(name, CLASSES, {}, None, kind).may_flip == expected
 
 
 def test_an_unknown_dataset_is_named_with_those_there_are(tmp_path):
@@ -59,7 +62,8 @@ def test_what_prepares_a_dataset_of_your_own_can_be_pasted(tmp_path):
 def test_a_prepared_dataset_names_its_splits(dataset, tmp_path):
     with pytest.raises(ValueError, match="received 'val', allowed are train, valid"):
         dataset.num_videos("val")
-    other = datasets.Dataset("ucf101", dataset.classes, {}, None)
+    kind = names.DATASETS["ucf101"]
+    other = datasets.Dataset("ucf101", dataset.classes, {}, None, kind)
     with pytest.raises(ValueError, match="no videos in its split 'test'"):
         other.split("test")
     assert (dataset.evaluated, other.evaluated) == ("validation", "test")
