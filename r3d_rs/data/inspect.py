@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from r3d_rs.data import pipeline
+from r3d_rs.data import pipeline, records
 from r3d_rs.data.datasets import Dataset
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Videos of a split that are looked at. The records are in random order.
 SAMPLE = 256
+#: Classes that a contact sheet shows at most, and frames of each.
+ROWS, FRAMES = 40, 5
 
 
 def summary(dataset: Dataset) -> pd.DataFrame:
@@ -49,26 +51,46 @@ def summary(dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def contact_sheet(dataset: Dataset, split: str, classes: int = 40) -> Figure:
-    """Draw one video of each class as a row of five frames, of the first classes."""
-    wanted = dict.fromkeys(range(min(classes, len(dataset.classes))))
-    for video in itertools.islice(videos(dataset, split), 50 * len(wanted)):
-        if wanted.get(video["label"], 0) is None:
-            length = len(video["frames"])
-            picks = [video["frames"][i * (length - 1) // 4] for i in range(5)]
-            frames = [tf.io.decode_jpeg(jpeg, 3).numpy() for jpeg in picks]
-            wanted[video["label"]] = np.stack(frames)
-        if all(clip is not None for clip in wanted.values()):
-            break
-    drawn = {label: clip for label, clip in wanted.items() if clip is not None}
-    return film_strips(drawn.values(), [dataset.classes[label] for label in drawn])
+def contact_sheet(dataset: Dataset, split: str) -> Figure:
+    """Draw a video of each of the first classes as a row of frames.
 
+    It is the first of its class. No other frames are read.
 
-def videos(dataset: Dataset, split: str):
-    """Yield a split's videos as NumPy values, frames still encoded."""
-    stream = pipeline.videos(dataset, split)
+    Raises:
+        ValueError: naming the video of a frame that is broken.
+    """
+    index = dataset.frames(split)
+    labels, first = np.unique(index.labels, return_index=True)
+
+    def frames(video):
+        last = index.length(video) - 1
+        return index.read(video, tf.range(FRAMES) * last // (FRAMES - 1))
+
+    stream = tf.data.Dataset.from_tensor_slices(first[:ROWS]).map(frames)
     with pipeline.naming_broken_records(dataset, split):
-        yield from stream.as_numpy_iterator()
+        clips = [
+            np.stack([tf.io.decode_jpeg(jpeg, 3).numpy() for jpeg in jpegs])
+            for jpegs in stream.as_numpy_iterator()
+        ]
+    return film_strips(clips, [dataset.classes[label] for label in labels[:ROWS]])
+
+
+def videos(dataset: Dataset, split: str) -> Iterator[dict]:
+    """Yield a split's videos as NumPy values, frames still encoded.
+
+    Yields:
+        `{"id", "label", "fps", "frames"}`, one a video.
+
+    Raises:
+        ValueError: naming the dataset, and the file and record that cannot be read.
+    """
+    files = dataset.split(split).files
+    try:
+        for path in files:
+            for video in records.examples(path, dataset.parse):
+                yield {name: value.numpy() for name, value in video.items()}
+    except ValueError as error:
+        raise ValueError(f"{dataset.name}, split {split}: {error}") from error
 
 
 def first_clips(

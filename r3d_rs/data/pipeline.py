@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from r3d_rs.cores import usable_cores
-from r3d_rs.data import frame_index, records, transforms
+from r3d_rs.data import frame_index, transforms
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.randaugment import rand_augment
 
@@ -260,28 +260,15 @@ def clip_seed(seed: int, epoch, video_id):
     return tf.random.fold_in(key, tf.strings.to_hash_bucket_fast(video_id, 2**62))
 
 
-def videos(dataset: Dataset, split: str) -> tf.data.Dataset:
-    """Return every video of a split exactly once, its frames still encoded.
-
-    Returns:
-        Elements `{"id", "label", "fps", "frames"}`, one a video.
-    """
-    files = list(dataset.split(split).files)
-    return tf.data.Dataset.from_tensor_slices(files).flat_map(_read).map(dataset.parse)
-
-
 @contextlib.contextmanager
 def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
-    """Turn TensorFlow's error about a broken record into one that names the record.
+    """Turn TensorFlow's error about a broken frame into one that names the record.
 
     Raises:
-        ValueError: naming the dataset, the file and the record.
+        ValueError: naming the dataset, the file and the video.
     """
     try:
         yield
-    except tf.errors.DataLossError as error:
-        where = records.broken_record(dataset.split(split).files)
-        raise ValueError(f"{dataset.name}, split {split}: {where}") from error
     except tf.errors.InvalidArgumentError as error:
         broken = re.search(
             rf"\[({frame_index.BROKEN}|{frame_index.NEVER_WHOLE})\]"
@@ -294,16 +281,6 @@ def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
         raise ValueError(
             f"{dataset.name}, split {split}: {what} {ident} in {file}"
         ) from error
-
-
-def _read(path) -> tf.data.Dataset:
-    """Return a file's records, each with its place, `<file>__<number>`."""
-    name = tf.strings.split(path, "/")[-1]
-
-    def placed(number, record):
-        return record, tf.strings.join([name, "__", tf.strings.as_string(number)])
-
-    return tf.data.TFRecordDataset(path).enumerate().map(placed)
 
 
 def _decode(jpegs, box=None):

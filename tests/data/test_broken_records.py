@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from r3d_rs.data import datasets, model_garden, pipeline
+from r3d_rs.data import datasets, inspect, model_garden, pipeline
 from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fit import build_model
@@ -65,13 +65,21 @@ def test_a_broken_record_is_named_where_whole_videos_are_read(copied):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with (
-        pytest.raises(
-            ValueError, match=rf"split train: .*{path.name}, record [3-6]: c"
-        ),
-        pipeline.naming_broken_records(dataset, "train"),
+    with pytest.raises(
+        ValueError, match=rf"split train: .*{path.name}, record [3-6]: c"
     ):
-        list(pipeline.videos(dataset, "train"))
+        list(inspect.videos(dataset, "train"))
+
+
+def test_a_broken_frame_is_named_where_a_contact_sheet_is_drawn(copied):
+    dataset, path = copied
+    index = dataset.frames("train")
+    content = bytearray(path.read_bytes())
+    content[index.first[0] + index.begin[0] + 9] ^= 1
+    path.write_bytes(content)
+    message = f"split train: not the whole JPEG .* {index.ids[0]} in .*{path.name}$"
+    with pytest.raises(ValueError, match=message):
+        inspect.contact_sheet(dataset, "train")
 
 
 def test_an_index_is_made_where_there_is_none(copied):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets, model_garden, pipeline
+from r3d_rs.data import datasets, inspect, model_garden, pipeline
 from r3d_rs.preparation import preparation
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.videos import clip
@@ -40,7 +40,7 @@ def as_records(dataset, folder, ident=True, names=True):
                 video["id"] if ident else None,
                 dataset.classes[video["label"]].encode() if names else None,
             )
-            for video in pipeline.videos(dataset, split).as_numpy_iterator()
+            for video in inspect.videos(dataset, split)
         ]
         half = len(rows) // 2
         for number, part in enumerate((rows[:half], rows[half:])):
@@ -90,9 +90,7 @@ def test_without_ids_a_video_is_named_after_its_place(dataset, tmp_path):
     labels.write_text(lines, encoding="utf-8-sig")  # as Windows' editors do
     dataset = used(tmp_path, tmp_path, labels=labels)
     assert dataset.classes[:2] == ("name 0", "name 1")
-    ids = [
-        v["id"].decode() for v in pipeline.videos(dataset, "train").as_numpy_iterator()
-    ]
+    ids = [v["id"].decode() for v in inspect.videos(dataset, "train")]
     assert ids[:2] == [f"train-00000-of-00002.tfrecord__{i}" for i in (0, 1)]
     assert len(set(ids)) == 10
     labels.write_bytes(lines.encode() + b"caf\xe9\n")
@@ -232,7 +230,7 @@ def test_two_clips_of_one_video_have_the_names_of_clips(tmp_path):
     write_records(tmp_path / "kinetics400_train-00000-of-00001", clips)
     dataset = used(tmp_path, tmp_path / "data")
     assert dataset.frames("train").ids.tolist() == ["video_3", "video_40"]
-    videos = list(pipeline.videos(dataset, "train").as_numpy_iterator())
+    videos = list(inspect.videos(dataset, "train"))
     assert [(video["id"], video["fps"]) for video in videos] == [
         (b"video_3", 25),
         (b"video_40", 25),

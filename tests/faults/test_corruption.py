@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r3d_rs.data import datasets, model_garden, pipeline
+from r3d_rs.data import datasets, inspect, model_garden, pipeline
 from r3d_rs.evaluation import trained
 from r3d_rs.experiments import executed, record
 from r3d_rs.files import read_json, write_json
@@ -193,9 +193,7 @@ def test_a_file_of_records(load):
     path = Path(dataset.splits["train"].files[0])
 
     def evaluate():
-        with pipeline.naming_broken_records(dataset, "train"):
-            videos = pipeline.videos(dataset, "train").as_numpy_iterator()
-            return [plain(video) for video in videos]
+        return [plain(video) for video in inspect.videos(dataset, "train")]
 
     index = dataset.frames("train")
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from r3d_rs import cores as usable
 from r3d_rs import progress
-from r3d_rs.data import datasets, pipeline
+from r3d_rs.data import datasets, inspect
 from r3d_rs.pantomime import CLASSES_30, SETS
 from r3d_rs.pantomime import make as make_function
 from r3d_rs.preparation import assembly, preparation, processes, shards, verify
@@ -70,10 +70,7 @@ def contents(dataset):
 
 
 def stored(dataset, split="train"):
-    return {
-        video["id"].decode(): video
-        for video in pipeline.videos(dataset, split).as_numpy_iterator()
-    }
+    return {video["id"].decode(): video for video in inspect.videos(dataset, split)}
 
 
 def partial(data_dir):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from r3d_rs.data import datasets, pipeline
+from r3d_rs.data import datasets, inspect, pipeline
 from r3d_rs.preparation import preparation, ucf101
 from r3d_rs.recipes.recipe import Recipe
 from tests.shared.tiny import SMALL, clock, write_video
@@ -51,7 +51,7 @@ def downloaded(own, tmp_path, monkeypatch):
 def test_ucf101_is_read_through_tfds(downloaded):
     assert len(downloaded.classes) == 101 and downloaded.evaluated == "test"
     assert downloaded.num_videos("train") == 2 and downloaded.num_videos("test") == 1
-    [video] = pipeline.videos(downloaded, "test").as_numpy_iterator()
+    [video] = inspect.videos(downloaded, "test")
     assert downloaded.classes[video["label"]] == "TaiChi"
     assert video["id"] == b"ucf101-test.tfrecord-00000-of-00001__0"
     assert len(video["frames"]) == 20
@@ -77,7 +77,7 @@ def test_own_copies_give_the_records_of_the_download(own, downloaded, tmp_path):
         one, two = (
             [
                 (video["id"], video["label"], video["frames"].tolist())
-                for video in pipeline.videos(dataset, split).as_numpy_iterator()
+                for video in inspect.videos(dataset, split)
             ]
             for dataset in (downloaded, other)
         )
