@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import io
+import os
 import resource
 from collections.abc import Callable, Container
 from functools import partial
@@ -69,20 +70,6 @@ class Decoded:
         return f"{found} ({total})" if found else ""
 
 
-def read_video(path: str | Path, short_side: int | None = None) -> np.ndarray:
-    """Decode all frames of a video file, as `decode` does.
-
-    Returns:
-        `(time, height, width, 3)` uint8.
-    """
-    return np.stack(decode(path, short_side).frames())
-
-
-def frame_rate(path: str | Path) -> float:
-    """Return a video file's frames per second, 0 where that is unknown."""
-    return decode(path, wanted=()).steady.rate
-
-
 def decode(
     path: str | Path,
     short_side: int | None = None,
@@ -115,7 +102,8 @@ def decode(
         raise FileNotFoundError(f"video {path}: there is no such file")
     longest = longest or MAX_FRAMES
     try:
-        with av.open(str(path)) as container:
+        # Of a relative path with a colon FFmpeg takes the begin for a protocol.
+        with av.open(os.path.abspath(path)) as container:
             stream = video_stream(container, path)
             context = stream.codec_context
             _check_size(context.width, context.height, path)

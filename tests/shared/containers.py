@@ -1,9 +1,21 @@
-"""Video files whose times, packets and geometry tests decide."""
+"""Video files whose times, packets and geometry tests decide, and what they hold."""
 
 from fractions import Fraction
 
 import av
 import numpy as np
+
+from r3d_rs.videos import clip
+
+
+def read_video(path, short_side=None):
+    """Decode all frames of a video file, `(time, height, width, 3)` uint8."""
+    return np.stack(clip.decode(path, short_side).frames())
+
+
+def frame_rate(path):
+    """Return a video file's frames per second, 0 where that is unknown."""
+    return clip.decode(path, wanted=()).steady.rate
 
 
 def counted(number, height=48, width=64):

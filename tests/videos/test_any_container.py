@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from r3d_rs.videos import clip
-from tests.shared.containers import counted, numbers, write
+from tests.shared.containers import counted, frame_rate, numbers, read_video, write
 
 #: Containers and codecs that keep any times, with the option for their B-frames.
 FREE = {
@@ -85,22 +84,22 @@ def test_the_frames_that_come_out_are_those_that_went_in(tmp_path_factory, video
     path = tmp_path_factory.mktemp("any") / f"a.{ending}"
     write(path, counted(len(ticks)), times, codec, stated, **options)
     shown = np.searchsorted(ticks, range(ticks[-1] + 1), side="right") - 1
-    assert numbers(clip.read_video(path)) == shown.tolist()
+    assert numbers(read_video(path)) == shown.tolist()
 
 
 def test_pauses_do_not_hide_that_a_stated_rate_is_another(tmp_path):
     ticks = [0, 2, 4, 6, *range(8, 24)]
     write(tmp_path / "a.mkv", counted(20), [18 * t for t in ticks], rate=54)
-    assert clip.frame_rate(tmp_path / "a.mkv") == pytest.approx(1000 / 18)
+    assert frame_rate(tmp_path / "a.mkv") == pytest.approx(1000 / 18)
 
 
 def test_a_file_without_durations_is_whole_to_its_last_picture(tmp_path):
     write(tmp_path / "a.flv", counted(20), range(0, 320, 16), rate=RATES[0], bf="0")
-    assert numbers(clip.read_video(tmp_path / "a.flv")) == list(range(20))
+    assert numbers(read_video(tmp_path / "a.flv")) == list(range(20))
 
 
 def test_what_is_decoded_before_the_start_is_no_missing_part(tmp_path):
     ticks = np.array([0, *range(4, 23)])
     times = [1000 * int(tick) / RATES[0] for tick in ticks]
     write(tmp_path / "a.mov", counted(20), times, rate=RATES[0], bf="1")
-    assert len(clip.read_video(tmp_path / "a.mov")) == 23
+    assert len(read_video(tmp_path / "a.mov")) == 23

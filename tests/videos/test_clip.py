@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from r3d_rs.videos import clip, geometry
+from tests.shared.containers import frame_rate, read_video
 from tests.shared.tiny import FRAMES, clock, write_video
 
 
@@ -19,12 +20,12 @@ def numbers(video):
 def test_a_video_is_read_frame_by_frame(tmp_path):
     path = tmp_path / "video.mp4"
     write_video(path, clock(), rate=12)
-    frames = clip.read_video(path)
+    frames = read_video(path)
     assert frames.shape == (FRAMES, 48, 64, 3) and frames.dtype == np.uint8
     assert np.abs(frames.astype(int) - clock()).max() <= 6
-    assert clip.frame_rate(path) == 12
-    assert clip.read_video(path, short_side=24).shape == (FRAMES, 24, 32, 3)
-    assert clip.read_video(path, short_side=96).shape == (FRAMES, 96, 128, 3)
+    assert frame_rate(path) == 12
+    assert read_video(path, short_side=24).shape == (FRAMES, 24, 32, 3)
+    assert read_video(path, short_side=96).shape == (FRAMES, 96, 128, 3)
 
 
 @pytest.mark.parametrize(
@@ -36,27 +37,34 @@ def test_a_video_is_read_frame_by_frame(tmp_path):
 def test_every_frame_of_a_steady_video_is_there_once(tmp_path, name, codec, rate):
     # Times in Matroska are whole milliseconds, so none falls on its tick.
     write_video(tmp_path / name, clock(), rate=rate, codec=codec)
-    found = numbers(clip.read_video(tmp_path / name))
+    found = numbers(read_video(tmp_path / name))
     assert len(found) == FRAMES
     assert np.abs(np.array(found) - np.arange(FRAMES)).max() <= (codec == "mpeg4")
+
+
+def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
+    write_video(tmp_path / "a.mp4", clock())
+    (tmp_path / "a.mp4").rename(tmp_path / "12:30:05 clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(clip.decode("12:30:05 clip.mp4").pictures) == FRAMES
 
 
 def test_frames_at_varying_times_become_steady(tmp_path):
     times = [0, 40, 80, 400, 440, 1000]  # milliseconds, in a file of 25 a second
     write_video(tmp_path / "a.mkv", clock(6), pts=times)
-    assert clip.frame_rate(tmp_path / "a.mkv") == 25
+    assert frame_rate(tmp_path / "a.mkv") == 25
     shown = [0, 1] + [2] * 8 + [3] + [4] * 14 + [5]
-    assert numbers(clip.read_video(tmp_path / "a.mkv")) == shown
+    assert numbers(read_video(tmp_path / "a.mkv")) == shown
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(90, 1), (-90, -1), (180, 2)])
 def test_a_stated_rotation_is_applied(tmp_path, rotation, turns):
     write_video(tmp_path / "a.mp4", clock(3), rotation=rotation)
     upright = np.rot90(clock(3), turns, axes=(1, 2))
-    video = clip.read_video(tmp_path / "a.mp4")
+    video = read_video(tmp_path / "a.mp4")
     assert video.shape == upright.shape
     assert np.abs(video.astype(int) - upright).max() <= 6
-    assert clip.read_video(tmp_path / "a.mp4", 24).shape[1:3] == (
+    assert read_video(tmp_path / "a.mp4", 24).shape[1:3] == (
         (24, 32) if rotation == 180 else (32, 24)
     )
 
@@ -64,10 +72,10 @@ def test_a_stated_rotation_is_applied(tmp_path, rotation, turns):
 @pytest.mark.parametrize("shape", [(1, 2, 2), (1, 49, 65), (3, 130, 10)])
 def test_odd_tiny_and_single_frames_are_read(tmp_path, shape):
     write_video(tmp_path / "a.mkv", np.full((*shape, 3), 90, "uint8"))
-    assert clip.read_video(tmp_path / "a.mkv").shape == (*shape, 3)
+    assert read_video(tmp_path / "a.mkv").shape == (*shape, 3)
     height, width = geometry.scaled_size(*shape[1:], 16)
     assert min(height, width) == 16
-    assert clip.read_video(tmp_path / "a.mkv", 16).shape[1:3] == (height, width)
+    assert read_video(tmp_path / "a.mkv", 16).shape[1:3] == (height, width)
 
 
 def test_a_jpeg_has_the_frame(tmp_path):
@@ -130,10 +138,10 @@ def test_a_bad_file_is_named_with_the_reason(bad):
     for name, reason in reasons.items():
         if (bad / name).exists():
             with pytest.raises(ValueError, match=rf"{name}.* ({reason})"):
-                clip.read_video(bad / name)
+                read_video(bad / name)
             assert name in clip.encoded(bad / name)
     with pytest.raises(FileNotFoundError, match=r"absent\.mp4"):
-        clip.read_video(bad / "absent.mp4")
+        read_video(bad / "absent.mp4")
     assert "no file" in clip.encoded(None)
 
 
@@ -141,7 +149,7 @@ def test_a_video_that_is_too_long_or_too_large_is_refused(tmp_path, monkeypatch)
     write_video(tmp_path / "a.mp4", clock())
     monkeypatch.setattr(clip, "MAX_FRAMES", 19)
     with pytest.raises(ValueError, match=r"a\.mp4 holds more than 19 frames"):
-        clip.read_video(tmp_path / "a.mp4")
+        read_video(tmp_path / "a.mp4")
     monkeypatch.setattr(clip, "MAX_PIXELS", 48 * 64 - 1)
     with pytest.raises(ValueError, match=r"a\.mp4 has frames of 64x48 pixels"):
-        clip.read_video(tmp_path / "a.mp4")
+        read_video(tmp_path / "a.mp4")

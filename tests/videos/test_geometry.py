@@ -8,6 +8,7 @@ import pytest
 
 from r3d_rs.videos import clip
 from r3d_rs.videos.geometry import displayed
+from tests.shared.containers import read_video
 from tests.shared.tiny import clock
 
 
@@ -41,7 +42,7 @@ def test_turned_and_mirrored_pictures_are_shown_as_stated(tmp_path, degrees, mir
     expected = np.rot90(corner(), degrees // 90)
     for name in mirror:  # it mirrors what it has turned
         expected = flips[name](expected)
-    found = clip.read_video(tmp_path / "a.mp4")[0]
+    found = read_video(tmp_path / "a.mp4")[0]
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).max() <= 8
 
@@ -55,13 +56,13 @@ def test_turned_and_mirrored_pictures_are_shown_as_stated(tmp_path, degrees, mir
 def test_pixels_become_square(tmp_path, ending, aspect, size, small):
     path = tmp_path / f"a.{ending}"
     write(path, corner(), aspect=aspect)
-    assert clip.read_video(path).shape[1:3] == size
-    assert clip.read_video(path, 24).shape[1:3] == small
+    assert read_video(path).shape[1:3] == size
+    assert read_video(path, 24).shape[1:3] == small
 
 
 def test_pixels_become_square_before_the_picture_is_turned(tmp_path):
     write(tmp_path / "a.mp4", corner(), aspect=2, degrees=90)
-    assert clip.read_video(tmp_path / "a.mp4").shape[1:3] == (128, 48)
+    assert read_video(tmp_path / "a.mp4").shape[1:3] == (128, 48)
 
 
 def test_pixels_are_counted_when_they_are_square(tmp_path, monkeypatch):

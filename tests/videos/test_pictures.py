@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from r3d_rs.videos import clip
-from tests.shared.containers import counted, cut_off, remux, write
+from tests.shared.containers import counted, cut_off, read_video, remux, write
 
 REAL = Path(__file__).parents[3] / "shared" / "real-videos" / "clips"
 NOISE = np.random.default_rng(0).integers(0, 256, (75, 48, 64, 3), "uint8")
@@ -44,7 +44,7 @@ def sound(tmp_path_factory):
 def test_a_file_that_is_cut_off_is_noticed(tmp_path, ending, codec, share):
     path = tmp_path / f"a.{ending}"
     write(path, NOISE, range(0, 3000, 40), codec)
-    assert len(clip.read_video(path)) == 75
+    assert len(read_video(path)) == 75
     cut_off(path, share)
     assert "was cut off" in (found := clip.encoded(path)) or "decode" in found
 
@@ -71,7 +71,7 @@ def with_sound(path, seconds, frames):
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
 def test_sound_that_outlasts_the_pictures_is_no_cut(tmp_path, ending):
     with_sound(tmp_path / f"a.{ending}", 4, counted(25))
-    assert len(clip.read_video(tmp_path / f"a.{ending}")) == 25
+    assert len(read_video(tmp_path / f"a.{ending}")) == 25
 
 
 def hurt(data):

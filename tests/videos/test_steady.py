@@ -5,7 +5,7 @@ import pytest
 
 from r3d_rs.videos import clip
 from r3d_rs.videos.steady import plausible, steady
-from tests.shared.containers import counted, numbers, write
+from tests.shared.containers import counted, frame_rate, numbers, read_video, write
 
 WRITERS = {
     "mp4": "libx264",
@@ -31,8 +31,8 @@ def test_a_late_last_picture_is_due_in_every_container(tmp_path, ending):
 def test_a_stated_rate_that_the_times_contradict_is_passed_over(tmp_path, ending, gap):
     path = tmp_path / f"a.{ending}"
     write(path, counted(30), range(0, 30 * gap, gap), WRITERS[ending])
-    assert numbers(clip.read_video(path)) == list(range(30))
-    assert clip.frame_rate(path) == pytest.approx(1000 / gap)
+    assert numbers(read_video(path)) == list(range(30))
+    assert frame_rate(path) == pytest.approx(1000 / gap)
 
 
 def test_two_rates_in_turn_give_the_higher_one():
