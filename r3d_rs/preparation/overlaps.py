@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from r3d_rs.data import datasets, frame_index
-from r3d_rs.data.names import DATASETS
-from r3d_rs.videos import listing
+from r3d_rs.data.names import DATASETS, own_names
+from r3d_rs.videos import finding, listing
 
 #: Ids that name a record's place in its file, and no video.
 PLACE = re.compile(r".+__\d+")
@@ -113,7 +113,7 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
     own = {split: dataset.frames(split) for split in dataset.splits}
     pairs = itertools.combinations(own, 2)
     found = [_overlap(own, later, own, first, "") for first, later in pairs]
-    for name in DATASETS:
+    for name in [*DATASETS, *own_names(directory)]:
         if name == dataset.name or not datasets.is_prepared(name, directory):
             continue
         try:
@@ -123,10 +123,11 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
         except (OSError, ValueError) as error:
             warnings.warn(f"{name} is not compared: {error}", stacklevel=2)
             continue
-        for split, against in (
-            (dataset.evaluated, "train"),
-            ("train", other.evaluated),
-        ):
+        # One pair where both have training videos alone.
+        pairs = dict.fromkeys(
+            [(dataset.evaluated, "train"), ("train", other.evaluated)]
+        )
+        for split, against in pairs:
             if split in own and against in theirs:
                 found.append(_overlap(own, split, theirs, against, name))
     return [overlap for overlap in found if overlap.ids]
@@ -148,6 +149,9 @@ def of_lists(annotations: Path) -> list[Overlap]:
 
 def _overlap(own: Mapping, split: str, theirs: Mapping, against: str, name: str):
     one, other = own[split], theirs[against]
-    pairs = of_frames(one, other) | of_ids(one.ids.tolist(), other.ids.tolist())
+    known = other.ids.tolist()
+    if name:  # a path is below the other's own folder, and says nothing about this one
+        known = [ident for ident in known if not finding.is_video(ident)]
+    pairs = of_frames(one, other) | of_ids(one.ids.tolist(), known)
     where = f"{name}'s {against}" if name else against
     return Overlap(split, where, tuple(sorted(pairs.items())), not name)

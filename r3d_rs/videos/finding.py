@@ -65,11 +65,11 @@ def video_files(folder: Path) -> Iterator[Path]:
         for name in names:
             path = Path(place, name)
             hidden = any(part[0] == "." for part in path.relative_to(folder).parts)
-            if not hidden and _is_video(name) and path.is_file():
+            if not hidden and is_video(name) and path.is_file():
                 yield path
 
 
-def _is_video(name: str) -> bool:
+def is_video(name: str) -> bool:
     """Tell by its name whether a file is a whole video."""
     stem, ending = os.path.splitext(name)
     # yt-dlp works on a file .temp, and gives it another name when it is whole.
@@ -123,7 +123,7 @@ def _files(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
             stem = os.path.splitext(name)[0]
             if name.startswith("."):
                 continue
-            if _is_video(name):
+            if is_video(name):
                 for key in {stem, _bare(stem)}:
                     files.setdefault(key, []).append(Path(place, name))
             else:

@@ -104,3 +104,22 @@ def test_verify_counts_clips_that_another_dataset_trains_on(tmp_path):
             " b_000020_000030 (b_000022_000032)",
         ],
     )
+
+
+def test_verify_compares_with_datasets_of_your_own_by_their_frames(tmp_path):
+    (tmp_path / "videos" / "kinetics-400").mkdir(parents=True)
+    prepare(tmp_path, "kinetics-400", [("a", 2), ("b", 20)], [("c", 40), ("d", 60)])
+    for name, width in (("mine", 88), ("yours", 90)):
+        videos = tmp_path / "videos" / name
+        for number in (0, 2):
+            write_video(videos / f"{number}.mp4", clock(5, 48, width + 50 * number))
+        (videos / "train.csv").write_text("label,path\nx,0.mp4\ny,2.mp4\n")
+        with in_process():
+            preparation.prepare(
+                name, tmp_path / "data", False, videos=videos, short_side=48
+            )
+    same = "clips of validation are in mine's train: c_000040_000050 (0.mp4)"
+    assert verify(tmp_path, "kinetics-400") == (0, [f"same clips: 1 {same}"])
+    # A path is below one's own folder: that yours has 0.mp4, too, tells nothing.
+    same = "clips of train are in kinetics-400's validation: 0.mp4 (c_000040_000050)"
+    assert verify(tmp_path, "mine") == (0, [f"same clips: 1 {same}"])
