@@ -5,7 +5,6 @@ What a command calls is imported when it runs: TensorFlow takes seconds, help do
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +81,9 @@ def data() -> None:
 @click.option(
     "--no-flip",
     metavar="CLASS,CLASS",
-    help="Classes of your own that are told apart by left and right.",
+    multiple=True,
+    help="Classes of your own that are told apart by left and right. One whose name has"
+    " a comma takes an option of its own.",
 )
 @click.option("--records", type=INPUT, help="Folder of Model Garden's TFRecords.")
 @click.option(
@@ -102,7 +103,7 @@ def prepare(
     validation: float | None,
     group: str | None,
     draw: int | None,
-    no_flip: str | None,
+    no_flip: tuple[str, ...],
     records: Path | None,
     labels: Path | None,
 ) -> None:
@@ -116,7 +117,7 @@ def prepare(
         "validation": validation,
         "group": group,
         "draw": draw,
-        "no_flip": no_flip and tuple(re.split(r"\s*,\s*", no_flip.strip())),
+        "no_flip": no_flip or None,
     }
     own = {name: value for name, value in own.items() if value is not None}
     options = {

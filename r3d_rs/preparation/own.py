@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import os
 import re
+import shlex
 import unicodedata
 import warnings
 from collections import Counter
@@ -41,11 +42,12 @@ class Options:
     Args:
         validation: share of the videos to validate on, where the folder has no splits;
             None for `VALIDATION`.
-        group: a regular expression; videos whose names have the same first group of it,
-            or the same match where it has none, go into the same split. None divides
-            each class video by video, with a warning.
+        group: a regular expression; videos whose names have the same group of it, the
+            first that matches, or the same match where it has none, go into the same
+            split. None divides each class video by video, with a warning.
         draw: another number gives another division.
-        no_flip: classes whose clips are never mirrored.
+        no_flip: classes whose clips are never mirrored, each by itself or some with
+            commas between.
     """
 
     validation: float | None = None
@@ -172,7 +174,7 @@ def find(folder: Path, options: Options) -> Splits:
         if path.name.lower() in FOLDERS
     }
     if "train" not in above.values():
-        return _divided(folder, _videos(folder, folder), options)
+        return _divided(folder, _videos(folder, folder, every=True), options)
     where = f"{folder}: has folders of splits ({', '.join(above)})"
     if divides := [name for name in options.given() if name != "no_flip"]:
         raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
@@ -186,7 +188,7 @@ def find(folder: Path, options: Options) -> Splits:
     for name, split in above.items():
         if split in splits:
             raise ValueError(f"{where}, of which two are the split {split}")
-        splits[split] = _videos(folder / name, folder)
+        splits[split] = _videos(folder / name, folder, every=split == "train")
     _check(folder, splits["train"])
     return {split: splits[split] for split in listing.SPLITS if split in splits}
 
@@ -196,28 +198,42 @@ def kind_of(splits: Splits, no_flip: Iterable[str] = ()) -> Kind:
 
     Args:
         splits: with "train".
-        no_flip: classes whose clips are never mirrored.
+        no_flip: of `Options`.
 
     Raises:
         ValueError: naming a class that there is not.
     """
-    classes, no_flip = sorted(set(splits["train"].values())), tuple(no_flip)
-    for name in no_flip:
-        if name not in classes:
-            raise ValueError(
-                f"parameter no_flip: received {name!r}, allowed are"
-                f" {', '.join(classes)}"
-            )
-    sided = [name for name in classes if SIDES.search(name) and name not in no_flip]
+    classes = sorted(set(splits["train"].values()))
+    named = []
+    for given in no_flip:
+        # The name of a class may have commas.
+        parts = [given] if given in classes else re.split(r"\s*,\s*", given.strip())
+        for name in parts:
+            if name not in classes:
+                raise ValueError(
+                    f"parameter no_flip: received {name!r}, allowed are"
+                    f" {', '.join(map(repr, classes))}"
+                )
+        named += parts
+    sided = [name for name in classes if SIDES.search(name) and name not in named]
     if sided:
         warnings.warn(
             f"a mirror image of {', '.join(map(repr, sided))} may show another class,"
-            " and half of the training clips are mirrored; --no-flip"
-            f" {','.join(sided)} leaves them as they are",
+            f" and half of the training clips are mirrored; {_no_flip(sided)} leaves"
+            " them as they are",
             stacklevel=4,
         )
-    evaluated = next((s for s in ("validation", "test") if s in splits), "train")
+    # A list may have a header alone.
+    evaluated = next((s for s in ("validation", "test") if splits.get(s)), "train")
+    no_flip = tuple(dict.fromkeys(named))
     return Kind(len(classes), evaluated, SHORT_SIDE, scale="small", no_flip=no_flip)
+
+
+def _no_flip(names: list[str]) -> str:
+    """Return options that name classes, as a shell takes them."""
+    if all(name == shlex.quote(name) and "," not in name for name in names):
+        return f"--no-flip {','.join(names)}"
+    return " ".join(f"--no-flip {shlex.quote(name)}" for name in names)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -228,19 +244,32 @@ def _folders(folder: Path) -> list[Path]:
     ]
 
 
-def _videos(folder: Path, root: Path) -> dict[str, str]:
-    """Return the classes of the videos below a folder, by path relative to another."""
-    found = {}
+def _videos(folder: Path, root: Path, every: bool) -> dict[str, str]:
+    """Return the classes of the videos below a folder, by path relative to another.
+
+    Args:
+        folder: of classes.
+        root: that paths are relative to.
+        every: each class has to have a video.
+    """
+    found, without = {}, {}
     for own in _folders(folder):
         # A Mac writes accents as characters of their own.
         label = unicodedata.normalize("NFC", own.name)
         if label != label.strip() or not listing.is_line(label):
             raise ValueError(
-                f"{own}: a class is called {label!r}, expected one line that neither"
-                " begins nor ends with a blank"
+                f"{folder}: a class is called {label!r}, expected one line in UTF-8"
+                " that neither begins nor ends with a blank"
             )
-        for path in finding.video_files(own):
-            found[path.relative_to(root).as_posix()] = label
+        without[label] = own
+        for file in finding.video_files(own):
+            path = file.relative_to(root).as_posix()
+            if not listing.is_line(path):
+                raise ValueError(
+                    f"{folder}: a video is called {path!a}, expected one line in"
+                    " UTF-8; rename it"
+                )
+            found[path] = label
     if not found:
         here = next(iter(finding.video_files(folder)), None)
         hint = f"; {here.name} is in no subfolder" if here else ""
@@ -248,7 +277,23 @@ def _videos(folder: Path, root: Path) -> dict[str, str]:
             f"{folder}: has no videos; expected is a subfolder for each class, with"
             f" its videos in it{hint}"
         )
+    for label in found.values():
+        without.pop(label, None)
+    if every and without:
+        own = next(iter(without.values()))
+        raise ValueError(
+            f"{own}: the class has no videos, found {_endings(own)}; allowed are"
+            f" {', '.join(sorted(finding.ENDINGS))}"
+        )
     return found
+
+
+def _endings(folder: Path) -> str:
+    """Return some endings of the files in a tree of folders, as a text."""
+    names = [name for _, own in finding.walk(folder) for name in own if name[0] != "."]
+    endings = {os.path.splitext(name)[1] for name in names} - {""}
+    some = ", ".join(sorted(endings)[:5]) or "files without endings"
+    return some if names else "no files that can be read"
 
 
 def _check(folder: Path, videos: Mapping[str, str]) -> None:
@@ -272,7 +317,7 @@ def _divided(folder: Path, videos: Mapping[str, str], options: Options) -> Split
                 " one to train on and one to validate"
             )
     share, draw = options.validation or VALIDATION, options.draw or 0
-    if options.group:
+    if options.group is not None:
         aside = _groups(folder, videos, options.group, share, draw)
     else:
         warnings.warn(
@@ -299,12 +344,13 @@ def _groups(
     for path in videos:
         stem = os.path.splitext(path)[0]
         match = re.search(group, stem)
-        if not match:
+        parts = (match.groups() or [match[0]]) if match else []
+        key = next((part for part in parts if part is not None), "")
+        if not key:
             raise ValueError(
                 f"parameter group: received {group!r}, which {stem!r} in"
                 f" {folder} does not have; expected is a part of every name"
             )
-        key = match[1] if match.re.groups else match[0]
         groups.setdefault(key, []).append(path)
     wanted, labels = share * len(videos), set(videos.values())
     for order in range(ORDERS):

@@ -81,13 +81,17 @@ def prepare(
         The dataset; None where a part has been written.
 
     Raises:
-        ValueError: for an unknown name, options of a dataset that takes none, options
-            that differ from those of the dataset that is there (naming them and its
-            folder) or of its other parts, a malformed CSV file (naming file and line)
-            or too many videos that cannot be used (naming some).
+        ValueError: for an unknown name, a number that is not allowed, options of a
+            dataset that takes none, options that differ from those of the dataset that
+            is there (naming them and its folder) or of its other parts, a malformed CSV
+            file (naming file and line) or too many videos that cannot be used (naming
+            some).
         FileNotFoundError: naming a CSV file that is not there.
         OSError: naming a file that cannot be written, the disk being full for example.
     """
+    _check_number("short_side", short_side, 1)
+    _check_number("max_aside", max_aside, 0, 1)
+    _check_number("workers", workers, 1)
     for option, folder in (("videos", videos), ("annotations", annotations)):
         local_path(option, folder or "")
     place = _place(name, data_dir, new=videos is not None)
@@ -143,6 +147,16 @@ def prepare(
     for split in dataset.splits.values():  # a run would make them otherwise
         frame_index.load(split, dataset.parse, progress)
     return dataset
+
+
+def _check_number(
+    name: str, value: float | None, least: int, most: int | None = None
+) -> None:
+    """Raise a ValueError where a number is given that is not allowed."""
+    top = float("inf") if most is None else most
+    if value is not None and not least <= value <= top:  # a NaN is not, either
+        allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ValueError(f"parameter {name}: received {value!r}, allowed is {allowed}")
 
 
 def _place(name: str, data_dir: str | Path | None, new: bool) -> Place:

@@ -1,9 +1,11 @@
 """The commands `r3d-rs data`, from videos to a dataset that is complete."""
 
+import pytest
 from click.testing import CliRunner
 
 from r3d_rs.cli import main
-from tests.shared.tiny import clock, write_video, write_videos
+from r3d_rs.data import datasets
+from tests.shared.tiny import clock, in_process, write_video, write_videos
 
 
 def call(*words):
@@ -58,3 +60,24 @@ def test_repeated_frames_and_partial_downloads_are_counted_and_shown(tmp_path):
     assert f"missing: {second.stem}" in said and f"{second.name}.part" in said
     assert f"frames: {first.stem} " in said
     assert "7 frames that repeat the one before (of 11 frames)" in said
+
+
+@pytest.mark.filterwarnings("ignore:videos are divided one by one")
+def test_classes_that_are_told_by_side_are_named_one_by_one_or_together(tmp_path):
+    labels = ("jump", "left, up", "left", "right")
+    for number in range(8):
+        path = tmp_path / "videos" / labels[number // 2] / f"{number}.mp4"
+        write_video(path, clock(2))
+    where = ("mine", "--data-dir", tmp_path / "data", "--videos", tmp_path / "videos")
+    with in_process():
+        code, said = call("prepare", *where, "--no-flip", "left, right,up")
+        assert (code, said.splitlines()[-1]) == (
+            1,
+            "Error: parameter no_flip: received 'up', allowed are 'jump', 'left',"
+            " 'left, up', 'right'",
+        )
+        options = ("--no-flip", "left, up", "--no-flip", "left, right")
+        assert call("prepare", *where, *options)[0] == 0
+    made = datasets.load("mine", tmp_path / "data")
+    assert made.classes == ("jump", "left", "left, up", "right")
+    assert made.may_flip == (True, False, False, False)

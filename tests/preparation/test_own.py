@@ -1,5 +1,6 @@
 """Datasets of your own: folders of videos, their division, and what is refused."""
 
+import shlex
 import warnings
 
 import pytest
@@ -9,7 +10,10 @@ from r3d_rs.preparation import own, preparation
 from tests.shared.tiny import clock, write_video
 
 #: Warnings that are expected here, and are not what is tested.
-pytestmark = pytest.mark.filterwarnings("ignore:videos are divided one by one")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:videos are divided one by one"),
+    pytest.mark.filterwarnings("ignore:a mirror image of"),
+]
 
 TWO = {"Füße heben/a.mp4": "Füße heben", "jump up/a.mkv": "jump up"}
 
@@ -60,6 +64,7 @@ def test_a_subfolder_is_a_class_whatever_its_name_and_its_containers(tmp_path):
 
 def test_folders_of_splits_are_kept(tmp_path):
     touch(tmp_path, "train/x/1.mp4", "train/y/1.mp4", "val/x/2.mp4", "testing/y/3.mp4")
+    (tmp_path / "val" / "y").mkdir()  # a split may lack a class
     assert classes(tmp_path) == {
         "train": {"train/x/1.mp4": "x", "train/y/1.mp4": "y"},
         "validation": {"val/x/2.mp4": "x"},
@@ -75,9 +80,10 @@ def test_folders_of_splits_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("draw", range(4))
-def test_a_group_is_in_one_split(tmp_path, draw):
+@pytest.mark.parametrize("group", ["/([a-e])-", "/(?:(a)|([b-e]))-", "[a-e](?=-)"])
+def test_a_group_is_in_one_split(tmp_path, draw, group):
     of(tmp_path)
-    found = classes(tmp_path, group=r"/([a-e])-", validation=0.4, draw=draw)
+    found = classes(tmp_path, group=group, validation=0.4, draw=draw)
     people = {s: {path[2] for path in own} for s, own in found.items()}
     assert not people["train"] & people["validation"]
     assert (len(found["train"]), len(found["validation"])) == (60, 40)
@@ -112,8 +118,30 @@ def test_a_division_by_videos_is_warned_of(tmp_path):
             ("x/1.mp4", "x/2.mp4", "y/1.mp4"),
             "class 'y' has one video; expected are two",
         ),
-        (("x/1.txt", "y/1.txt"), "has no videos"),
+        (("x/1.txt", "y/1.txt"), "has no videos; expected is a subfolder for each"),
+        (
+            ("x/1.mp4", "y/1.mp4", "z/1.gif", "z/a/2.png", "z/.hidden"),
+            r"z: the class has no videos, found \.gif, \.png; allowed are \.3g2, ",
+        ),
+        (("x/1.mp4", "y/1.mp4", "z/a"), "z: .* no videos, found files without endings"),
+        (("x/1.mp4", "y/1.mp4", "z/.a"), "z: .* no videos, found no files that can be"),
+        (
+            ("train/x/1.mp4", "train/y/1.gif"),
+            r"train/y: the class has no videos, found",
+        ),
         ((" x/1.mp4", "y/1.mp4"), "a class is called ' x', expected one line"),
+        (
+            ("caf\udce9/1.mp4", "y/1.mp4"),
+            r"a class is called 'caf\\udce9', expected one",
+        ),
+        (
+            ("x/caf\udce9.mp4", "y/1.mp4"),
+            r"a video is called 'x/caf\\udce9\.mp4', expected one line in UTF-8",
+        ),
+        (
+            ("x/a\nb.mp4", "y/1.mp4"),
+            r"a video is called 'x/a\\nb\.mp4', expected one li",
+        ),
         (("train/x/1.mp4", "train/x/2.mp4"), "has one class alone"),
     ],
 )
@@ -133,6 +161,8 @@ def test_a_folder_that_is_no_dataset_is_named(tmp_path, paths, message):
         ),
         ({"group": "("}, r"^parameter group: received '\(', which is no regular expre"),
         ({"group": "z(.)"}, r"received 'z\(\.\)', which 'x/a-0' .* does not have"),
+        ({"group": "z*"}, r"received 'z\*', which 'x/a-0' .* does not have"),
+        ({"group": "a(z*)"}, r"received 'a\(z\*\)', which 'x/a-0' .* does not have"),
         ({"group": "^(.)"}, "no division of these has every class in training and in"),
     ],
 )
@@ -144,17 +174,36 @@ def test_a_wrong_division_is_named(tmp_path, options, message):
 
 def test_classes_that_are_told_by_side_are_not_mirrored(tmp_path):
     splits = {"train": {"1": "turn left", "2": "turn right", "3": "jump"}}
-    with pytest.warns(UserWarning, match="--no-flip turn left,turn right leaves them"):
-        own.kind_of(splits)
     kind = own.kind_of(splits, ("turn left", "turn right"))
-    made = datasets.Dataset(
-        "mine", ("jump", "turn left", "turn right"), {}, None, kind=kind
-    )
+    made = datasets.Dataset("mine", ("jump", "turn left", "turn right"), {}, None, kind)
     assert made.may_flip == (True, False, False)
     with pytest.raises(
-        ValueError, match=r"received 'left', allowed are jump, turn left"
+        ValueError, match=r"received 'left', allowed are 'jump', 'turn left'"
     ):
         own.kind_of(splits, ("left",))
+
+
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        (("left", "right"), "--no-flip left,right"),
+        (("left up", "right"), "--no-flip 'left up' --no-flip right"),
+        (("left,up", "right"), "--no-flip left,up --no-flip right"),
+    ],
+)
+def test_the_options_that_a_warning_names_can_be_pasted(labels, options):
+    splits = {"train": {"1": "jump, up", **dict(zip("23", labels, strict=True))}}
+    with pytest.warns(UserWarning, match=f"; {options} leaves them as they are"):
+        own.kind_of(splits)
+    given = tuple(shlex.split(options)[1::2])
+    assert own.kind_of(splits, given).no_flip == labels
+    given = (f"{labels[1]} , {labels[1]}", "jump, up")
+    assert own.kind_of(splits, given).no_flip == (labels[1], "jump, up")
+
+
+def test_a_list_with_a_header_alone_is_no_split_that_is_evaluated():
+    splits = {"train": {"1": "x", "2": "y"}, "validation": {}, "test": {"3": "x"}}
+    assert own.kind_of(splits).evaluated == "test"
 
 
 def test_lists_with_paths_are_taken_as_they_are(tmp_path):

@@ -484,6 +484,24 @@ def test_all_parts_together_are_all_shards_once(videos, tmp_path, monkeypatch):
     assert prepare(videos, tmp_path).num_videos("train") == 40
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("max_aside", -0.1, "0 to 1"),
+        ("max_aside", 1.5, "0 to 1"),
+        ("max_aside", float("nan"), "0 to 1"),
+        ("workers", 0, "1 or more"),
+        ("workers", -1, "1 or more"),
+        ("short_side", 0, "1 or more"),
+    ],
+)
+def test_a_number_that_is_not_allowed_is_named(tmp_path, option, value, allowed):
+    message = f"parameter {option}: received {value}, allowed is {allowed}"
+    with pytest.raises(ValueError, match=message):
+        preparation.prepare(NAME, tmp_path / "data", **{option: value})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("part", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5"])
 def test_what_is_no_part_is_named(tmp_path, part):
     message = f"parameter part: received {part!r}, allowed are 1/N to N/N"
