@@ -209,6 +209,11 @@ class Place:
         return self.root / "partial"
 
     @property
+    def parts(self) -> Path:
+        """File that says, while there are parts, how many and what of."""
+        return self.partial / "parts.json"
+
+    @property
     def garden(self) -> Path:
         """File that says where its Model Garden records are, if they are such."""
         return self.directory / "model-garden" / f"{self.name}.json"

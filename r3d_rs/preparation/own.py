@@ -7,6 +7,7 @@ some videos of each class are put aside for validation.
 import csv
 import dataclasses
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -21,9 +22,11 @@ from r3d_rs.data.names import Kind, Place
 from r3d_rs.files import whole_file, write_json
 from r3d_rs.videos import finding, listing
 
-#: Shorter side of the stored frames, pixels: crops of 112 are to it what the paper's of
-#: 224 are to 256.
+#: Shorter side of the stored frames, pixels, unless another is asked for: crops of 112
+#: are to it what the paper's of 224 are to 256.
 SHORT_SIDE = 128
+#: Folder, in the dataset's, of the lists that are made of folders of videos.
+LISTS = "lists"
 #: Share of the videos that are validated on.
 VALIDATION = 0.2
 #: Other names of the folders of splits.
@@ -80,15 +83,24 @@ Splits = Mapping[str, Mapping[str, str]]
 
 
 def describe(
-    place: Place, videos: Path, annotations: Path | None, options: Options
+    place: Place,
+    videos: Path,
+    annotations: Path | None,
+    short_side: int | None,
+    options: Options,
 ) -> Path:
     """Write down what a dataset of one's own is, before it is prepared.
 
+    What was written stays as soon as a part or the whole dataset is there. Then
+    `short_side` and `no_flip` have that as their default, and options that differ are
+    refused. Once the dataset is prepared, the videos may be gone.
+
     Args:
-        place: of the dataset.
+        place: of the dataset, which no other process describes meanwhile.
         videos: folder of the videos.
         annotations: folder of lists; None where they are the videos', or where a list
             is made of the folders.
+        short_side: of the stored frames, pixels; None for `SHORT_SIDE`.
         options: of its preparation.
 
     Returns:
@@ -97,8 +109,36 @@ def describe(
     Raises:
         FileNotFoundError: when there is no such folder.
         ValueError: naming the folder and what is missing in it, an option that does not
-            fit, or the dataset when it is there and another.
+            fit, or the dataset when it is there, or in parts, and another.
     """
+    made, there = place.root / LISTS, place.is_prepared()
+    kept = place.folder / layout.ANNOTATIONS
+    if there and not (annotations or videos).is_dir():
+        lists, splits = kept, _listed(listing.find_csvs(kept))
+    else:
+        lists, splits = _asked(videos, annotations, options)
+        lists = lists or made
+    if "train" not in splits:
+        raise ValueError(f"{lists}: there is no list of training videos, train.csv")
+    noted = place.kind if there or place.parts.exists() else None
+    no_flip = options.no_flip
+    if noted:
+        no_flip = noted.no_flip if no_flip is None else no_flip
+        short_side = short_side or noted.short_side
+    kind = kind_of(splits, no_flip or (), short_side or SHORT_SIDE)
+    if noted:
+        _compare(place, kind, noted, splits, kept if there else lists)
+    else:
+        if lists == made:
+            write_lists(splits, made)
+        write_json(place.own, dataclasses.asdict(kind))
+    return lists
+
+
+def _asked(
+    videos: Path, annotations: Path | None, options: Options
+) -> tuple[Path | None, Splits]:
+    """Return the folder of the lists, None where there are none, and the videos."""
     lists = annotations or videos
     if csvs := listing.find_csvs(lists):
         divides = [name for name in options.given() if name != "no_flip"]
@@ -107,21 +147,10 @@ def describe(
                 f"{lists}: has lists ({', '.join(p.name for p in csvs.values())}), so"
                 f" that {', '.join(divides)} is not allowed"
             )
-        splits = _listed(csvs)
-    elif annotations:
+        return lists, _listed(csvs)
+    if annotations:
         raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
-    else:
-        splits, lists = find(videos, options), place.root / "lists"
-    if "train" not in splits:
-        raise ValueError(f"{lists}: there is no list of training videos, train.csv")
-    kind = kind_of(splits, options.no_flip or ())
-    if place.is_prepared():
-        _compare(place, splits, kind, options)
-    else:
-        if lists == place.root / "lists":
-            write_lists(splits, lists)
-        write_json(place.own, dataclasses.asdict(kind))
-    return lists
+    return None, find(videos, options)
 
 
 def _listed(csvs: Mapping[str, Path]) -> Splits:
@@ -131,37 +160,63 @@ def _listed(csvs: Mapping[str, Path]) -> Splits:
     }
 
 
-def _compare(place: Place, splits: Splits, kind: Kind, options: Options) -> None:
-    """Raise a ValueError where a dataset that is there is not the one asked for."""
-    kept = _listed(listing.find_csvs(place.folder / layout.ANNOTATIONS))
+def _compare(
+    place: Place, kind: Kind, noted: Kind, splits: Splits, lists: Path
+) -> None:
+    """Raise a ValueError where a dataset that is there is not the one asked for.
+
+    Args:
+        place: of the dataset, which is prepared, or some parts of it are.
+        kind: what is asked for.
+        noted: what it is.
+        splits: asked for.
+        lists: folder of those that it is made by.
+    """
+    there, kept = place.is_prepared(), _listed(listing.find_csvs(lists))
     different = [
-        f"{len(own)} videos in {split}, and those of the dataset are"
+        f"{len(splits.get(split, ()))} videos in {split}, and those of the dataset are"
         f" {len(kept.get(split, ()))} others"
-        for split, own in splits.items()
-        if own != kept.get(split)
+        for split in listing.SPLITS
+        if splits.get(split, {}) != kept.get(split, {})
     ]
-    if options.no_flip is not None and kind.no_flip != place.kind.no_flip:
-        different.append(f"no_flip is {','.join(kind.no_flip)!r}")
+    # Of a dataset that is there, frames and records tell the rest.
+    for name in ["no_flip"] if there else vars(kind):
+        one, other = (_text(getattr(own, name)) for own in (kind, noted))
+        if one != other:
+            different.append(f"{name} is {one}, and that of the dataset {other}")
     if different:
+        how, hint = "in parts", f"Give all parts the same, or remove {place.partial}"
+        if there:
+            anew = f"Remove {place.root} to prepare it anew"
+            how, hint = "already", f"{anew}, or choose another name"
         raise ValueError(
-            f"dataset {place.name} is prepared already, and otherwise:"
-            f" {'; '.join(different)}. Remove {place.root} to prepare it anew, or"
-            " choose another name"
+            f"dataset {place.name} is prepared {how}, and otherwise:"
+            f" {'; '.join(different)}. {hint}"
         )
 
 
+def _text(value) -> str:
+    return repr(",".join(sorted(value))) if isinstance(value, tuple) else str(value)
+
+
 def write_lists(splits: Splits, folder: Path) -> None:
-    """Write a list of each split, with the columns `label` and `path`."""
-    for name in listing.SPLITS:
-        (folder / f"{name}.csv").unlink(missing_ok=True)
-    for split, videos in splits.items():
-        with (
-            whole_file(folder / f"{split}.csv") as path,
-            path.open("w", encoding="utf-8", newline="") as file,
-        ):
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(listing.OWN_COLUMNS)
-            rows.writerows((videos[path], path) for path in sorted(videos))
+    """Write a list of each split, with the columns `label` and `path`.
+
+    One that is there already is left alone: it may be read meanwhile.
+    """
+    for split in listing.SPLITS:
+        path = folder / f"{split}.csv"
+        if split not in splits:
+            path.unlink(missing_ok=True)
+            continue
+        videos, text = splits[split], io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(listing.OWN_COLUMNS)
+        rows.writerows((videos[path], path) for path in sorted(videos))
+        content = text.getvalue().encode()
+        if not path.is_file() or path.read_bytes() != content:
+            with whole_file(path) as part:
+                part.write_bytes(content)
 
 
 def find(folder: Path, options: Options) -> Splits:
@@ -193,12 +248,15 @@ def find(folder: Path, options: Options) -> Splits:
     return {split: splits[split] for split in listing.SPLITS if split in splits}
 
 
-def kind_of(splits: Splits, no_flip: Iterable[str] = ()) -> Kind:
+def kind_of(
+    splits: Splits, no_flip: Iterable[str] = (), short_side: int = SHORT_SIDE
+) -> Kind:
     """Return what is fixed about a dataset of one's own.
 
     Args:
         splits: with "train".
         no_flip: of `Options`.
+        short_side: of the stored frames, pixels.
 
     Raises:
         ValueError: naming a class that there is not.
@@ -221,12 +279,12 @@ def kind_of(splits: Splits, no_flip: Iterable[str] = ()) -> Kind:
             f"a mirror image of {', '.join(map(repr, sided))} may show another class,"
             f" and half of the training clips are mirrored; {_no_flip(sided)} leaves"
             " them as they are",
-            stacklevel=4,
+            stacklevel=6,  # whoever calls `prepare`
         )
     # A list may have a header alone.
     evaluated = next((s for s in ("validation", "test") if splits.get(s)), "train")
     no_flip = tuple(dict.fromkeys(named))
-    return Kind(len(classes), evaluated, SHORT_SIDE, scale="small", no_flip=no_flip)
+    return Kind(len(classes), evaluated, short_side, scale="small", no_flip=no_flip)
 
 
 def _no_flip(names: list[str]) -> str:
@@ -323,7 +381,7 @@ def _divided(folder: Path, videos: Mapping[str, str], options: Options) -> Split
         warnings.warn(
             "videos are divided one by one: where several show the same person or"
             " place, accuracy will be too high; --group says which belong together",
-            stacklevel=5,
+            stacklevel=8,  # whoever calls `prepare`
         )
         aside = set()
         for label, count in counts.items():

@@ -13,7 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
-from r3d_rs.data import datasets, frame_index
+from r3d_rs.data import datasets, frame_index, names
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import (
     ALIASES,
@@ -32,9 +32,6 @@ from r3d_rs.videos import listing
 
 #: Share of a split's videos that may be missing or broken, unless more are allowed.
 MAX_ASIDE = 0.05
-
-#: Where parts note, among their shards, how many there are and what of.
-PARTS = "parts.json"
 
 
 def prepare(
@@ -95,16 +92,11 @@ def prepare(
     for option, folder in (("videos", videos), ("annotations", annotations)):
         local_path(option, folder or "")
     place = _place(name, data_dir, new=videos is not None)
-    if place.name not in DATASETS:
-        if videos is not None:
-            videos = local_path("videos", videos).absolute()
-            lists = local_path("annotations", annotations) if annotations else None
-            _make_folder(place)
-            annotations = describe(place, videos, lists, own or Own())
-    elif given := (own or Own()).given():
+    own = own or Own()
+    if (given := own.given()) and (place.name in DATASETS or videos is None):
         raise ValueError(
             f"{place.name}: received {', '.join(given)}, allowed for a dataset of your"
-            " own alone"
+            " own alone, with its videos"
         )
     content = {
         "annotations": annotations,
@@ -115,7 +107,7 @@ def prepare(
     options = {key: value for key, value in content.items() if value is not None}
     how = {"part": part, "workers": workers}
     given = [*options, *(key for key, value in how.items() if value is not None)]
-    source = place.kind.source
+    source = names.source(place.name)
     allowed = {"videos": given, "download": ["videos"]}.get(source, [])
     if not set(given) <= set(allowed):
         raise ValueError(
@@ -123,21 +115,9 @@ def prepare(
             f" {', '.join(given)}, allowed are {', '.join(allowed) or 'none'}"
         )
     if part is not None:
-        _write_part(
-            place, *_numbers(part), _source(place, **options), workers, progress
-        )
+        _write_part(place, *_numbers(part), options, own, workers, progress)
         return None
-    if not place.is_prepared():
-        _make_folder(place)
-        with locked(place.lock):
-            if not place.is_prepared():  # by now
-                if source == "download":
-                    own = videos and local_path("videos", videos).absolute()
-                    ucf101.prepare(place.root, own, progress)
-                else:
-                    if source == "rendered":
-                        options = rendered.make(place, progress)
-                    _build(place, _source(place, **options), workers, progress)
+    options = _write(place, options, own, workers, progress)
     _tidy(place)
     dataset = datasets.load(place.name, data_dir)
     if source == "rendered":
@@ -184,7 +164,7 @@ def merge(
     """Make a dataset of its parts once all are there; nothing is decoded.
 
     Args:
-        name: one of `DATASETS` or an alias.
+        name: one of `DATASETS`, an alias or a dataset of your own.
         data_dir: folder of the datasets; see `data_directory`.
         progress: show progress bars.
 
@@ -196,20 +176,21 @@ def merge(
     place = _place(name, data_dir, new=False)
     if place.is_prepared():
         return prepare(place.name, data_dir, progress)
-    command = f"`python -m r3d_rs data prepare {place.name} --part"
-    if not (place.partial / PARTS).exists():
+    command = f"`{datasets.preparing(place.name, data_dir)} --part"
+    if not place.parts.exists():
         raise FileNotFoundError(
-            f"dataset {place.name} has no parts: looked for {place.partial / PARTS};"
-            f" prepare them by {command} 1/N` to N/N"
+            f"dataset {place.name} has no parts: looked for {place.parts}; prepare them"
+            f" by {command} 1/N` to N/N"
         )
-    options = read_json(place.partial / PARTS)
+    options = read_json(place.parts)
     count = options.pop("parts")
-    _, planned = shards.plan(_source(place, **options), _max_classes(place))
+    source = _source(place, **options)
+    _, planned = shards.plan(source, _max_classes(place))
     missing = {
         index % count + 1
         for every in planned.values()
         for index, shard in enumerate(every)
-        if shards.finished(shard, place.partial) is None
+        if shards.finished(shard, place.partial, source.short_side) is None
     }
     if missing:
         parts = ", ".join(f"{part}/{count}" for part in sorted(missing))
@@ -240,6 +221,40 @@ def _max_classes(place: Place) -> int | None:
     return None if kind.any_classes else kind.num_classes
 
 
+def _describe(place: Place, options: dict, own: Own) -> dict:
+    """Return the options with the lists of a dataset of one's own, described by now."""
+    if place.name in DATASETS or "videos" not in options:
+        return options
+    videos = local_path("videos", options["videos"]).absolute()
+    lists = options.get("annotations")
+    lists = None if lists is None else local_path("annotations", lists)
+    lists = describe(place, videos, lists, options.get("short_side"), own)
+    return options | {"annotations": lists}
+
+
+def _write(
+    place: Place, options: dict, own: Own, workers: int | None, progress: bool
+) -> dict:
+    """Prepare a dataset, unless it is already; return its options."""
+    there = place.is_prepared()
+    if not there:
+        _make_folder(place)
+    with contextlib.nullcontext() if there else locked(place.lock):
+        options = _describe(place, options, own)
+        source = names.source(place.name)
+        if place.is_prepared():  # by now
+            return options
+        if source == "download":
+            videos = options.get("videos")
+            videos = videos and local_path("videos", videos).absolute()
+            ucf101.prepare(place.root, videos, progress)
+            return options
+        if source == "rendered":
+            options = rendered.make(place, progress)
+        _build(place, _source(place, **options), workers, progress)
+    return options
+
+
 def _build(
     place: Place, source: shards.Source, workers: int | None, progress: bool
 ) -> None:
@@ -247,12 +262,7 @@ def _build(
     classes, planned = shards.plan(source, _max_classes(place))
     written = {
         split: shards.write(
-            every,
-            place.partial,
-            classes,
-            max_aside=source.max_aside,
-            workers=workers,
-            progress=progress,
+            every, place.partial, classes, source, workers=workers, progress=progress
         )
         for split, every in planned.items()
     }
@@ -292,25 +302,32 @@ def _write_part(
     place: Place,
     number: int,
     count: int,
-    source: shards.Source,
+    options: dict,
+    own: Own,
     workers: int | None,
     progress: bool,
 ) -> None:
     """Write a part of the shards, but for those that are there already."""
     _make_folder(place)
     with locked(place.lock, shared=True):
-        if place.is_prepared():
-            return
-        classes, planned = shards.plan(source, _max_classes(place))
-        _note_parts(place, count, source)
+        there = place.is_prepared()
+        # Of a dataset of one's own the first part decides what it is.
+        alone = place.name not in DATASETS and not there
+        with locked(place.partial / ".lock") if alone else contextlib.nullcontext():
+            options = _describe(place, options, own)
+            if there:
+                return
+            source = _source(place, **options)
+            classes, planned = shards.plan(source, _max_classes(place))
+            _note_parts(place, count, source)
         for every in planned.values():
-            if own := every[number - 1 :: count]:
+            if part := every[number - 1 :: count]:
                 shards.write(
-                    own,
+                    part,
                     place.partial,
                     classes,
+                    source,
                     total=sum(len(shard.videos) for shard in every),
-                    max_aside=source.max_aside,
                     workers=workers,
                     progress=progress,
                 )
@@ -321,7 +338,7 @@ def _note_parts(place: Place, count: int, source: shards.Source) -> None:
 
     Another number of parts is no mistake: every shard is the same in both.
     """
-    path = place.partial / PARTS
+    path = place.parts
     note = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in dataclasses.asdict(source).items()

@@ -55,26 +55,24 @@ class Shard:
         split: of the dataset.
         index: number of the shard.
         videos: what it holds.
-        short_side: of the stored frames, pixels; None for the videos' own.
     """
 
     split: str
     index: int
     videos: tuple[Video, ...]
-    short_side: int | None
 
     @property
     def name(self) -> str:
         """Name of the shard's files without the ending."""
         return f"{self.split}-{self.index:05d}"
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, short_side: int | None) -> str:
         """Return a hash of the videos' names and files and of all settings."""
         files = [
             (video.id, video.label, str(video.path), _size(video.path))
             for video in self.videos
         ]
-        settings = [self.short_side, clip.JPEG_QUALITY, clip.MAX_FRAMES, clip.WHOLE]
+        settings = [short_side, clip.JPEG_QUALITY, clip.MAX_FRAMES, clip.WHOLE]
         return hashlib.sha256(json.dumps([files, settings]).encode()).hexdigest()
 
 
@@ -102,7 +100,7 @@ def plan(
     csvs = listing.labelled(csvs)
     rows = {split: listing.read(path, classes) for split, path in csvs.items()}
     planned = {
-        split: cut(finding.locate(own, source.videos, split), split, source.short_side)
+        split: cut(finding.locate(own, source.videos, split), split)
         for split, own in rows.items()
         if own
     }
@@ -125,13 +123,13 @@ def _classes(path: Path, most: int | None) -> list[str]:
     return sorted(counts)
 
 
-def cut(videos: Sequence[Video], split: str, short_side: int | None) -> list[Shard]:
+def cut(videos: Sequence[Video], split: str) -> list[Shard]:
     """Divide a split's videos among shards, in an order that only their ids decide."""
     ordered = sorted(
         videos, key=lambda video: hashlib.sha256(video.id.encode()).digest()
     )
     return [
-        Shard(split, index, tuple(ordered[start : start + SHARD_VIDEOS]), short_side)
+        Shard(split, index, tuple(ordered[start : start + SHARD_VIDEOS]))
         for index, start in enumerate(range(0, len(ordered), SHARD_VIDEOS))
     ]
 
@@ -164,8 +162,8 @@ def write(
     shards: Sequence[Shard],
     folder: Path,
     classes: Sequence[str],
+    source: Source,
     *,
-    max_aside: float,
     total: int | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -176,7 +174,7 @@ def write(
         shards: of one split.
         folder: to write to.
         classes: names, by label.
-        max_aside: share of the split's videos that may be set aside.
+        source: of the videos.
         total: videos of the split, where these shards are a part of it.
         workers: processes to decode in; all usable cores by default.
         progress: show a bar.
@@ -189,7 +187,8 @@ def write(
     videos = [video for shard in shards for video in shard.videos]
     labels = {name: label for label, name in enumerate(classes)}
     split = shards[0].split
-    done = {shard.name: finished(shard, folder) for shard in shards}
+    side = source.short_side
+    done = {shard.name: finished(shard, folder, side) for shard in shards}
     todo = [shard for shard in shards if done[shard.name] is None]
     aside = [video for old in done.values() if old for video in old.aside]
     shown = bar(
@@ -199,15 +198,15 @@ def write(
         unit="video",
         disable=not progress,
     )
-    tasks = ((video.path, shard.short_side) for shard in todo for video in shard.videos)
+    tasks = ((video.path, side) for shard in todo for video in shard.videos)
     calls = isolated_map(clip.encoded, tasks, workers)
     with shown, contextlib.closing(calls) as results:
         ticking = _tick(results, shown)
         for shard in todo:
-            done[shard.name] = _write_shard(shard, folder, ticking, labels)
+            done[shard.name] = _write_shard(shard, folder, side, ticking, labels)
             aside += done[shard.name].aside
             shown.set_postfix({"set aside": len(aside)}, refresh=False)
-            check(aside, total or len(videos), split, max_aside)
+            check(aside, total or len(videos), split, source.max_aside)
     return [done[shard.name] for shard in shards]
 
 
@@ -238,7 +237,7 @@ def _tick(results: Iterable, shown) -> Iterator:
         yield result
 
 
-def _write_shard(shard, folder, results, labels) -> Written:
+def _write_shard(shard, folder, short_side, results, labels) -> Written:
     """Write a shard, where its frames lie and then, what makes it count, the note."""
     path = folder / f"{shard.name}.tfrecord"
     aside, repaired, rows = [], [], frame_index.FileRows()
@@ -262,7 +261,7 @@ def _write_shard(shard, folder, results, labels) -> Written:
                 rows.add(record, video.id, label, jpegs)
         frame_index.write(path.with_suffix(".npz"), rows.arrays())
         count = len(shard.videos) - len(aside)
-        note = {"fingerprint": shard.fingerprint(), "num_videos": count}
+        note = {"fingerprint": shard.fingerprint(short_side), "num_videos": count}
         note["aside"] = [dataclasses.astuple(video) for video in aside]
         note["repaired"] = [dataclasses.astuple(video) for video in repaired]
         write_json(path.with_suffix(".json"), note)
@@ -273,7 +272,7 @@ def _write_shard(shard, folder, results, labels) -> Written:
     return Written(path, count, tuple(aside), tuple(repaired))
 
 
-def finished(shard: Shard, folder: Path) -> Written | None:
+def finished(shard: Shard, folder: Path, short_side: int | None) -> Written | None:
     """Return a shard that is in a folder, None if it is not or is another's.
 
     One whose note is damaged counts as missing.
@@ -283,7 +282,7 @@ def finished(shard: Shard, folder: Path) -> Written | None:
         note = read_json(path.with_suffix(".json"))
     except (FileNotFoundError, ValueError):
         return None
-    if note["fingerprint"] != shard.fingerprint() or not path.is_file():
+    if note["fingerprint"] != shard.fingerprint(short_side) or not path.is_file():
         return None
     aside, repaired = (
         tuple(Aside(*fields) for fields in note[key]) for key in ("aside", "repaired")

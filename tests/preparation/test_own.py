@@ -1,13 +1,16 @@
 """Datasets of your own: folders of videos, their division, and what is refused."""
 
+import os
 import shlex
+import shutil
 import warnings
 
 import pytest
 
 from r3d_rs.data import datasets, names
+from r3d_rs.files import try_lock
 from r3d_rs.preparation import own, preparation
-from tests.shared.tiny import clock, write_video
+from tests.shared.tiny import clock, in_process, write_video
 
 #: Warnings that are expected here, and are not what is tested.
 pytestmark = [
@@ -22,6 +25,22 @@ def touch(folder, *paths):
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
+
+
+@pytest.fixture
+def turns(tmp_path):
+    """A folder of five videos of each of two classes."""
+    for number in range(10):
+        label = ("turn left", "turn right")[number % 2]
+        write_video(tmp_path / "turns" / label / f"{number}.mp4", clock(2))
+    return tmp_path / "turns"
+
+
+def prepare(videos, **options):
+    """Prepare a folder of videos as "mine", beside it."""
+    with in_process():
+        how = {"videos": videos} | options
+        return preparation.prepare("mine", videos.parent / "data", False, **how)
 
 
 def classes(folder, **options):
@@ -206,6 +225,82 @@ def test_a_list_with_a_header_alone_is_no_split_that_is_evaluated():
     assert own.kind_of(splits).evaluated == "test"
 
 
+# In parts, again, and two at once.
+
+
+def test_what_the_first_part_says_holds_for_all(turns):
+    both = ("turn left", "turn right")
+    said = own.Options(draw=1, no_flip=both)
+    assert prepare(turns, part="1/2", own=said, short_side=36) is None
+    # What is left out is what was said.
+    assert prepare(turns, part="2/2", own=own.Options(draw=1)) is None
+    kept = {path: path.read_bytes() for path in turns.parent.rglob("lists/*.csv")}
+    for options, message in (
+        ({"no_flip": both[:1]}, "no_flip is 'turn left', and that of the dataset 'tur"),
+        ({"draw": 2}, "8 videos in train, and those of the dataset are 8 others; 2 v"),
+        ({"short_side": 48}, "short_side is 48, and that of the dataset 36"),
+    ):
+        how = {"short_side": options.pop("short_side", None)}
+        how["own"] = own.Options(**{"draw": 1} | options)
+        message = f"mine is prepared in parts, and otherwise: {message}"
+        for part in ("2/2", None):
+            with pytest.raises(ValueError, match=message):
+                prepare(turns, part=part, **how)
+    assert kept == {path: path.read_bytes() for path in kept}
+    merged = preparation.merge("mine", turns.parent / "data", False)
+    assert merged.may_flip == (False, False) and merged.kind.short_side == 36
+    assert merged.num_videos("train") == 8
+
+
+def test_what_is_prepared_is_kept_without_the_videos(turns):
+    made = prepare(turns, own=own.Options(draw=1), short_side=36)
+    assert made.kind.short_side == 36
+    shutil.rmtree(turns)
+    assert prepare(turns, own=own.Options(draw=1), short_side=36).splits == made.splits
+    with pytest.raises(
+        ValueError, match=r"otherwise: no_flip is 'turn left', and that"
+    ):
+        prepare(turns, own=own.Options(no_flip=("turn left",)))
+    with pytest.raises(FileNotFoundError, match="there is no such folder of videos"):
+        preparation.prepare("other", turns.parent / "data", videos=turns)
+
+
+def test_one_process_at_a_time_says_what_a_dataset_is(turns, monkeypatch):
+    describe, free = preparation.describe, []
+
+    def watched(place, *options):
+        with place.lock.open() as lock:
+            free.append((try_lock(lock, shared=True), try_lock(lock)))
+        if free[-1][0]:  # other parts go on, but do not describe
+            with (place.partial / ".lock").open() as lock:
+                assert not try_lock(lock)
+        return describe(place, *options)
+
+    monkeypatch.setattr(preparation, "describe", watched)
+    prepare(turns, part="1/1")
+    prepare(turns)
+    assert free == [(True, False), (False, False)]
+
+
+def test_lists_that_are_as_they_were_are_left_alone(tmp_path):
+    splits = {"train": {"1": "x", "2": "y"}, "validation": {"3": "x"}}
+    own.write_lists(splits, tmp_path)
+    os.utime(tmp_path / "train.csv", (1, 1))
+    own.write_lists({**splits, "validation": {"2": "x"}}, tmp_path)
+    assert (tmp_path / "train.csv").stat().st_mtime == 1
+    assert (tmp_path / "validation.csv").read_text() == "label,path\nx,2\n"
+    own.write_lists({"train": splits["train"]}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("part", [None, "1/1"])
+def test_warnings_name_the_line_that_prepares(turns, part):
+    with in_process(), pytest.warns(UserWarning) as caught:
+        preparation.prepare("mine", turns.parent, False, videos=turns, part=part)
+    assert [warning.filename for warning in caught] == [__file__] * 2
+
+
 def test_lists_with_paths_are_taken_as_they_are(tmp_path):
     for name in ("a 1", "b", "c"):
         write_video(tmp_path / f"{name}.mp4", clock(6))
@@ -247,3 +342,9 @@ def test_what_is_said_of_your_own_videos_is_refused_for_others(tmp_path):
         ValueError, match="received group, allowed for a dataset of your"
     ):
         preparation.prepare("kinetics-400", tmp_path, own=own.Options(group="a"))
+
+
+def test_a_division_without_the_videos_is_refused(turns):
+    prepare(turns)
+    with pytest.raises(ValueError, match=r"mine: received draw, allowed .* its videos"):
+        preparation.prepare("mine", turns.parent / "data", own=own.Options(draw=1))
