@@ -27,6 +27,11 @@ SAME = {
 }
 
 
+#: A row that is a point's network too, by a recipe of another hash: of equal seeds its
+#: runs are the point's, bit for bit. Statistics take them as one network.
+TWINS = {"ablation/D-stem": "scaling/RS-50"}
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One row of a table or one point of a figure.

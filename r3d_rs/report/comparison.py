@@ -33,7 +33,7 @@ class Pair:
         """The two networks."""
         return tuple(
             # of two names for the same runs always the same one
-            (self.dataset, registry.SAME.get(name, name), self.top)
+            (self.dataset, _network(name), self.top)
             for name in (self.before, self.after)
         )
 
@@ -60,7 +60,7 @@ def gains(
     """
     kinds = list(dict.fromkeys((pair.dataset, pair.top) for pair in pairs))
     alike = [
-        [(dataset, name, top) for name in names]
+        list(dict.fromkeys((dataset, _network(name), top) for name in names))
         for dataset, top in kinds
         for names in study.read().alike
     ]
@@ -105,6 +105,12 @@ def parts(found: Gain | None) -> tuple[str, str, str]:
     return mean, f"{low} to {high}", seeds
 
 
+def _network(name: str) -> str:
+    """Return one of the names of an experiment's network, always the same."""
+    name = registry.SAME.get(name, name)
+    return registry.TWINS.get(name, name)
+
+
 def _outcomes(
     results: Path, dataset: str, name: str, top: int, videos: dict[str, tuple]
 ) -> Outcomes:
@@ -117,9 +123,11 @@ def _outcomes(
         top: classes among which the right one has to be.
         videos: name and ids of the first run on each dataset; is added to.
     """
-    runs = registry.records(results, dataset, name)
-    record.summarize(runs)  # refuses recipes that differ
-    found = {}
+    found, runs = {}, []
+    for own in (*(a for a, b in registry.TWINS.items() if b == name), name):
+        named = registry.records(results, dataset, own)
+        record.summarize(named)  # refuses recipes that differ
+        runs += named  # of one seed the point's own comes last, and counts
     for run in runs:
         scores = record.scores_of(results, run)
         best = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :top]

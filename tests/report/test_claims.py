@@ -67,6 +67,35 @@ def test_a_gain_is_over_all_seeds_of_both(tmp_path, monkeypatch):
     assert text.endswith(", 3 and 2 seeds)")
 
 
+def test_two_names_of_one_network_are_counted_once(tmp_path, monkeypatch):
+    """The last row of Table 2 at depth 50 is R3D-RS-50."""
+    stem = ("pantomime-20", "ablation/SE", "ablation/D-stem")
+    let_plan(monkeypatch, alike=(("scaling/RS-50", "ablation/D-stem", "ablation/SE"),))
+    write(tmp_path, "SE", HALF, "ablation")
+    write(tmp_path, "RS-50", [0.6, 0.65, 0.6])
+    alone = gain(tmp_path, stem)
+    assert alone.seeds == (3, 3)
+    write(tmp_path, "D-stem", [0.6, 0.65, 0.6], "ablation")
+    assert gain(tmp_path, stem) == alone
+    write(tmp_path, "D-stem", [0.6, 0.65, 0.6, 0.7], "ablation")
+    assert gain(tmp_path, stem).seeds == (3, 4)
+
+
+def test_the_runs_under_both_names_are_the_same():
+    results = Path(__file__).parents[2] / "results"
+    for twin, name in registry.TWINS.items():
+        one, other = (
+            {
+                run["experiment"]["seed"]: run
+                for run in registry.records(results, "pantomime-20", own)
+            }
+            for own in (twin, name)
+        )
+        for seed in one.keys() & other.keys():
+            if one[seed]["device"] == other[seed]["device"]:
+                assert one[seed]["scores_sha256"] == other[seed]["scores_sha256"]
+
+
 def test_top_2_is_right_where_the_second_class_is(tmp_path, monkeypatch):
     """A half of the videos is right, then three quarters; the next class is the first.
 
