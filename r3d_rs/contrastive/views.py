@@ -65,6 +65,8 @@ def training_pairs(
         int32 `(batch,)`.
     """
     index = dataset.frames("train")
+    # Labels are not used, so that one class with a left and a right is enough.
+    may_flip = tf.constant(all(dataset.may_flip))
 
     def pair(video, draw):
         draws = tf.random.split(draw, 3)
@@ -74,9 +76,7 @@ def training_pairs(
         views = []
         for which in (0, 1):
             own = tf.random.split(draws[1 + which], 3)
-            clip = pipeline.crop(
-                index, video, starts[which], recipe, tf.constant(True), own[:2]
-            )
+            clip = pipeline.crop(index, video, starts[which], recipe, may_flip, own[:2])
             clip = augment(
                 clip / 255,
                 jitter_strength=recipe.jitter_strength,

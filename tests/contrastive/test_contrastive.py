@@ -156,6 +156,19 @@ def test_views_differ_and_are_the_same_again(dataset):
     assert (batches(1, seed=1, first_epoch=1)[0] == first[2]).all()
 
 
+def test_pairs_are_not_mirrored_where_a_class_has_a_left_and_a_right(dataset):
+    kind = dataclasses.replace(dataset.kind, no_flip=("turn left",))
+    sided = dataclasses.replace(dataset, kind=kind)
+    plain = dataclasses.replace(RECIPE, flip=False)
+
+    def batch(data, recipe):
+        return next(iter(views.training_pairs(data, recipe, seed=1)))[0].numpy()
+
+    expected = batch(dataset, plain)
+    assert (batch(sided, RECIPE) == expected).all()
+    assert (batch(dataset, RECIPE) != expected).any()
+
+
 def test_pairs_are_shown_and_a_broken_record_is_named(data_dir, tmp_path):
     shutil.copytree(data_dir / "tfds", tmp_path / "tfds")
     copy = datasets.load("kinetics-400", tmp_path)
@@ -177,7 +190,7 @@ def test_pairs_are_shown_and_a_broken_record_is_named(data_dir, tmp_path):
 def test_every_block_of_a_random_backbone_takes_part():
     _, linear = contrastive.at_scale("r3d-rs-50", "pantomime", untrained=True)
     small = dataclasses.replace(linear, width=0.125, size=16)
-    backbone = parents.untrained(small, seed=0).weights.values
+    backbone = parents.of_backbone("untrained", small, seed=0).weights.values
     scales = [v for path, v in backbone.items() if path.endswith("/gamma")]
     assert len(scales) > 15 and all(scale.all() for scale in scales)
 
