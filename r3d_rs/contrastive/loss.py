@@ -57,7 +57,6 @@ def _of_all_devices(x):
     return x, 0
 
 
-@keras.saving.register_keras_serializable("r3d_rs")
 class NTXent(keras.losses.Loss):
     """Cross-entropy of finding the other view of a pair among the views of all pairs.
 
@@ -85,17 +84,7 @@ class NTXent(keras.losses.Loss):
         combine = ops.sum if self.directions == "sum" else ops.mean
         return self.scale * combine(losses, 0)
 
-    def get_config(self):
-        """Return the arguments."""
-        return {
-            "temperature": self.temperature,
-            "directions": self.directions,
-            "scale": self.scale,
-            "name": self.name,
-        }
 
-
-@keras.saving.register_keras_serializable("r3d_rs")
 def accuracy(y_true, y_pred):
     """Say of each pair whether the second view most like the first is its own."""
     logits, targets = logits_and_targets(y_pred, 1.0)

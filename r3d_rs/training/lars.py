@@ -8,24 +8,20 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("r3d_rs")
 class LARS(keras.optimizers.Optimizer):
     """Momentum with a rate for each variable, in proportion to `‖w‖ / ‖g‖`.
 
     A step takes the variable `w`, its gradient `g` and its momentum `v`, at first zero,
-    to `v ← momentum·v + learning_rate·trust·(g + weight_decay·w)` and then `w ← w - v`,
-    where `trust` is `trust_coefficient·‖w‖ / ‖g + weight_decay·w‖`, or 1 where one of
-    the norms is zero. Every variable has decay and is adapted, biases and normalization
-    included, unless it is excluded; as with Keras' own optimizers, exclusions are not
-    part of the configuration.
+    to `v ← momentum·v + learning_rate·trust·g` and then `w ← w - v`, where `trust` is
+    `trust_coefficient·‖w‖ / ‖g‖`, or 1 where one of the norms is zero. Every variable
+    is adapted, biases and normalization included, unless it is excluded. Weight decay
+    is the L2 term of the loss, and so part of `g`.
 
     Args:
         learning_rate: a float or a schedule.
         momentum: share of the last step's momentum that is kept.
         trust_coefficient: the update's norm over the variable's, at rate 1 and without
             momentum.
-        weight_decay: share of the variable that is added to its gradient, and so is
-            scaled by `trust`, unlike the decay of Keras' own optimizers.
         name: the optimizer's name.
         kwargs: further arguments of `keras.optimizers.Optimizer`.
     """
@@ -35,15 +31,13 @@ class LARS(keras.optimizers.Optimizer):
         learning_rate,
         momentum: float = 0.9,
         trust_coefficient: float = 0.001,
-        weight_decay: float = 0.0,
         name: str = "lars",
         **kwargs,
     ):
-        """Keep the numbers; Keras is given no weight decay, to add none of its own."""
+        """Keep the numbers."""
         super().__init__(learning_rate, name=name, **kwargs)
         self.momentum = momentum
         self.trust_coefficient = trust_coefficient
-        self.coupled_decay = weight_decay
         self._not_adapted = set()
 
     def exclude_from_adaptation(self, variables) -> None:
@@ -67,8 +61,6 @@ class LARS(keras.optimizers.Optimizer):
         """Update a variable and its momentum, in the variable's dtype."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
-        if self.coupled_decay and self._use_weight_decay(variable):
-            gradient = gradient + self.coupled_decay * variable
         if self._var_key(variable) not in self._not_adapted:
             rate = rate * self._trust(gradient, variable)
         momentum = self.momentums[self._get_variable_index(variable)]
@@ -80,11 +72,3 @@ class LARS(keras.optimizers.Optimizer):
         positive = ops.logical_and(size > 0, slope > 0)
         ratio = self.trust_coefficient * size / ops.where(positive, slope, 1.0)
         return ops.where(positive, ratio, 1.0)
-
-    def get_config(self) -> dict:
-        """Return the arguments."""
-        return super().get_config() | {
-            "momentum": self.momentum,
-            "trust_coefficient": self.trust_coefficient,
-            "weight_decay": self.coupled_decay,
-        }
