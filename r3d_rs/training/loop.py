@@ -152,11 +152,18 @@ def duration(seconds: float) -> str:
 
 
 def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
+    more = "with more micro_batches (pairs of views have 1)"
+    remedy = (
+        "with the parameter rematerialize it may fit, and goes on; or, begun again,"
+        f" {more}"
+        if keras.backend.backend() == "jax"
+        else f"begun again, it may fit {more} on one device, or on JAX, with"
+        " KERAS_BACKEND=jax and the parameter rematerialize"
+    )
     return memory.naming_shortage(
         f"training on batches of {recipe.batch_size}, in parts of"
         f" {recipe.batch_size // recipe.micro_batches},",
-        "with the parameter rematerialize it may fit, and goes on; or, begun anew,"
-        " with more micro_batches (pairs of views have 1)",
+        remedy,
     )
 
 
