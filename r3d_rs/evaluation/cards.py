@@ -16,7 +16,7 @@ def card(network: Published) -> str:
     Raises:
         FileNotFoundError, ValueError: when its record is missing or damaged.
     """
-    run, about, record = network.about["run"], network.about, network.record
+    run, about, record = network.run, network.about, network.record
     recipe, metrics = network.recipe, about["metrics"]
     low, high = (f"{100 * x:.1f}" for x in metrics["video_top1_interval"])
     top1, top5 = (f"{100 * metrics[f'video_top{k}']:.2f}" for k in (1, 5))

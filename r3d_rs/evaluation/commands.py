@@ -39,7 +39,7 @@ def predict(video: Path, network: str | None, top_k: int) -> None:
 
     if network is None:
         there = networks.list_networks()
-        listed = "there are none yet" if there.empty else there.to_string()
+        listed = networks.none() if there.empty else there.to_string()
         raise click.UsageError(
             f"--network names a published network or the folder of a run:\n{listed}"
         )
@@ -102,5 +102,5 @@ def publish(run: Path, results: Path, data_dir: Path | None) -> None:
     backend.name()
     from r3d_rs.evaluation import cards, networks
 
-    one = networks.publish_run(run, results, data_dir)
+    one = networks.publish(run, results, data_dir)
     click.echo(f"{one.name}: {one.file}\n{cards.write(one)}")

@@ -52,7 +52,7 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
     evaluation crops, pixels prepared as `labels.json` beside it says; logits come out.
 
     Args:
-        network: of `trained.read`.
+        network: of `trained.load`.
         format: "saved_model", "onnx" or "safetensors" (weights by the variable's path).
         folder: to write to.
 
@@ -60,7 +60,7 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
         ValueError: naming a format that there is not, or that this backend does not
             write, or what is read back otherwise.
         ModuleNotFoundError: naming a package that the format needs.
-        FileNotFoundError: as `trained.read` does.
+        FileNotFoundError: as `trained.load` does.
     """
     if format not in FORMATS:
         raise ValueError(
@@ -78,7 +78,8 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
             f" KERAS_BACKEND={keras.backend.backend()}, expected is tensorflow"
         )
     own = trained.load(network)
-    recipe = own.recipe
+    # Other programs compute in float32, whatever the precision of training.
+    recipe = dataclasses.replace(own.recipe, precision="float32")
     model = for_evaluation(own.model, recipe)
     clips = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:]))
     clips = clips.astype(np.float32)
@@ -101,7 +102,7 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
             "frames": f"every {recipe.temporal_stride}th of {recipe.span}",
             "short_side": own.short_side,
         },
-        "recipe": as_dict(recipe),
+        "recipe": as_dict(own.recipe),
     }
     text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
     (folder / "labels.json").write_text(text, encoding="utf-8")
@@ -168,13 +169,17 @@ def for_hub(network: str, hub: str, folder: Path) -> str:
         raise ValueError(
             f"parameter hub: received {hub!r}, allowed are {', '.join(HUBS)}"
         )
-    one = networks.find(network)
+    there = networks.published()
+    if network not in there:
+        allowed = ", ".join(there) or networks.none()
+        raise ValueError(f"network: received {network!r}, allowed are {allowed}")
+    one = there[network]
     slug = re.sub(r"[^a-z0-9]+", "-", f"r3d-rs-{one.name}".lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     one.model().save(folder / "model.keras")
     text = cards.card(one)
     (folder / "README.md").write_text(text, encoding="utf-8")
-    write_json(folder / "run.json", dict(one.about["run"]))
+    write_json(folder / "run.json", one.run)
     if hub == "kaggle":
         body = text.split("---\n", 2)[2].strip()
         owner = {"ownerSlug": "INSERT_OWNER_SLUG_HERE"}

@@ -1,10 +1,12 @@
-"""Published networks: trained, in half precision, and found by their names.
+"""Trained networks, found by their names or their folders.
 
-Each lies beside the record of its run as `seed-<n>.network.npz`, with its recipe and
-its classes in the same file.
+A published one lies beside the record of its run as `seed-<n>.network.npz`, in half
+precision, with its recipe and its classes in the same file. One that a run has left is
+`model.keras` in the run's folder, with `run.json` beside it.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from r3d_rs import files, paths
+from r3d_rs import REPOSITORY, files, paths
 from r3d_rs.recipes.recipe import Recipe, from_dict
 
-#: Ending of their files, after the record's name.
+#: Ending of published networks' files, after the record's name.
 ENDING = ".network.npz"
 #: The array that has the description, as UTF-8.
 ABOUT = "about"
@@ -25,29 +27,46 @@ LARGEST, ALL = 8_000_000, 40_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A published network that has not been read yet.
+    """A published network; its file is read when something of it is asked for.
 
     Attributes:
         name: such as "pantomime-20/RS-50".
         file: of its weights.
-        about: `run`, what the run was (see `trained.read`); `record`, the file of its
-            record below the records' folder; `metrics` of the network as it is
-            published, on the split `split`.
     """
 
     name: str
     file: Path
-    about: Mapping
+
+    @functools.cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = files.read_arrays(self.file)
+        if ABOUT not in arrays:
+            raise ValueError(f"{self.file}: damaged: {ABOUT} is missing")
+        return arrays
+
+    @functools.cached_property
+    def about(self) -> Mapping:
+        """What it is: `run`, `metrics` as it is published, on the split `split`.
+
+        Raises:
+            ValueError: naming the file, when it is damaged.
+        """
+        return json.loads(bytes(self._arrays[ABOUT]).decode())
+
+    @property
+    def run(self) -> dict:
+        """What its run was, as in a run's `run.json`."""
+        return dict(self.about["run"])
 
     @property
     def recipe(self) -> Recipe:
         """By which it was trained."""
-        return from_dict(self.about["run"]["recipe"])
+        return recipe_of(self)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names, by label."""
-        return tuple(self.about["run"]["classes"])
+        return tuple(self.run["classes"])
 
     @property
     def record(self) -> dict:
@@ -63,15 +82,6 @@ class Published:
     def _stem(self) -> str:
         return self.file.name.removesuffix(ENDING)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Read its weights, in half precision, by the variable's path.
-
-        Raises:
-            ValueError: naming the file, when it is damaged.
-        """
-        arrays = files.read_arrays(self.file)
-        return {path: value for path, value in arrays.items() if path != ABOUT}
-
     def model(self):
         """Return the network in single precision.
 
@@ -80,77 +90,142 @@ class Published:
         """
         from r3d_rs.training.fit import build_model
 
-        recipe, values = self.recipe, self.weights()
+        recipe = self.recipe
         model = build_model(recipe, len(self.classes), size=recipe.eval_size)
         own = {weight.path: weight for weight in model.weights}
-        if set(own) != set(values):
+        if set(own) != set(self._arrays) - {ABOUT}:
             raise ValueError(f"{self.file}: has other weights than {recipe.model}")
         for path, weight in own.items():
-            weight.assign(values[path].astype(np.float32))
+            weight.assign(self._arrays[path].astype(np.float32))
         return model
 
 
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """The network that a run has left.
+
+    Attributes:
+        file: `model.keras` in the run's folder.
+    """
+
+    file: Path
+
+    @property
+    def name(self) -> str:
+        """All that tells the run: dataset, study, point and seed."""
+        return "/".join(self.file.parent.resolve().parts[-4:])
+
+    @property
+    def run(self) -> dict:
+        """What the run was.
+
+        Raises:
+            ValueError: naming the file, when it is damaged.
+        """
+        return files.read_json(self.file.with_name("run.json"))
+
+    def model(self):
+        """Return the network.
+
+        Raises:
+            FileNotFoundError: when the run has left none.
+            ValueError: naming the file, when it is damaged.
+        """
+        import keras
+
+        if not self.file.is_file():
+            raise FileNotFoundError(
+                f"{self.file} is not there; expected is the folder of a finished run,"
+                " which has model.keras and run.json"
+            )
+        try:
+            # Keras reads large weights where they lie, and compares no checksums then.
+            files.check_zip(self.file)
+            return keras.saving.load_model(self.file, compile=False, safe_mode=True)
+        except (TypeError, OSError, *files.ZIP_DAMAGE) as error:
+            raise ValueError(f"{self.file}: no checkpoint of a run: {error}") from error
+
+
 def folder() -> Path:
-    """Return the folder of the published records, in this checkout."""
-    return paths.study_path("results", "results")
+    """Return the folder of the published records.
+
+    It is the checkout's that the current folder is in, where that has networks; else
+    the one that the package was installed with, or the checkout that it is used from.
+    """
+    package = Path(__file__).parents[1]
+    places = [paths.study_path("results", "results")]
+    places += [package / "results", package.parent / "results"]
+    return next(filter(_files, places), places[0])
 
 
-def published(results: Path | None = None) -> dict[str, Published]:
-    """Return the published networks by name, in alphabetical order.
+def _files(results: Path) -> list[Path]:
+    return sorted(results.glob(f"*/*/*/*{ENDING}"))
+
+
+def published() -> dict[str, Published]:
+    """Return the published networks by name, in alphabetical order; none is read."""
+    found = {}
+    for file in _files(folder()):
+        dataset, _, point = file.parts[-4:-1]
+        found[f"{dataset}/{point}"] = Published(f"{dataset}/{point}", file)
+    return dict(sorted(found.items()))
+
+
+def find(network: str | Path) -> Published | Finished:
+    """Return a trained network: one that a run has left, or a published one.
 
     Args:
-        results: folder of the records; None for the checkout's.
-    """
-    found = []
-    for file in sorted((results or folder()).glob(f"**/*{ENDING}")):
-        with np.load(file, allow_pickle=False) as arrays:
-            about = json.loads(bytes(arrays[ABOUT]).decode())
-        found.append(Published(about["name"], file, about))
-    return {network.name: network for network in sorted(found, key=lambda n: n.name)}
-
-
-def find(name: str) -> Published:
-    """Return a published network.
-
-    Raises:
-        ValueError: naming it and those there are.
-    """
-    found = published()
-    if name not in found:
-        there = ", ".join(found) or f"none, as {folder()} has no network"
-        raise ValueError(f"network: received {name!r}, allowed are {there}")
-    return found[name]
-
-
-def run_of(network: str | Path) -> dict:
-    """Return what the run was that a network is of.
-
-    Args:
-        network: name of a published one, or the folder of a finished run.
+        network: the folder of a finished run, or the file `model.keras` in it, with
+            `run.json` beside it; or the name of a published one, such as
+            "pantomime-20/RS-50".
 
     Raises:
         FileNotFoundError: when there is neither, naming the published ones.
-        ValueError: naming a file that is damaged.
     """
-    if one := published().get(str(network)):
-        return dict(one.about["run"])
-    about = paths.study_path("network", network)
-    about = about.with_name("run.json") if about.is_file() else about / "run.json"
-    if not about.is_file():
-        names = ", ".join(published()) or "there are none yet"
+    file = paths.study_path("network", network)
+    file = file if file.is_file() else file / "model.keras"
+    if file.with_name("run.json").is_file():
+        return Finished(file)
+    there = published()
+    if str(network) not in there:
         raise FileNotFoundError(
-            f"{about} is not there; expected is the folder of a finished run, which"
-            f" has model.keras and run.json, or a published network: {names}"
+            f"{file.with_name('run.json')} is not there; expected is the folder of a"
+            " finished run, which has model.keras and run.json, or a published network:"
+            f" {', '.join(there) or none()}"
         )
-    return files.read_json(about)
+    return there[str(network)]
+
+
+def none() -> str:
+    """Say that no network is published here, and where there are some."""
+    return f"none, as {folder()} has no network: git clone {REPOSITORY}"
+
+
+def recipe_of(network: Published | Finished) -> Recipe:
+    """Return the recipe by which a classifier was trained.
+
+    Raises:
+        ValueError: naming the network, when it is no classifier, or damaged.
+    """
+    try:
+        return from_dict(network.run["recipe"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"parameter network: received {network.name!r}, which is no classifier's"
+            " run; allowed are runs that were trained on labels, and published networks"
+        ) from error
 
 
 def list_networks() -> pd.DataFrame:
-    """Return the published networks: what they were trained on, accuracy, size."""
+    """Return the published networks: what they were trained on, accuracy, size.
+
+    Raises:
+        ValueError: naming a file that is damaged.
+    """
     rows = {
         name: {
             "network": one.recipe.model,
-            "trained on": one.about["run"]["dataset"],
+            "trained on": one.run["dataset"],
             "classes": len(one.classes),
             "top-1, %": f"{100 * one.about['metrics']['video_top1']:.2f}",
             "MB": f"{one.file.stat().st_size / 1e6:.1f}",
@@ -161,8 +236,10 @@ def list_networks() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def publish_run(run: Path, results: Path, data_dir: Path | None = None) -> Published:
+def publish(run: Path, results: Path, data_dir: Path | None = None) -> Published:
     """Publish the network that a run has left, beside the run's record.
+
+    It is stored in half precision, and evaluated so.
 
     Args:
         run: its folder, `<checkpoints>/<dataset>/<study>/<point>/seed-<n>`.
@@ -171,56 +248,35 @@ def publish_run(run: Path, results: Path, data_dir: Path | None = None) -> Publi
 
     Raises:
         FileNotFoundError: naming the record, the run or the dataset that is missing.
-        ValueError: as `trained.read` does, or when the network is too large.
+        ValueError: naming what is damaged; or when the file is larger than `LARGEST`,
+            or all of the folder are than `ALL`.
     """
     from r3d_rs.data import datasets
-    from r3d_rs.evaluation import multiview, trained
+    from r3d_rs.evaluation import multiview
 
-    model, about = trained.read(run)
+    own = find(run)
+    model, recipe = own.model(), recipe_of(own)
     dataset, study, point, seed = run.absolute().parts[-4:]
-    record = results / dataset / study / point / f"{seed}.json"
-    if not record.is_file():
-        raise FileNotFoundError(f"{record}: the network's run has no record there")
+    place = results / dataset / study / point
+    if not (place / f"{seed}.json").is_file():
+        raise FileNotFoundError(
+            f"{place / seed}.json: the network's run has no record there"
+        )
+    halves = {w.path: np.asarray(w).astype(np.float16) for w in model.weights}
     for weight in model.weights:
-        weight.assign(np.asarray(weight).astype(np.float16).astype(np.float32))
-    data, recipe = datasets.load(dataset, data_dir), from_dict(about["recipe"])
-    found = multiview.evaluate(model, data, recipe)
-    described = {
-        "run": about,
-        "metrics": found.metrics(),
-        "split": data.evaluated,
-    }
-    return publish(f"{dataset}/{point}", model, described, record)
-
-
-def publish(name: str, model, about: Mapping, record: Path) -> Published:
-    """Write a network beside its record.
-
-    Args:
-        name: that it gets.
-        model: its weights.
-        about: `run`, `metrics` and `split` of `Published.about`.
-        record: file of the record.
-
-    Raises:
-        ValueError: when the file is larger than `LARGEST`, or all are than `ALL`.
-    """
-    from r3d_rs.training.transfer import weights_of
-
-    file = record.with_name(f"{record.stem}{ENDING}")
-    about = {"name": name, **about}
+        weight.assign(halves[weight.path].astype(np.float32))
+    data = datasets.load(dataset, data_dir)
+    metrics = multiview.evaluate(model, data, recipe).metrics()
+    about = {"run": own.run, "metrics": metrics, "split": data.evaluated}
     text = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
-    halves = {
-        path: value.astype(np.float16)
-        for path, value in vars(weights_of(model, name))["values"].items()
-    }
-    with files.whole_file(file, ".npz") as part:
+    one = Published(f"{dataset}/{point}", place / f"{seed}{ENDING}")
+    with files.whole_file(one.file, ".npz") as part:
         np.savez_compressed(part, **halves, **{ABOUT: text})
-        others = [f.stat().st_size for f in folder().glob(f"**/*{ENDING}") if f != file]
         size = part.stat().st_size
-        if size > LARGEST or size + sum(others) > ALL:
+        others = sum(f.stat().st_size for f in _files(results) if f != one.file)
+        if size > LARGEST or size + others > ALL:
             raise ValueError(
-                f"network {name}: takes {size:,} bytes and the others {sum(others):,};"
+                f"network {one.name}: takes {size:,} bytes and the others {others:,};"
                 f" allowed are {LARGEST:,} and {ALL:,} in all"
             )
-    return Published(name, file, about)
+    return one

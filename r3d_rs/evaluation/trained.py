@@ -6,14 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from r3d_rs import files
 from r3d_rs.data import datasets, pipeline
 from r3d_rs.data.names import DATASETS
 from r3d_rs.evaluation import networks
 from r3d_rs.evaluation.multiview import for_evaluation, predict_clips
 from r3d_rs.models import load_model_garden_checkpoint
-from r3d_rs.paths import local_path, study_path
-from r3d_rs.recipes.recipe import Recipe, from_dict
+from r3d_rs.paths import local_path
+from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fit import build_model
 from r3d_rs.videos import clip
 
@@ -71,56 +70,27 @@ class Trained:
         return data
 
 
-def read(network: str | Path) -> tuple[keras.Model, dict]:
-    """Read a trained network, and what the run was that it is of.
-
-    Args:
-        network: the name of a published one, such as "pantomime-20/RS-50"; or the
-            folder of a finished run, or the file `model.keras` in it, with `run.json`
-            beside it.
-
-    Raises:
-        FileNotFoundError: naming the file that is missing.
-        ValueError: naming a file that is damaged.
-    """
-    run = networks.run_of(network)
-    if one := networks.published().get(str(network)):
-        return one.model(), run
-    path = study_path("network", network)
-    path = path / "model.keras" if path.is_dir() else path
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is not there; expected is the folder of a finished run, which has"
-            " model.keras and run.json"
-        )
-    try:
-        # Keras reads large weights where they lie, and compares no checksums then.
-        files.check_zip(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True), run
-    except (TypeError, OSError, *files.ZIP_DAMAGE) as error:
-        raise ValueError(f"{path}: no checkpoint of a run: {error}") from error
-
-
 def load(network: str | Path) -> Trained:
     """Load a classifier: a published one by its name, or the one that a run has left.
 
     Args:
-        network: of `read`.
+        network: of `networks.find`.
 
     Returns:
         The network with its classes and recipe, and the record of a published one.
 
     Raises:
-        FileNotFoundError, ValueError: as `read` does.
+        FileNotFoundError: naming the file that is missing.
+        ValueError: naming a file that is damaged, or a run of no classifier.
     """
-    model, run = read(network)
+    one = networks.find(network)
+    model, run, recipe = one.model(), one.run, networks.recipe_of(one)
+    published = one if isinstance(one, networks.Published) else None
     try:
-        recipe = from_dict(run["recipe"])
         classes, dataset = tuple(run["classes"]), run["dataset"]
         # Runs of before do not say.
         side = run.get("short_side") or DATASETS[dataset].short_side
-        one = networks.published().get(str(network))
-        return Trained(model, recipe, classes, dataset, run["seed"], side, one)
+        return Trained(model, recipe, classes, dataset, run["seed"], side, published)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{network}: no run of a classifier: {error}") from error
 

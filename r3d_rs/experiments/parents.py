@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from r3d_rs.experiments import record, registry
 from r3d_rs.paths import study_path
 from r3d_rs.recipes.points import UNTRAINED
 from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
@@ -40,30 +41,64 @@ def of(run) -> Parent:
         run: a `run.Run`; fine-tuning alone has a parent.
 
     Raises:
-        FileNotFoundError, ValueError: as `of_run` does.
+        FileNotFoundError, ValueError: as `of_run` and `check_place` do.
     """
-    return of_run(run.parent, run.recipe) if run.parent else NOTHING
+    if not run.parent:
+        return NOTHING
+    parent = of_run(run.parent, run.recipe)
+    check_place(run, parent)
+    return parent
 
 
-def of_run(folder: str | Path, recipe: Recipe) -> Parent:
+def check_place(run, parent: Parent) -> None:
+    """Check that a run does not replace the record of a run from another network.
+
+    Folders of two networks may have the same name. The study's own experiments are left
+    out: they are made again when their pre-training is.
+
+    Args:
+        run: a `run.Run`.
+        parent: that it starts from.
+
+    Raises:
+        ValueError: naming the record and both networks.
+    """
+    study, point = run.experiment.study, run.experiment.point
+    place = record.path(run.options.results, run.dataset, study, point, run.seed)
+    if run.experiment.name in registry.everything():
+        return
+    try:
+        before = record.read(place).get("parent", {})
+    except (FileNotFoundError, ValueError):  # a damaged one is replaced
+        return
+    own = parent.about["weights_sha256"]
+    found = before.get("weights_sha256", own)
+    if found != own:
+        raise ValueError(
+            f"{place} is of a run from {before['name']!r}, weights {found[:8]}…, but"
+            f" this one starts from {parent.about['name']!r}, weights {own[:8]}…;"
+            " choose other folders of records and of checkpoints (`-p results FOLDER"
+            " -p checkpoints FOLDER`, or `--results` and `--checkpoints`)"
+        )
+
+
+def of_run(network: str | Path, recipe: Recipe) -> Parent:
     """Return the network that a finished run has left, or a published one.
 
     Args:
-        folder: of the run, or the network's name.
+        network: of `networks.find`.
         recipe: of the network that starts from it.
 
     Raises:
-        FileNotFoundError, ValueError: as `trained.read` does, or listing the weights
-            that do not fit the recipe's network.
+        FileNotFoundError: naming the file that is missing.
+        ValueError: naming a file that is damaged, or listing the weights that do not
+            fit the recipe's network.
     """
-    from r3d_rs.evaluation import trained
+    from r3d_rs.evaluation import networks
 
-    model, run = trained.read(folder)
-    name = "/".join(Path(folder).resolve().parts[-4:])
-    if not study_path("network", folder).exists():
-        name = str(folder)
-    about = {"dataset": run["dataset"], "recipe_hash": run["recipe_hash"]}
-    return of_model(model, name, recipe, about)
+    one = networks.find(network)
+    about = {name: one.run[name] for name in ("dataset", "recipe_hash")}
+    return of_model(one.model(), one.name, recipe, about)
 
 
 def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
@@ -71,18 +106,28 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
 
     Args:
         backbone: "untrained", the folder of a finished run, or the prefix of an
-            official checkpoint.
-        recipe: of the linear evaluation.
+            official checkpoint, such as one of CVRL.
+        recipe: of the linear evaluation. Where its branches start at zero
+            (`zero_init_last`), random features are those of the stem and the shortcuts
+            alone.
         seed: of random weights.
 
     Raises:
-        FileNotFoundError, OSError, ValueError: as `of_run` and `of_checkpoint` do.
+        FileNotFoundError, OSError, ValueError: as `of_run` and
+            `models.load_model_garden_checkpoint` do.
     """
-    if backbone == UNTRAINED:
-        return untrained(recipe, seed)
-    if study_path("backbone", backbone).is_dir():
+    import keras
+
+    from r3d_rs.models import load_model_garden_checkpoint
+    from r3d_rs.training.fit import build_model, features
+
+    if backbone != UNTRAINED and study_path("backbone", backbone).exists():
         return of_run(backbone, recipe)
-    return of_checkpoint(backbone, recipe)
+    keras.utils.set_random_seed(seed)
+    network = features(build_model(recipe, 1, size=recipe.size))
+    if backbone != UNTRAINED:
+        load_model_garden_checkpoint(network, backbone, part="backbone")
+    return of_model(network, Path(backbone).name, recipe)
 
 
 def of_pretraining(backbone, history, dataset, run) -> Parent:
@@ -104,42 +149,6 @@ def of_pretraining(backbone, history, dataset, run) -> Parent:
     name = "/".join(run.pretraining_folder.resolve().parts[-4:])
     parent = of_model(backbone, name, run.recipe, about)
     return dataclasses.replace(parent, seconds_before=history.seconds_before)
-
-
-def of_checkpoint(prefix: str | Path, recipe: Recipe) -> Parent:
-    """Return an official checkpoint's backbone, such as one of CVRL.
-
-    Args:
-        prefix: of the checkpoint.
-        recipe: of its network.
-
-    Raises:
-        FileNotFoundError, OSError, CheckpointMismatch: as
-            `models.load_model_garden_checkpoint` does.
-    """
-    from r3d_rs.models import load_model_garden_checkpoint
-    from r3d_rs.training.fit import build_model, features
-
-    backbone = features(build_model(recipe, 1, size=recipe.size))
-    load_model_garden_checkpoint(backbone, prefix, part="backbone")
-    return of_model(backbone, Path(prefix).name, recipe)
-
-
-def untrained(recipe: Recipe, seed: int) -> Parent:
-    """Return a network with random weights.
-
-    Args:
-        recipe: of the network. Where its branches start at zero (`zero_init_last`),
-            the features are those of the stem and the shortcuts alone.
-        seed: of the weights.
-    """
-    import keras
-
-    from r3d_rs.training.fit import build_model, features
-
-    keras.utils.set_random_seed(seed)
-    backbone = features(build_model(recipe, 1, size=recipe.size))
-    return of_model(backbone, "untrained", recipe)
 
 
 def of_model(model, name: str, recipe: Recipe, about: dict | None = None) -> Parent:

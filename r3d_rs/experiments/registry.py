@@ -12,7 +12,6 @@ from r3d_rs.data import names
 from r3d_rs.experiments import parameters, record
 from r3d_rs.paths import study_path
 from r3d_rs.recipes import contrastive, points, scales, table2
-from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe
 
@@ -61,6 +60,13 @@ class Experiment:
         """Study and point, such as "scaling/RS-50"."""
         return f"{self.study}/{self.point}"
 
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Names of the scales at which it has a recipe."""
+        if self.notebook == "pretraining":
+            return tuple(scales.STAGES[self.parameters["stage"]].changes)
+        return tuple(scales.SCALES)
+
     def recipe(self, dataset: str, scale: str = "") -> Recipe:
         """Return the recipe of a run on a dataset.
 
@@ -85,7 +91,9 @@ class Experiment:
             case "finetune":
                 if received["network"] in points.scaling():
                     return scales.of_point(points.point(received["network"]), scale)
-                return recipes.from_dict(_run_of(received["network"])["recipe"])
+                from r3d_rs.evaluation import networks  # late: help needs no pandas
+
+                return networks.recipe_of(networks.find(received["network"]))
             case _:
                 return self._contrastive(scale)[1]
 
@@ -288,7 +296,9 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
         case "finetune":
             study, name = "finetune", received["network"]
             if name not in points.scaling():
-                name = f"from-{_trained(name)}"
+                from r3d_rs.evaluation import networks
+
+                name = f"from-{_told(networks.find(name).name)}"
     known = everything().get(f"{study}/{name}")
     return known or Experiment(study, name, notebook, given, ())
 
@@ -308,30 +318,18 @@ OWN = {
 NETWORK = "pantomime-web/RS-50"
 
 
-def _run_of(network: str) -> dict:
-    """Return what the run was of a published network, or of the folder of a run."""
-    from r3d_rs.evaluation import networks
-
-    return networks.run_of(network)
-
-
-def _trained(network: str) -> str:
-    """Return what a record calls a network that is fine-tuned; raise if it is none."""
-    run = _run_of(network)
-    if study_path("network", network).exists():
-        return _short(network)
-    return f"{run['dataset']}-{network.rpartition('/')[2]}"
-
-
 def _short(backbone: str) -> str:
-    """Return the name of a backbone: that of its file, or all that tells a run.
-
-    A record's name has no other characters.
-    """
+    """Return the name of a backbone: that of its file, or all that tells a run."""
     path = study_path("backbone", backbone)
-    if (path / "run.json").exists():
-        path = Path("-".join(path.resolve().parts[-4:]))
-    return re.sub(r"[^A-Za-z0-9@+._-]+", "-", path.name).strip("-")
+    run = path.parent if path.is_file() else path
+    if (run / "run.json").exists():
+        return _told("/".join(run.resolve().parts[-4:]))
+    return _told(path.name)
+
+
+def _told(name: str) -> str:
+    """Return a network's name as part of a record's, which has no other characters."""
+    return re.sub(r"[^A-Za-z0-9@+._-]+", "-", name).strip("-")
 
 
 def of_point(point: str) -> str:

@@ -131,6 +131,8 @@ def test_the_record_is_named_after_all_that_tells_the_backbone(tmp_path):
         folder.mkdir(parents=True)
         (folder / "run.json").touch()
         assert name(folder) == f"RS-50+{place.replace('/', '-')}-RS-50-seed-0"
+        (folder / "model.keras").touch()
+        assert name(folder / "model.keras") == name(folder)
     assert name(tmp_path / "r3d_1x-1") == "RS-50+r3d_1x-1"
     assert name(tmp_path / "my run (2)") == "RS-50+my-run-2"
     assert name("untrained") == "RS-50+untrained"

@@ -1,5 +1,6 @@
 """Published networks: their size, their weights, their cards, and where they go."""
 
+import dataclasses
 import importlib.util
 import json
 import shutil
@@ -13,6 +14,7 @@ import r3d_rs
 from r3d_rs.cli import main
 from r3d_rs.evaluation import cards, export, networks, trained
 from r3d_rs.evaluation.multiview import evaluate
+from r3d_rs.training.fit import build_model
 
 NAME = "kinetics-400/SE"
 
@@ -22,7 +24,7 @@ def results(finished, data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     place = finished.record.parent.relative_to(finished.record.parents[3])
     shutil.copytree(finished.record.parent, folder / place)
-    networks.publish_run(finished.folder, folder, data_dir)
+    networks.publish(finished.folder, folder, data_dir)
     return folder
 
 
@@ -66,15 +68,52 @@ def test_networks_are_listed(published, tmp_path):
         r3d_rs.load("kinetics-400/RS-51")
 
 
-def test_a_damaged_network_is_named(published, results, tmp_path, monkeypatch):
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1487868\n"
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [flipped, lambda data: data[:1000], lambda data: POINTER, lambda data: b""],
+    ids=["a byte", "cut off", "a pointer of Git LFS", "empty"],
+)
+def test_a_damaged_network_is_named_and_stops_no_other(
+    published, finished, results, tmp_path, monkeypatch, damage
+):
     copy = shutil.copytree(results, tmp_path / "copy")
+    whole = published.file.relative_to(results)
+    other = copy / "kinetics-400" / "ablation" / "LS" / whole.name
+    other.parent.mkdir()
+    other.write_bytes(damage((copy / whole).read_bytes()))
     monkeypatch.setattr(networks, "folder", lambda: copy)
-    file = networks.find(NAME).file
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
-    with pytest.raises(ValueError, match=r"seed-1\.network\.npz"):
+    assert r3d_rs.load(NAME).classes == published.classes
+    assert r3d_rs.load(finished.folder).published is None
+    for read in (lambda: r3d_rs.load("kinetics-400/LS"), r3d_rs.list_networks):
+        with pytest.raises(ValueError, match=r"LS/seed-1\.network\.npz: damaged: "):
+            read()
+
+
+def test_without_any_network_one_hears_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "folder", lambda: tmp_path)
+    said = f"none, as {tmp_path} has no network: git clone {r3d_rs.REPOSITORY}"
+    with pytest.raises(FileNotFoundError, match=f"or a published network: {said}"):
         r3d_rs.load(NAME)
+    (tmp_path / "clip.mp4").touch()
+    done = CliRunner().invoke(main, ["predict", str(tmp_path / "clip.mp4")])
+    assert done.exit_code == 2 and said in done.output
+    with pytest.raises(ValueError, match=f"received '{NAME}', allowed are {said}"):
+        export.for_hub(NAME, "kaggle", tmp_path)
+
+
+def test_outside_of_a_checkout_the_networks_are_those_of_the_package(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert "pantomime-20/RS-50" in networks.published()
 
 
 def test_a_network_that_is_too_large_is_not_published(
@@ -83,14 +122,21 @@ def test_a_network_that_is_too_large_is_not_published(
     copy = shutil.copytree(results, tmp_path / "copy")
     (copy / published.file.relative_to(results)).unlink()
     monkeypatch.setattr(networks, "LARGEST", 1000)
-    with pytest.raises(ValueError, match=r"bytes and the others .*; allowed are 1,000"):
-        networks.publish_run(finished.folder, copy, data_dir)
+    with pytest.raises(ValueError, match=r"bytes and the others 0; allowed are 1,000"):
+        networks.publish(finished.folder, copy, data_dir)
     assert not list(copy.glob("**/*.network.npz"))
+    other = copy / "kinetics-400" / "ablation" / "LS" / "seed-0.network.npz"
+    other.parent.mkdir()
+    other.write_bytes(bytes(2000))
+    monkeypatch.setattr(networks, "LARGEST", 10**9)
+    monkeypatch.setattr(networks, "ALL", 1000)
+    with pytest.raises(ValueError, match=r"the others 2,000; allowed are .* 1,000 i"):
+        networks.publish(finished.folder, copy, data_dir)
     shutil.rmtree(copy / "kinetics-400")
     with pytest.raises(
         FileNotFoundError, match="the network's run has no record there"
     ):
-        networks.publish_run(finished.folder, copy, data_dir)
+        networks.publish(finished.folder, copy, data_dir)
 
 
 @pytest.mark.parametrize("format", export.FORMATS)
@@ -101,6 +147,21 @@ def test_what_is_exported_gives_the_same_logits(published, tmp_path, format):
     assert written.path.exists() and written.difference < 1e-4
     about = json.loads((tmp_path / "labels.json").read_text(encoding="utf-8"))
     assert tuple(about["classes"]) == published.classes
+
+
+def test_a_network_that_was_trained_in_bfloat16_is_exported_in_float32(
+    finished, tmp_path, monkeypatch
+):
+    for package in export.FORMATS["onnx"]:
+        pytest.importorskip(package)
+    own = trained.load(finished.folder)
+    recipe = dataclasses.replace(own.recipe, precision="mixed_bfloat16")
+    model = build_model(recipe, 3, size=recipe.eval_size)
+    half = dataclasses.replace(own, recipe=recipe, model=model)
+    monkeypatch.setattr(trained, "load", lambda network: half)
+    assert export.export("it", "onnx", tmp_path).difference < 1e-4
+    about = json.loads((tmp_path / "labels.json").read_text(encoding="utf-8"))
+    assert about["recipe"]["precision"] == "mixed_bfloat16"
 
 
 def test_a_folder_for_a_hub_has_what_it_wants(published, tmp_path):

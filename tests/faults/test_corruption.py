@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from r3d_rs.data import datasets, inspect, model_garden, pipeline
-from r3d_rs.evaluation import trained
+from r3d_rs.evaluation import networks
 from r3d_rs.experiments import executed, record
 from r3d_rs.files import read_json, write_json
 from r3d_rs.models import load_model_garden_checkpoint
@@ -147,8 +147,8 @@ def test_a_trained_network(finished, monkeypatch, in_memory):
         weights = max(parts.infolist(), key=lambda part: part.file_size)
 
     def read():
-        model, run = trained.read(finished)
-        return [w.numpy().tobytes() for w in model.weights], run
+        one = networks.find(finished)
+        return [w.numpy().tobytes() for w in one.model().weights], one.run
 
     damage(path, read, 5)
     # Most of the file is weights: the rest is damaged by itself.

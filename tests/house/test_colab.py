@@ -157,7 +157,7 @@ def test_a_notebook_runs_with_colabs_versions(tmp_path, kind, chosen):
     if not python or subprocess.run([python, "-c", ""], capture_output=True).returncode:
         pytest.skip("Colab's Python, 3.12, is not there")
     study = tmp_path / "study"  # the package as it is, without what was built beside it
-    for name in ("r3d_rs", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("r3d_rs", "pyproject.toml", "setup.py", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
         study.mkdir(exist_ok=True)
         copy(ROOT / name, study / name)

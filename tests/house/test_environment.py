@@ -1,8 +1,13 @@
 """What pyproject.toml asks for: conda's environment, the lock, and what resolves."""
 
 import itertools
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -86,6 +91,42 @@ def test_the_package_has_a_console_script_and_its_hints():
     [script] = metadata.distribution("r3d-rs").entry_points.select(name="r3d-rs")
     assert script.value == "r3d_rs.__main__:main"
     assert (ROOT / "r3d_rs" / "py.typed").exists()
+
+
+@pytest.mark.slow
+def test_a_wheel_carries_the_published_networks(tmp_path):
+    """So that Colab, which installs one, has them without a checkout."""
+    source, site = tmp_path / "source", tmp_path / "site"
+    networks = sorted(
+        path.relative_to(ROOT) for path in ROOT.glob("results/*/*/*/*.network.npz")
+    )
+    shutil.copytree(
+        ROOT / "r3d_rs", source / "r3d_rs", ignore=lambda *_: {"__pycache__"}
+    )
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for place in {path.parent for path in networks}:
+        shutil.copytree(ROOT / place, source / place)
+    build = "from setuptools import build_meta; build_meta.build_wheel('.')"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True)
+    with zipfile.ZipFile(next(source.glob("*.whl"))) as wheel:
+        found = {name for name in wheel.namelist() if "/results/" in name}
+        wheel.extractall(site)
+    assert networks and found == {
+        f"r3d_rs/{path.with_name(path.name.replace('.network.npz', ending))}"
+        for path in networks
+        for ending in (".network.npz", ".network.md", ".json")
+    }
+    listed = "import r3d_rs; print(*r3d_rs.list_networks().index, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", listed],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"pantomime-20/RS-50", "pantomime-web/RS-50"} <= set(done.stdout.split())
 
 
 @pytest.mark.slow
