@@ -1,8 +1,6 @@
 """What `evaluation.ipynb` asks for: a trained network, a dataset, a split."""
 
-import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 
 from r3d_rs.data import names
 from r3d_rs.experiments import executed, parameters
@@ -10,82 +8,53 @@ from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes import points, scales
 from r3d_rs.videos.listing import SPLITS
 
+#: The notebook's parameters. `official` is the prefix of an official checkpoint, used
+#: instead of `network`, and `point` its network in Fig. 2. An empty dataset is the
+#: network's own, an empty split the one whose accuracy is reported.
+PARAMETERS = ("network", "official", "point", "dataset", "split", "scores", "data_dir")
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """A network to evaluate, and on what.
+
+def load(received: Mapping[str, object]):
+    """Load the network, its dataset and the name of the split.
 
     Args:
-        network: name of a published network, or folder of a finished run.
-        official: prefix of an official checkpoint, used instead.
-        point: of Fig. 2, the network of `official`.
-        dataset: a name in `names.DATASETS`; "" for the network's own, which an official
-            checkpoint does not tell.
-        split: "" for the one whose accuracy is reported.
-        scores: file to write.
-        data_dir: folder of the datasets; "" for the default.
-    """
-
-    network: str
-    official: str = ""
-    point: str = "RS-50"
-    dataset: str = ""
-    split: str = ""
-    scores: str = "build/scores.npz"
-    data_dir: str = ""
-
-    def __post_init__(self):
-        """Raise a ValueError that names a wrong value and those allowed."""
-        for name, value in dataclasses.asdict(self).items():
-            parameters.check(name, value, str)
-            local_path(name, value)
-            if name in ("official", "scores", "data_dir"):
-                where = str(study_path(name, value)) if value else ""
-                object.__setattr__(self, name, where)
-        names.data_directory(self.data_dir)
-        points.point(self.point)
-        if self.dataset:
-            names.canonical_name(self.dataset, self.data_dir)
-        elif self.official:
-            raise ValueError(
-                "parameter dataset: received '', but an official checkpoint needs one:"
-                f" allowed are {', '.join(names.DATASETS)}"
-            )
-        if self.split:
-            parameters.check("split", self.split, str, allowed=SPLITS)
-
-
-def check(received: Mapping[str, object]) -> Request:
-    """Check the notebook's parameters, given as its `globals()`; nothing else happens.
-
-    Raises:
-        ValueError: naming the parameter, the value received and the values allowed.
-    """
-    allowed = [field.name for field in dataclasses.fields(Request)]
-    parameters.reject_unknown(received, allowed)
-    return Request(**{name: received[name] for name in allowed if name in received})
-
-
-def load(request: Request):
-    """Load the network, its dataset and the name of the split.
+        received: the notebook's parameters by name, or its `globals()`. They are
+            checked before anything is loaded.
 
     Raises:
         FileNotFoundError: naming a network or a dataset that is not there.
-        ValueError: naming a checkpoint that is damaged or does not fit.
+        ValueError: naming a parameter, the value received and the values allowed, or a
+            checkpoint that is damaged or does not fit.
     """
+    parameters.reject_unknown(received, PARAMETERS)
+    given = {name: received.get(name, "") for name in PARAMETERS}
+    for name, value in given.items():
+        parameters.check(name, value, str)
+        local_path(name, value)
+    data_dir, dataset = given["data_dir"] or None, given["dataset"]
+    names.data_directory(data_dir)
+    point = points.point(given["point"] or "RS-50")
+    if dataset:
+        names.canonical_name(dataset, data_dir)
+    elif given["official"]:
+        raise ValueError(
+            "parameter dataset: received '', but an official checkpoint needs one:"
+            f" allowed are {', '.join(names.DATASETS)}"
+        )
+    if given["split"]:
+        parameters.check("split", given["split"], str, allowed=SPLITS)
+
     executed.quiet()
     from r3d_rs.data import datasets
     from r3d_rs.evaluation import trained
 
-    data_dir = request.data_dir or None
-    if request.official:
-        data = datasets.load(request.dataset, data_dir)
-        recipe = scales.of_point(points.point(request.point), "paper")
-        recipe = dataclasses.replace(recipe, precision="float32")
-        network = trained.load_official(Path(request.official), recipe, data)
+    if given["official"]:
+        data = datasets.load(dataset, data_dir)
+        prefix, recipe = given["official"], scales.of_official(point)
+        network = trained.load_official(study_path("official", prefix), recipe, data)
     else:
-        network = trained.load(request.network)
-        data = network.load_data(data_dir, request.dataset)
-    split = request.split or data.evaluated
+        network = trained.load(given["network"])
+        data = network.load_data(data_dir, dataset)
+    split = given["split"] or data.evaluated
     data.check_reported(split)
     return network, data, split

@@ -12,7 +12,6 @@ from r3d_rs.experiments import executed, provenance, record, registry
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import engine, plan
-from r3d_rs.recipes import scales
 
 #: What makes two rows of the table the same rerun; the device, as processors of another
 #: generation sum in another order.
@@ -266,7 +265,7 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
     if place["dataset"] not in experiment.datasets:
         return False
     own = (experiment, place["dataset"], place["seed"])
-    return any(plan.job(*own, scale).made(run) for scale in ("", *scales.SCALES))
+    return any(plan.job(*own, scale).made(run) for scale in ("", *experiment.scales))
 
 
 def _is_fresh(path: Path, job: plan.Job) -> bool:

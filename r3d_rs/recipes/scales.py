@@ -173,6 +173,23 @@ def of_point(point: points.Point, scale: str) -> Recipe:
     return at_scale(recipe, scale)
 
 
+def of_official(point: points.Point) -> Recipe:
+    """Return the recipe by which an official checkpoint of a point is evaluated.
+
+    The published networks see all frames that the paper's clips span, every second one
+    of twice as many ("32 x 2", MODEL_GARDEN.md), and the plain R3D-50 is without
+    self-gating (`k400_3d-resnet50_tpu.yaml`).
+    """
+    recipe = of_point(point, "paper")
+    gating = "none" if point.model == "r3d-50" else recipe.self_gating
+    return dataclasses.replace(
+        recipe,
+        span=recipe.span * recipe.temporal_stride,
+        self_gating=gating,
+        precision="float32",
+    )
+
+
 @dataclass(frozen=True)
 class Stage:
     """A kind of run of Table 5.
@@ -212,6 +229,17 @@ STAGES = {
 
 
 def of_stage(stage: str, point: str, scale: str) -> Recipe:
-    """Return the recipe of a stage for a point of Fig. 2 at a scale."""
-    recipe = of_point(points.point(point), scale)
-    return dataclasses.replace(recipe, **STAGES[stage].changes.get(scale, {}))
+    """Return the recipe of a stage for a point of Fig. 2 at a scale.
+
+    Raises:
+        ValueError: naming the scale and those allowed. "small" is none: how long to
+            train on your own videos depends on their number (`finetune.of_size`).
+    """
+    recipe, changes = of_point(points.point(point), scale), STAGES[stage].changes
+    if scale not in changes:
+        raise ValueError(
+            f"parameter scale: received {scale!r} for stage {stage!r}, allowed are"
+            f" {', '.join(changes)}; datasets of your own have 'small', and"
+            " finetune.ipynb trains on them"
+        )
+    return dataclasses.replace(recipe, **changes[scale])

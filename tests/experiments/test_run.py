@@ -20,7 +20,7 @@ from r3d_rs.models.resnet3d import DEPTHS
 from r3d_rs.operations import engine
 from r3d_rs.options import FOLDER, INPUT
 from r3d_rs.preparation import preparation
-from r3d_rs.recipes import contrastive, scales
+from r3d_rs.recipes import points, scales
 from r3d_rs.recipes.recipe import recipe_hash
 from r3d_rs.training.checkpoints import Checkpoints
 from r3d_rs.training.fit import build, build_model, fit
@@ -76,7 +76,7 @@ def test_an_address_is_refused_before_anything_computes(address, tmp_path, monke
     for name in ("network", "official", "scores"):
         given = {"network": "a", "dataset": "pantomime-20"} | {name: address}
         with pytest.raises(ValueError, match=f"parameter {name}: received"):
-            scoring.check(given)
+            scoring.load(given)
     with pytest.raises(ValueError, match="parameter results: received"):
         engine.Request("ablation/SE", "pantomime-20", results=address)
     with pytest.raises(ValueError, match="parameter videos: received"):
@@ -170,7 +170,7 @@ def test_tensorboard_has_the_curves_on_request(finished, dataset, monkeypatch):
 def test_a_kept_network_is_evaluated(finished):
     data_dir = finished.run.options.data_dir
     options = {"network": str(finished.folder), "data_dir": data_dir}
-    network, data, split = scoring.load(scoring.check(options))
+    network, data, split = scoring.load(options)
     shown = show.network(network, data, split)
     assert shown["evaluated on"] == "kinetics-400, split validation"
     evaluations = evaluate_over_views(network.model, data, network.recipe, split=split)
@@ -180,7 +180,7 @@ def test_a_kept_network_is_evaluated(finished):
     assert curve.loc["2×1", "video_top1"] == round(100 * top1, 2)
     *_, last = evaluations.values()
     assert last.ids.tolist() == finished.evaluation.ids.tolist()
-    network, data, split = scoring.load(scoring.check(options | {"split": "train"}))
+    network, data, split = scoring.load(options | {"split": "train"})
     assert show.network(network, data, split)["videos"] == "10"
 
 
@@ -194,21 +194,22 @@ def test_wrong_parameters_of_an_evaluation_are_named(tmp_path):
         ({"network": 3}, r"network: received 3 \(int\)"),
     ):
         with pytest.raises(ValueError, match=message):
-            scoring.check(options | wrong)
+            scoring.load(options | wrong)
     with pytest.raises(FileNotFoundError, match=r"run\.json is not there"):
-        scoring.load(scoring.check(options))
+        scoring.load(options)
 
 
 def test_an_official_checkpoint_is_evaluated(dataset, data_dir, tmp_path, monkeypatch):
-    _, small = contrastive.at_scale("r3d-50", "tiny")
-    small = dataclasses.replace(small, frozen=False)  # a plain R3D without self-gating
-    monkeypatch.setattr(scales, "of_point", lambda point, scale: small)
-    values = official_values(DEPTHS[14], classes=3)
+    tiny = scales.of_point(points.point("R3D-50"), "tiny")
+    monkeypatch.setattr(scales, "of_point", lambda point, scale: tiny)
+    values = official_values(DEPTHS[14], classes=3)  # without self-gating
     prefix = str(write_objects(tmp_path / "ckpt", values))
     given = {"network": "", "official": prefix, "point": "R3D-50"}
     given |= {"dataset": "kinetics-400", "data_dir": str(data_dir)}
-    network, data, split = scoring.load(scoring.check(given))
-    found = evaluate(network.model, data, network.recipe, split=split)
+    network, data, split = scoring.load(given)
+    small = network.recipe
+    assert small.frames == 2 * tiny.frames  # as it was published
+    found = evaluate(network.model, data, small, split=split)
     model = build_model(small, 3, size=16)
     load_model_garden_checkpoint(model, prefix)
     expected = evaluate(model, dataset, small)

@@ -121,6 +121,22 @@ def test_toggles_are_changes_of_the_baseline():
             function("SX")
 
 
+def test_an_official_checkpoint_is_evaluated_as_it_was_published():
+    recipe = scales.of_official(points.point("RS-50"))
+    assert (recipe.frames, recipe.span, recipe.temporal_stride) == (32, 64, 2)
+    assert recipe.span == PUBLISHED["span"] and recipe.precision == "float32"
+    assert recipe.self_gating == "last" and recipe.eval_size == 256
+    assert scales.of_official(points.point("R3D-50")).self_gating == "none"
+    assert scales.of_official(points.point("RS-200@f48")).frames == 48
+
+
+@pytest.mark.parametrize("stage", scales.STAGES)
+def test_table_5_has_no_stages_for_your_own_videos(stage):
+    message = f"'small' for stage '{stage}', allowed are paper, pantomime, tiny; data"
+    with pytest.raises(ValueError, match=message):
+        scales.of_stage(stage, "RS-50", "small")
+
+
 # Contrastive pre-training (§4.5).
 
 
