@@ -5,6 +5,7 @@ about a name that cell does not have, and goes on. A misspelt parameter would tr
 minutes with the default in its place, so the notebook's next cell checks the names.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 
 #: Names that IPython itself puts into a notebook's namespace.
@@ -48,6 +49,7 @@ def check(
     *,
     allowed: Iterable | None = None,
     minimum: float | None = None,
+    maximum: float | None = None,
 ):
     """Return a parameter's value if it is of its type and among what is allowed.
 
@@ -57,6 +59,7 @@ def check(
         kind: `str`, `int`, `float` (a whole number will do) or `bool`.
         allowed: all values it may have, if they can be listed.
         minimum: smallest value it may have.
+        maximum: largest one, where there is a smallest; None for any finite one.
 
     Raises:
         ValueError: naming the parameter, the value received and what is allowed.
@@ -75,9 +78,12 @@ def check(
             raise ValueError(
                 f"parameter {name}: received {value!r}, allowed are {choices}"
             )
-    if minimum is not None and not value >= minimum:
+    largest = sys.float_info.max if maximum is None else maximum
+    if minimum is not None and not minimum <= value <= largest:
+        more = "or more, but finite" if kind is float else "or more"
+        end = more if maximum is None else f"to {maximum}"
         raise ValueError(
-            f"parameter {name}: received {value!r}, allowed is {minimum} or more"
+            f"parameter {name}: received {value!r}, allowed is {minimum} {end}"
         )
     return value
 

@@ -17,7 +17,7 @@ from r3d_rs import backend
 from r3d_rs.data import names
 from r3d_rs.experiments import parameters, provenance, record, registry
 from r3d_rs.paths import local_path, study_path
-from r3d_rs.recipes import finetune, points
+from r3d_rs.recipes import finetune, points, table2
 from r3d_rs.recipes import recipe as recipes
 
 #: Parameters that name a folder or, as a backbone does, may name one.
@@ -30,6 +30,12 @@ FOLDERS = (
 #: Parameters of `finetune.ipynb` that fit the recipe, with their types; 0 is for what
 #: `recipes.finetune.of_size` chooses.
 FITTING = {"batch_size": int, "learning_rate": float, "frames": int, "size": int}
+
+#: Smallest crop, pixels: the tiny scale's.
+SMALLEST = 16
+
+#: Largest seed, of NumPy's generator.
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +110,12 @@ class Run:
 
     @property
     def paper(self) -> recipes.Recipe:
-        """The recipe of the same experiment on Kinetics."""
+        """The recipe of the same experiment on Kinetics.
+
+        Of a trained network that is fine-tuned it is the paper's of its model.
+        """
+        if self.experiment.notebook == "finetune" and self.parent:
+            return table2.of_model(self.recipe.model)
         return self.experiment.recipe("kinetics-400")
 
     @property
@@ -149,10 +160,17 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
         parameters.check(name, value, str)
         if name in FOLDERS:
             local_path(name, value)
-    seed = parameters.check("seed", received.get("seed", 0), int, minimum=0)
+    seed = received.get("seed", 0)
+    parameters.check("seed", seed, int, minimum=0, maximum=LARGEST_SEED)
     options = Options(**{name: received[name] for name in further & set(received)})
     experiment = registry.of_parameters(notebook, {name: given[name] for name in own})
     dataset = names.canonical_name(given["dataset"], options.data_dir)
+    tuned = given.get("network", "") if experiment.point.startswith("from-") else ""
+    if tuned and options.scale:
+        raise ValueError(
+            f"parameter scale: received {options.scale!r} with the network {tuned!r};"
+            " allowed is '', as a trained network keeps the scale it was trained at"
+        )
     recipe = experiment.recipe(dataset, options.scale)
     pretraining, epochs = None, options.epochs
     if notebook == "contrastive":
@@ -160,12 +178,16 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
         if pretraining and options.epochs:
             pretraining = recipes.with_epochs(pretraining, options.epochs)
         epochs = options.linear_epochs
-    tuned = given.get("network", "") if experiment.point.startswith("from-") else ""
     if notebook == "finetune":
         fitted = {
             name: parameters.check(name, received.get(name, kind()), kind, minimum=0)
             for name, kind in fitting.items()
         }
+        if 0 < fitted["size"] < SMALLEST:
+            raise ValueError(
+                f"parameter size: received {fitted['size']}, allowed are 0, which"
+                f" takes the recipe's, and {SMALLEST} or more"
+            )
         videos = _training_videos(dataset, options.data_dir)
         recipe = finetune.of_size(
             recipe, videos, tuned=bool(tuned), epochs=epochs, **fitted
@@ -268,9 +290,13 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
 
     Returns:
         The record's file.
+
+    Raises:
+        ValueError: as `parents.check_place` does.
     """
     import keras
 
+    from r3d_rs.experiments import parents
     from r3d_rs.models import complexity
     from r3d_rs.training import checkpoints, devices
     from r3d_rs.training.fit import build_model
@@ -279,6 +305,8 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
     if not devices.is_first():
         place = (run.dataset, study, point, run.seed)
         return record.path(run.options.results, *place)
+    if parent:
+        parents.check_place(run, parent)
     classes = evaluation.probabilities.shape[1]
     with devices.alone():
         counted = complexity(

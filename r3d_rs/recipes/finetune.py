@@ -13,15 +13,18 @@ EPOCHS = {False: (20, 200), True: (5, 200)}
 #: Batches of training videos that there are at least, so that an epoch is more than a
 #: few steps.
 BATCHES = 4
-#: What fine-tuning with SGD has of the rate from scratch: the paper's 0.05 of 0.8
-#: (§4.5).
-SGD_SHARE = 0.05 / 0.8
+#: SGD's rate in fine-tuning, for batches of 1,024 clips (§4.5), whatever the rate that
+#: the network was trained with.
+SGD_RATE = 0.05
 #: AdamW's rate in fine-tuning at the full width, for a batch of 50; networks of an
 #: eighth of the width have eight times as much. That is twice the rate from scratch of
 #: both scales. On sessions that were put aside from the training videos of EgoGestAR,
 #: half of it was worse and twice of it no better
 #: (`results/calibration/fine-tuning.csv`).
 ADAMW_RATE = 0.0025
+#: What fine-tuning has whatever the network's own run had: all weights are trained, and
+#: batches are divided so that they fit this machine.
+WHOLE = {"frozen": False, "micro_batches": 1, "rematerialize": False}
 
 
 def of_size(
@@ -43,18 +46,17 @@ def of_size(
         tuned: whether it starts from another network.
         batch_size: clips a step; 0 for the recipe's, or less where there would be fewer
             than `BATCHES` batches. The rate follows it.
-        learning_rate: 0 for the recipe's, in fine-tuning for `SGD_SHARE` of it or by
-            `ADAMW_RATE`.
+        learning_rate: 0 for the recipe's, in fine-tuning by `SGD_RATE` or `ADAMW_RATE`.
         epochs: 0 for as many as come nearest to `STEPS`.
         frames: that the network sees; 0 for the recipe's.
         size: of a training crop, pixels; 0 for the recipe's. Evaluation crops follow.
     """
     if tuned:
-        rate = recipe.learning_rate * SGD_SHARE
+        rate = SGD_RATE * recipe.batch_size / 1024
         if recipe.optimizer == "adamw":
             rate = ADAMW_RATE / recipe.width * math.sqrt(recipe.batch_size / 50)
         recipe = dataclasses.replace(
-            recipe, learning_rate=rate, warmup_epochs=0.0, steps=0
+            recipe, learning_rate=rate, warmup_epochs=0.0, steps=0, **WHOLE
         )
     if not batch_size:
         batch_size = recipe.batch_size

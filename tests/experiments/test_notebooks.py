@@ -117,7 +117,8 @@ def test_a_notebook_keeps_its_parameters_as_they_are(path):
 WRONG = [
     ("scaling", "point", "RS-999", "RS-999", ["RS-50", "RS-300"]),
     ("scaling", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
-    ("scaling", "seed", -1, "-1", ["0 or more"]),
+    ("scaling", "seed", -1, "-1", ["0 to 4294967295"]),
+    ("scaling", "seed", 2**32, "4294967296", ["0 to 4294967295"]),
     ("scaling", "seed", "abc", "'abc' (str)", ["expected an int"]),
     ("scaling", "epochs", 2.5, "2.5 (float)", ["expected an int"]),
     ("scaling", "epcohs", 3, "epcohs = 3", ["epochs", "threads", "data_dir"]),
@@ -125,7 +126,7 @@ WRONG = [
     ("contrastive", "point", "RS-300", "'RS-300'", ["R3D-50", "RS-270"]),
     ("data", "dataset", "ucf-101", "ucf-101", ["pantomime-20", "kinetics-400"]),
     ("data", "split", "val", "'val'", ["train", "validation", "test"]),
-    ("data", "seed", -1, "-1", ["0 or more"]),
+    ("data", "seed", -1, "-1", ["0 to 4294967295"]),
     ("data", "splt", "test", "splt = 'test'", ["dataset", "split", "seed"]),
 ]
 

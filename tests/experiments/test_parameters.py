@@ -25,7 +25,12 @@ def test_every_unknown_parameter_is_named_with_its_value():
 
 @pytest.mark.parametrize(
     ("value", "kind", "options"),
-    [("a", str, {"allowed": ["a"]}), (0, int, {"minimum": 0}), (1, float, {})],
+    [
+        ("a", str, {"allowed": ["a"]}),
+        (0, int, {"minimum": 0}),
+        (1, float, {}),
+        (9, int, {"minimum": 0, "maximum": 9}),
+    ],
 )
 def test_a_good_value_is_returned(value, kind, options):
     assert parameters.check("name", value, kind, **options) == value
@@ -39,7 +44,9 @@ def test_a_good_value_is_returned(value, kind, options):
         (1.5, int, {}, "parameter seed: received 1.5 (float), expected an int"),
         (3, str, {}, "parameter seed: received 3 (int), expected a str"),
         (-1, int, {"minimum": 0}, "received -1, allowed is 0 or more"),
+        (10, int, {"minimum": 0, "maximum": 9}, "received 10, allowed is 0 to 9"),
         (float("nan"), float, {"minimum": 0}, "received nan, allowed is 0 or more"),
+        (float("inf"), float, {"minimum": 0}, "allowed is 0 or more, but finite"),
         ("c", str, {"allowed": ("a", "b")}, "received 'c', allowed are a, b"),
     ],
 )
