@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,23 @@ def make(
         incomplete.rename(folder)
     except OSError as error:
         raise records.not_written(folder, error) from error
+
+
+def restore(folder: Path, partial: Path) -> None:
+    """Take back the shards that `make` had moved when it was stopped.
+
+    It moves them where a file system has no links.
+
+    Args:
+        folder: of the dataset.
+        partial: of the shards.
+    """
+    incomplete = folder.with_name(f"incomplete.{folder.name}")
+    for path in incomplete.glob(f"{LAYOUT}-*.tfrecord-*"):
+        split, number = re.search(r"-(\w+)\.tfrecord-(\d+)", path.name).groups()
+        shard = partial / f"{split}-{number}.tfrecord"
+        if not shard.exists():
+            os.replace(path, shard)
 
 
 def _link(old: Path, new: Path) -> None:

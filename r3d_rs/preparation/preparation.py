@@ -182,6 +182,8 @@ def merge(
             f"dataset {place.name} has no parts: looked for {place.parts}; prepare them"
             f" by {command} 1/N` to N/N"
         )
+    with locked(place.lock):
+        assembly.restore(place.folder, place.partial)
     options = read_json(place.parts)
     count = options.pop("parts")
     source = _source(place, **options)
@@ -259,6 +261,7 @@ def _build(
     place: Place, source: shards.Source, workers: int | None, progress: bool
 ) -> None:
     """Write all shards that are not there yet, and make them a dataset."""
+    assembly.restore(place.folder, place.partial)
     classes, planned = shards.plan(source, _max_classes(place))
     written = {
         split: shards.write(

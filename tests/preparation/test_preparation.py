@@ -147,6 +147,25 @@ def test_neither_processes_nor_a_disk_without_links_change_anything(
     assert contents(other) == contents(dataset)
 
 
+def test_without_links_nothing_is_decoded_twice_where_the_last_step_stops(
+    videos, dataset, tmp_path, monkeypatch
+):
+    def link(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    def stop(path, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "link", link)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(videos, tmp_path)
+    assert not datasets.is_prepared(NAME, tmp_path)
+    monkeypatch.setattr(clip, "encoded", None)
+    assert contents(prepare(videos, tmp_path)) == contents(dataset)
+
+
 # Bad videos.
 
 
