@@ -116,8 +116,7 @@ def predict(
     """Say what a video shows.
 
     The video is decoded, resized and cut into views as those of the network's dataset
-    are for evaluation, where it was prepared with the short side that it has by itself,
-    and the softmax is averaged over the views.
+    are for evaluation, and the softmax is averaged over the views.
 
     Args:
         video: any video file of up to `LONGEST` frames.
