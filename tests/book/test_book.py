@@ -112,7 +112,8 @@ def test_the_front_page_has_a_picture_clips_the_chapters_and_how_to_cite():
     gain = real_videos.gains(HTML.parents[2] / "results").loc[
         "pre-training on Pantomime-web", ["ours", "95 % interval"]
     ]
-    assert "{} points ({})".format(*gain) in answers.get_text()
+    said = "{} points ({})".format(*gain).replace("-", "\N{MINUS SIGN}")
+    assert said in answers.get_text()
     cited = html.find("summary", string="How to cite").parent.get_text()
     assert "@software" in cited and "arXiv:2109.01696" in cited
 
