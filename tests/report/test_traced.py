@@ -27,6 +27,9 @@ T = dict(
 #: Rows of Table 2 whose runs are points of Figure 2.
 TWINS = {"baseline": "R3D-50", "RS-200@f48": "RS-200@f48"}
 
+#: The row that is a point's network with runs of its own; gains take both as one.
+STEM, POINT = ("ablation", "D-stem"), ("scaling", "RS-50")
+
 
 @pytest.fixture(scope="module")
 def runs():
@@ -100,7 +103,7 @@ class Gains:
     def of(self, names):
         """Return the accuracy of each seed, by the scores."""
         own = {}
-        for name in names:
+        for name in [STEM, POINT] if {STEM, POINT} & set(names) else names:
             own |= self.runs.get((*self.place, *name), {})
         return {seed: right(file).mean() for seed, (_, file) in own.items()}
 
@@ -115,7 +118,11 @@ class Gains:
             found = [np.mean([ends[1][seed] - ends[0][seed] for seed in shared])]
         else:
             found = [plain[1] - plain[0]]
-        for group in self.alike:
+        before, after = (
+            [POINT if name == STEM else name for name in end] for end in (before, after)
+        )
+        for names in self.alike:
+            group = [name for name in names if name != STEM or POINT not in names]
             own = [
                 next((n for n in end if n in group), None) for end in (before, after)
             ]
