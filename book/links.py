@@ -204,18 +204,16 @@ def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
     """
     plan, planned = study.read(), (dataset, registry.SAME.get(name, name))
     own = registry.records(results, dataset, name)
-    took = ""
-    if own:
-        minutes = [run["wall_seconds"]["total"] / 60 for run in own]
-        ends = sorted({f"{min(minutes):.0f}", f"{max(minutes):.0f}"}, key=float)
-        took = f"; published runs took {' to '.join(ends)}"
     href = address(dataset, name, results)
     colab = f" [Open it in Colab]({href})." if href else ""
-    expected = "no run is published yet"
+    took, expected = "", "no run is published yet"
     for where, top1 in registry.get(name).paper.items():
         if where == "kinetics-400":
             expected += f"; the paper has {top1:.1f} % on Kinetics-400"
     if own:
+        minutes = [run["wall_seconds"]["total"] / 60 for run in own]
+        ends = sorted({f"{min(minutes):.0f}", f"{max(minutes):.0f}"}, key=float)
+        took = f"; published runs took {' to '.join(ends)}"
         expected = "top-1 " + record.described(own).replace(" (", " % (", 1)
     return Markdown(
         f"`{name}` takes about {plan.minutes[planned]:g} minutes on one core with"

@@ -7,11 +7,12 @@ SHA-256 stands in the book, so that a change of it afterwards shows.
 import collections
 import functools
 import hashlib
-import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from r3d_rs.files import parse_json
 
 _FILE = Path(__file__).with_name("study.toml")
 
@@ -99,7 +100,7 @@ def ended(results: str | Path) -> dict[str, str] | None:
     decided from the runs that are there.
     """
     path = Path(results) / ENDED
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return parse_json(path) if path.exists() else None
 
 
 @functools.cache

@@ -131,6 +131,7 @@ def gains(results: Path) -> pd.DataFrame:
     top1 = runs.pivot_table("top1", "network", "dataset")
     top1 = top1.reindex(index=list(NETWORKS), columns=list(DATASETS))
     seeds = runs.groupby(["network", "dataset"]).size()
+    sessions = {network: _sessions(results, network) for network in NETWORKS}
     rows = {}
     for title, (before, after) in GAINS.items():
         values = (top1.loc[after] - top1.loc[before]).to_numpy()
@@ -143,11 +144,13 @@ def gains(results: Path) -> pd.DataFrame:
         low, high = mean - half, mean + half
         verdict = "helps" if low > 0 else "hurts" if high < 0 else "inconclusive"
         own = seeds[[before, after]]
+        first, second = sessions[before], sessions[after]
+        gained = sum(second[session] > first[session] for session in first)
         rows[title] = [
             f"{mean:+.1f}",
             ", ".join(f"{value:+.1f}" for value in values),
             f"{low:+.1f} to {high:+.1f}",
-            _sessions(results, before, after),
+            f"{gained} of {len(first)}",
             " to ".join(str(n) for n in sorted({own.min(), own.max()})),
             verdict,
         ]
@@ -156,22 +159,17 @@ def gains(results: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def _sessions(results: Path, before: str, after: str) -> str:
-    """Count the recording sessions that gain, over all divisions and seeds of each."""
-    means = []
-    for network in (before, after):
-        right = defaultdict(list)
-        for dataset in DATASETS:
-            for run in record.find(results, dataset, "finetune", network):
-                scores = record.scores_of(results, run)
-                found = scores.probabilities.argmax(1) == scores.labels
-                for ident, own in zip(scores.ids.tolist(), found, strict=True):
-                    name = os.path.splitext(ident)[0]
-                    right[re.search("[0-9]*$", name)[0]].append(own)
-        means.append({session: np.mean(own) for session, own in right.items()})
-    first, second = means
-    gained = sum(second[session] > first[session] for session in first)
-    return f"{gained} of {len(first)}"
+def _sessions(results: Path, network: str) -> dict[str, float]:
+    """Return a network's accuracy on each recording session, over all its runs."""
+    right = defaultdict(list)
+    for dataset in DATASETS:
+        for run in record.find(results, dataset, "finetune", network):
+            scores = record.scores_of(results, run)
+            found = scores.probabilities.argmax(1) == scores.labels
+            for ident, own in zip(scores.ids.tolist(), found, strict=True):
+                name = os.path.splitext(ident)[0]
+                right[re.search("[0-9]*$", name)[0]].append(own)
+    return {session: float(np.mean(own)) for session, own in right.items()}
 
 
 def probes(results: Path) -> pd.DataFrame:
