@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -198,12 +198,11 @@ def write(
         unit="video",
         disable=not progress,
     )
-    tasks = ((video.path, side) for shard in todo for video in shard.videos)
-    calls = isolated_map(clip.encoded, tasks, workers)
+    paths = (video.path for shard in todo for video in shard.videos if video.path)
+    calls = isolated_map(clip.encoded, ((path, side) for path in paths), workers)
     with shown, contextlib.closing(calls) as results:
-        ticking = _tick(results, shown)
         for shard in todo:
-            done[shard.name] = _write_shard(shard, folder, side, ticking, labels)
+            done[shard.name] = _write_shard(shard, folder, side, results, labels, shown)
             aside += done[shard.name].aside
             shown.set_postfix({"set aside": len(aside)}, refresh=False)
             check(aside, total or len(videos), split, source.max_aside)
@@ -231,13 +230,7 @@ def absent(shards: Iterable[Shard]) -> list[Aside]:
     ]
 
 
-def _tick(results: Iterable, shown) -> Iterator:
-    for result in results:
-        shown.update()
-        yield result
-
-
-def _write_shard(shard, folder, short_side, results, labels) -> Written:
+def _write_shard(shard, folder, short_side, results, labels, shown) -> Written:
     """Write a shard, where its frames lie and then, what makes it count, the note."""
     path = folder / f"{shard.name}.tfrecord"
     aside, repaired, rows = [], [], frame_index.FileRows()
@@ -247,10 +240,10 @@ def _write_shard(shard, folder, short_side, results, labels) -> Written:
             tf.io.TFRecordWriter(str(part)) as writer,
         ):
             for video in shard.videos:
-                result = next(results)
+                result = next(results) if video.path else video.absent
+                shown.update()
                 if isinstance(result, str):
-                    reason = result if video.path else video.absent
-                    aside.append(Aside(shard.split, video.id, video.label, reason))
+                    aside.append(Aside(shard.split, video.id, video.label, result))
                     continue
                 jpegs, rate, repairs = result
                 if repairs:

@@ -136,7 +136,7 @@ def decode(
 
 
 def encoded(
-    path: str | Path | None, short_side: int | None = None
+    path: str | Path, short_side: int | None = None
 ) -> tuple[list[bytes], float, str] | str:
     """Decode a video file and encode its frames as JPEG, one at a time.
 
@@ -148,8 +148,6 @@ def encoded(
         OSError: when the machine is short of memory or file handles: that says nothing
             about the video.
     """
-    if path is None:
-        return "there is no file of this name, or only a link that leads nowhere"
     stored = 0
 
     def keep(frame: np.ndarray) -> bytes:
