@@ -136,8 +136,8 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
 def of_lists(annotations: Path) -> list[Overlap]:
     """Look for clips in two of the CSV files of a folder, before they are prepared."""
     rows = {
-        split: [video.id for video in listing.read(path)]
-        for split, path in listing.labelled(listing.find_csvs(annotations)).items()
+        split: [video.id for video in videos]
+        for split, videos in listing.read_folder(annotations).items()
     }
     pairs = itertools.combinations(rows, 2)
     found = [

@@ -114,7 +114,7 @@ def describe(
     made, there = place.root / LISTS, place.is_prepared()
     kept = place.folder / layout.ANNOTATIONS
     if there and not (annotations or videos).is_dir():
-        lists, splits = kept, _listed(listing.find_csvs(kept))
+        lists, splits = kept, _listed(kept)
     else:
         lists, splits = _asked(videos, annotations, options)
         lists = lists or made
@@ -141,22 +141,24 @@ def _asked(
     """Return the folder of the lists, None where there are none, and the videos."""
     lists = annotations or videos
     if csvs := listing.find_csvs(lists):
-        divides = [name for name in options.given() if name != "no_flip"]
-        if divides:
-            raise ValueError(
-                f"{lists}: has lists ({', '.join(p.name for p in csvs.values())}), so"
-                f" that {', '.join(divides)} is not allowed"
-            )
-        return lists, _listed(csvs)
+        names = ", ".join(path.name for path in csvs.values())
+        _refuse_division(f"{lists}: has lists ({names})", options)
+        return lists, _listed(lists)
     if annotations:
         raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
     return None, find(videos, options)
 
 
-def _listed(csvs: Mapping[str, Path]) -> Splits:
+def _refuse_division(where: str, options: Options) -> None:
+    """Raise a ValueError where options divide videos that are divided already."""
+    if divides := [name for name in options.given() if name != "no_flip"]:
+        raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
+
+
+def _listed(folder: Path) -> Splits:
     return {
-        split: {video.id: video.label for video in listing.read(path)}
-        for split, path in listing.labelled(csvs).items()
+        split: {video.id: video.label for video in videos}
+        for split, videos in listing.read_folder(folder).items()
     }
 
 
@@ -172,7 +174,7 @@ def _compare(
         splits: asked for.
         lists: folder of those that it is made by.
     """
-    there, kept = place.is_prepared(), _listed(listing.find_csvs(lists))
+    there, kept = place.is_prepared(), _listed(lists)
     different = [
         f"{len(splits.get(split, ()))} videos in {split}, and those of the dataset are"
         f" {len(kept.get(split, ()))} others"
@@ -231,8 +233,7 @@ def find(folder: Path, options: Options) -> Splits:
     if "train" not in above.values():
         return _divided(folder, _videos(folder, folder, every=True), options)
     where = f"{folder}: has folders of splits ({', '.join(above)})"
-    if divides := [name for name in options.given() if name != "no_flip"]:
-        raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
+    _refuse_division(where, options)
     others = [path.name for path in _folders(folder) if path.name not in above]
     if others:
         raise ValueError(

@@ -95,10 +95,9 @@ def plan(
         ValueError: naming a malformed line of a CSV file, or too many classes.
         TooManyAsideError: when too many files of a split are not there.
     """
-    csvs = listing.find_csvs(source.annotations)
-    classes = _classes(csvs.get("train", source.annotations / "train.csv"), max_classes)
-    csvs = listing.labelled(csvs)
-    rows = {split: listing.read(path, classes) for split, path in csvs.items()}
+    training = listing.find_csv(source.annotations, "train")
+    classes = _classes(training or source.annotations / "train.csv", max_classes)
+    rows = listing.read_folder(source.annotations, classes)
     planned = {
         split: cut(finding.locate(own, source.videos, split), split)
         for split, own in rows.items()

@@ -99,8 +99,8 @@ def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[s
         FileNotFoundError: when there is no CSV file.
     """
     found = {}
-    for split, path in listing.labelled(listing.find_csvs(annotations)).items():
-        rows = finding.locate(listing.read(path), videos, split)
+    for split, listed in listing.read_folder(annotations).items():
+        rows = finding.locate(listed, videos, split)
         absent = [_without_file(video) for video in rows if video.path is None]
         found[split] = len(rows), absent
     if not found:

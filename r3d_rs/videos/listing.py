@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 #: The names under which the CSV file of a split, and its folder, are found.
@@ -129,24 +129,31 @@ def find_csvs(folder: Path) -> dict[str, Path]:
     return {split: path for split, path in paths.items() if path is not None}
 
 
-def labelled(csvs: Mapping[str, Path]) -> dict[str, Path]:
-    """Leave out a list of test videos without labels, with a warning.
+def read_folder(
+    folder: Path, classes: Sequence[str] | None = None
+) -> dict[str, list[Video]]:
+    """Read a folder's CSV files by split.
 
-    Kinetics-600 and -700 are given with such a list. No accuracy is reported on it.
+    A list of test videos without labels, which Kinetics-600 and -700 are given with, is
+    left out with a warning. No accuracy is reported on it.
+
+    Args:
+        folder: of the files.
+        classes: names of the classes allowed; None for any.
 
     Raises:
-        ValueError: naming the file, when it is no CSV.
+        ValueError: as `find_csv` and `read` do.
     """
-    left = {}
-    for split, path in csvs.items():
+    found = {}
+    for split, path in find_csvs(folder).items():
         rows = [fields for fields, _ in _rows(path)] if split == "test" else []
         if rows and all("youtube_id" in row and not row.get("label") for row in rows):
             warnings.warn(
                 f"{path}: has no labels, so the split test is left out", stacklevel=2
             )
         else:
-            left[split] = path
-    return left
+            found[split] = read(path, classes)
+    return found
 
 
 def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
