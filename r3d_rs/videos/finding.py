@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -47,16 +48,14 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
             for video, path in zip(videos, paths, strict=True)
         ]
     files, others = _files(folder)
-    sources = {}
+    sources = Counter(map(_source, videos))
+    found = []
     for video in videos:
-        source = _source(video)
-        sources[source] = sources.get(source, 0) + 1
-    return [
-        _found(
-            video, _pick(video, folder, split, files, sources), files, others, sources
-        )
-        for video in videos
-    ]
+        names = _names(video, sources)
+        path = _pick(video, folder, split, names, files)
+        absent = video.absent if path else _why_absent(video, names, files, others)
+        found.append(dataclasses.replace(video, path=path, absent=absent))
+    return found
 
 
 def video_files(folder: Path) -> Iterator[Path]:
@@ -76,19 +75,14 @@ def is_video(name: str) -> bool:
     return ending.lower() in ENDINGS and not stem.endswith(".temp")
 
 
-def _found(video: Video, path: Path | None, files, others, sources) -> Video:
-    """Return a video with its file, or with the reason why there is none."""
-    if path:
-        return dataclasses.replace(video, path=path)
-    names = _names(video, sources)
+def _why_absent(video: Video, names, files, others) -> str:
     left = [name for own in names for name in others.get(own, ())]
-    nowhere = [file.name for own in names for file in files.get(own, ())]
-    reason = video.absent
     if left:
-        reason = f"there is only {', '.join(left[:3])}, whose ending is no video's"
-    elif nowhere:
-        reason = f"{nowhere[0]} is no file, or only a link that leads nowhere"
-    return dataclasses.replace(video, absent=reason)
+        return f"there is only {', '.join(left[:3])}, whose ending is no video's"
+    nowhere = [file.name for own in names for file in files.get(own, ())]
+    if nowhere:
+        return f"{nowhere[0]} is no file, or only a link that leads nowhere"
+    return video.absent
 
 
 def _source(video: Video) -> str:
@@ -149,9 +143,8 @@ def _names(video: Video, sources: Mapping[str, int]) -> list[str]:
     return [*names, source] if sources[source] == 1 else names
 
 
-def _pick(video, folder, split, files, sources) -> Path | None:
+def _pick(video: Video, folder: Path, split: str, names, files) -> Path | None:
     # A link may lead nowhere, and a pipe has a name, too.
-    names = _names(video, sources)
     there = (list(filter(os.path.isfile, files.get(name, ()))) for name in names)
     found = next(filter(None, there), ())
     wanted = {plain(name) for name in SPLITS[split]}
