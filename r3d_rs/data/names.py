@@ -94,10 +94,11 @@ def canonical_name(dataset: str, data_dir: str | os.PathLike | None = None) -> s
     name = ALIASES.get(dataset, dataset)
     if name not in DATASETS and name not in own_names(data_dir):
         allowed = [*ALIASES, *DATASETS, *own_names(data_dir)]
+        example = dataset if OWN_NAME.fullmatch(dataset) else "NAME"
         raise ValueError(
             f"parameter dataset: received {dataset!r}, allowed are"
             f" {', '.join(allowed)}; or a name of your own, which"
-            f" `r3d-rs data prepare {_example(dataset)} --videos FOLDER` prepares first"
+            f" `r3d-rs data prepare {example} --videos FOLDER` prepares first"
         )
     return name
 
@@ -107,30 +108,10 @@ def source(dataset: str) -> str:
     return DATASETS[dataset].source if dataset in DATASETS else "videos"
 
 
-def _example(name: str) -> str:
-    return name if OWN_NAME.fullmatch(name) else "NAME"
-
-
 def own_names(data_dir: str | os.PathLike | None = None) -> list[str]:
     """Return the names of your own datasets, in alphabetical order."""
     found = data_directory(data_dir).glob(f"tfds/*/{OWN}")
     return sorted(path.parent.name for path in found)
-
-
-def new_name(dataset: str) -> str:
-    """Check the name that a dataset of one's own is to have.
-
-    Raises:
-        ValueError: naming it and what is allowed.
-    """
-    taken = dataset in DATASETS or dataset in ALIASES
-    if taken or not OWN_NAME.fullmatch(dataset):
-        reason = "the study has a dataset of this name" if taken else "which is no name"
-        raise ValueError(
-            f"parameter dataset: received {dataset!r}, {reason}; allowed are letters"
-            " without accents, digits, - and _, up to 64"
-        )
-    return dataset
 
 
 def scale(dataset: str) -> str:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from r3d_rs.data import records
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import Place
+from r3d_rs.pantomime import SETS, video_id
 from r3d_rs.preparation import shards
 from r3d_rs.videos import listing
 
@@ -79,3 +80,22 @@ def _short_side(dataset: Dataset) -> int:
     )
     first = next(itertools.chain.from_iterable(examples))
     return int(min(tf.io.extract_jpeg_shape(first["frames"][0])[:2]))
+
+
+def check_edition(dataset: Dataset) -> None:
+    """Check that a version that rendered other videos did not prepare a Pantomime.
+
+    Raises:
+        ValueError: naming what was found and expected, and what to remove.
+    """
+    for split, part in dataset.splits.items():
+        listed = listing.SPLITS[split][0]
+        expected = SETS[dataset.name].count(listed)
+        found = str(dataset.frames(split).ids[0])
+        first = video_id(dataset.name, listed, 0)
+        if part.num_videos != expected or found[:4] != first[:4]:
+            raise ValueError(
+                f"{dataset.name}, split {split}: has {part.num_videos} videos like"
+                f" {found}, expected {expected} like {first}; another version prepared"
+                f" it: remove {part.index.parent} and the folder {dataset.name}-videos"
+            )

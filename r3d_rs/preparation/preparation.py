@@ -9,23 +9,25 @@ stopped and started again.
 
 import contextlib
 import dataclasses
+import math
 import re
 import shutil
 from pathlib import Path
 
+from r3d_rs import pantomime
 from r3d_rs.data import datasets, frame_index, names
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.names import (
     ALIASES,
     DATASETS,
+    OWN_NAME,
     Place,
     canonical_name,
     data_directory,
-    new_name,
 )
 from r3d_rs.files import locked, read_json, seal_folder, write_json
 from r3d_rs.paths import local_path
-from r3d_rs.preparation import agreement, assembly, rendered, shards, ucf101
+from r3d_rs.preparation import agreement, assembly, shards, ucf101
 from r3d_rs.preparation.own import Options as Own
 from r3d_rs.preparation.own import describe
 from r3d_rs.videos import listing
@@ -89,8 +91,10 @@ def prepare(
     _check_number("short_side", short_side, 1)
     _check_number("max_aside", max_aside, 0, 1)
     _check_number("workers", workers, 1)
-    for option, folder in (("videos", videos), ("annotations", annotations)):
-        local_path(option, folder or "")
+    if videos is not None:
+        videos = local_path("videos", videos).absolute()
+    if annotations is not None:
+        annotations = local_path("annotations", annotations).absolute()
     place = _place(name, data_dir, new=videos is not None)
     own = own or Own()
     if (given := own.given()) and (place.name in DATASETS or videos is None):
@@ -98,15 +102,13 @@ def prepare(
             f"{place.name}: received {', '.join(given)}, allowed for a dataset of your"
             " own alone, with its videos"
         )
-    content = {
-        "annotations": annotations,
-        "max_aside": max_aside,
-        "short_side": short_side,
-        "videos": videos,
-    }
-    options = {key: value for key, value in content.items() if value is not None}
-    how = {"part": part, "workers": workers}
-    given = [*options, *(key for key, value in how.items() if value is not None)]
+    options = _given(
+        annotations=annotations,
+        max_aside=max_aside,
+        short_side=short_side,
+        videos=videos,
+    )
+    given = [*options, *_given(part=part, workers=workers)]
     source = names.source(place.name)
     allowed = {"videos": given, "download": ["videos"]}.get(source, [])
     if not set(given) <= set(allowed):
@@ -114,14 +116,17 @@ def prepare(
             f"{place.name} is not made of videos that you list: received"
             f" {', '.join(given)}, allowed are {', '.join(allowed) or 'none'}"
         )
-    if part is not None:
-        _write_part(place, *_numbers(part), options, own, workers, progress)
+    numbers = None if part is None else _numbers(part)
+    if not place.is_prepared():
+        _make_folder(place)
+    if numbers:
+        _write_part(place, *numbers, options, own, workers, progress)
         return None
     options = _write(place, options, own, workers, progress)
     _tidy(place)
     dataset = datasets.load(place.name, data_dir)
     if source == "rendered":
-        rendered.check(dataset)
+        agreement.check_edition(dataset)
     elif options:
         agreement.check_options(dataset, place, options)
     for split in dataset.splits.values():  # a run would make them otherwise
@@ -129,20 +134,28 @@ def prepare(
     return dataset
 
 
+def _given(**options) -> dict:
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _check_number(
-    name: str, value: float | None, least: int, most: int | None = None
+    name: str, value: float | None, least: int, most: float = math.inf
 ) -> None:
     """Raise a ValueError where a number is given that is not allowed."""
-    top = float("inf") if most is None else most
-    if value is not None and not least <= value <= top:  # a NaN is not, either
-        allowed = f"{least} or more" if most is None else f"{least} to {most}"
+    if value is not None and not least <= value <= most:  # a NaN is not, either
+        allowed = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise ValueError(f"parameter {name}: received {value!r}, allowed is {allowed}")
 
 
 def _place(name: str, data_dir: str | Path | None, new: bool) -> Place:
     """Return the place of a dataset that is known, or of a new one of one's own."""
-    known = name in DATASETS or name in ALIASES
-    name = new_name(name) if new and not known else canonical_name(name, data_dir)
+    if not new or name in DATASETS or name in ALIASES:
+        name = canonical_name(name, data_dir)
+    elif not OWN_NAME.fullmatch(name):
+        raise ValueError(
+            f"parameter dataset: received {name!r}, which is no name; allowed are"
+            " letters without accents, digits, - and _, up to 64"
+        )
     return Place(name, data_directory(data_dir))
 
 
@@ -212,10 +225,9 @@ def _source(
     max_aside: float = MAX_ASIDE,
 ) -> shards.Source:
     """Return videos and how they are stored, with the defaults of their dataset."""
-    videos = local_path("videos", videos or place.directory / place.name).absolute()
-    annotations = local_path("annotations", annotations or videos).absolute()
+    videos = Path(videos or place.directory / place.name)
     side = short_side or place.kind.short_side
-    return shards.Source(videos, annotations, side, max_aside)
+    return shards.Source(videos, Path(annotations or videos), side, max_aside)
 
 
 def _max_classes(place: Place) -> int | None:
@@ -227,10 +239,8 @@ def _describe(place: Place, options: dict, own: Own) -> dict:
     """Return the options with the lists of a dataset of one's own, described by now."""
     if place.name in DATASETS or "videos" not in options:
         return options
-    videos = local_path("videos", options["videos"]).absolute()
-    lists = options.get("annotations")
-    lists = None if lists is None else local_path("annotations", lists)
-    lists = describe(place, videos, lists, options.get("short_side"), own)
+    lists, side = options.get("annotations"), options.get("short_side")
+    lists = describe(place, options["videos"], lists, side, own)
     return options | {"annotations": lists}
 
 
@@ -239,20 +249,18 @@ def _write(
 ) -> dict:
     """Prepare a dataset, unless it is already; return its options."""
     there = place.is_prepared()
-    if not there:
-        _make_folder(place)
     with contextlib.nullcontext() if there else locked(place.lock):
         options = _describe(place, options, own)
         source = names.source(place.name)
         if place.is_prepared():  # by now
             return options
         if source == "download":
-            videos = options.get("videos")
-            videos = videos and local_path("videos", videos).absolute()
-            ucf101.prepare(place.root, videos, progress)
+            ucf101.prepare(place.root, options.get("videos"), progress)
             return options
         if source == "rendered":
-            options = rendered.make(place, progress)
+            videos = place.directory / f"{place.name}-videos"
+            pantomime.make(videos, name=place.name, progress=progress)
+            options = {"videos": videos, "max_aside": 0.0}
         _build(place, _source(place, **options), workers, progress)
     return options
 
@@ -311,7 +319,6 @@ def _write_part(
     progress: bool,
 ) -> None:
     """Write a part of the shards, but for those that are there already."""
-    _make_folder(place)
     with locked(place.lock, shared=True):
         there = place.is_prepared()
         # Of a dataset of one's own the first part decides what it is.
