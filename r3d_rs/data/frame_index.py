@@ -106,7 +106,12 @@ def load(split, parse: Callable, progress: bool = False) -> FrameIndex:
     """
     if not split.index.exists():
         write(split.index, make(split.files, parse, progress))
-    index = _read(split)
+    try:
+        index = FrameIndex(np.array(split.files), **read_arrays(split.index))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{error}; remove {split.index}, and it is made again"
+        ) from error
     if len(index.ids) != split.num_videos:
         raise ValueError(
             f"{split.index}: has {len(index.ids)} videos, but the dataset says that"
@@ -127,15 +132,6 @@ def write(path: Path, found: dict[str, np.ndarray]) -> None:
     """Write the arrays of an index, or of a part of one, in one piece."""
     with whole_file(path) as part, part.open("wb") as file:
         np.savez(file, **found)
-
-
-def _read(split) -> FrameIndex:
-    try:
-        return FrameIndex(np.array(split.files), **read_arrays(split.index))
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{error}; remove {split.index}, and it is made again"
-        ) from error
 
 
 def make(

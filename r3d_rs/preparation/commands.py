@@ -119,7 +119,6 @@ def prepare(
         "draw": draw,
         "no_flip": no_flip or None,
     }
-    own = {name: value for name, value in own.items() if value is not None}
     options = {
         "videos": videos,
         "annotations": annotations,
@@ -128,12 +127,13 @@ def prepare(
         "workers": workers,
         "part": part,
     }
-    options = {name: value for name, value in options.items() if value is not None}
-    if records and (given := options | own):
-        raise click.UsageError(
-            f"--{next(iter(given)).replace('_', '-')}: not allowed with --records,"
-            " which are used as they are"
-        )
+    if records:
+        for name, value in (options | own).items():
+            if value is not None:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')}: not allowed with --records, which"
+                    " are used as they are"
+                )
     if labels and not records:
         raise click.UsageError("--labels: allowed only with --records")
     from r3d_rs.data import datasets, model_garden
