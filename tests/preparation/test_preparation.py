@@ -108,6 +108,7 @@ def test_no_dataset_of_videos_needs_tensorflow_datasets(
     videos, dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    monkeypatch.setattr(shutil, "which", lambda program: program)  # ffmpeg is there
     assert contents(prepare(videos, tmp_path)) == contents(dataset)
     with pytest.raises(ModuleNotFoundError, match="prepared by the package tensorfl"):
         preparation.prepare("ucf101", tmp_path)
