@@ -26,10 +26,8 @@ CHECKSUM = "sha256"
 
 #: What reading a damaged ZIP file may raise: a changed byte may also ask for another
 #: method of compression or for a password.
-ZIP_DAMAGE = (
-    *(ValueError, EOFError, KeyError, RuntimeError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
+ZIP_DAMAGE = (ValueError, EOFError, KeyError, RuntimeError, OverflowError)
+ZIP_DAMAGE += (zipfile.BadZipFile, zlib.error, struct.error)
 
 #: The file that has the checksums of a prepared dataset's small files.
 SEAL = "sealed.json"
@@ -87,13 +85,10 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
 
 
 def try_lock(file: IO | int, shared: bool = False) -> bool:
-    """Lock an open file or folder, and say whether no other process has it.
+    """Lock an open file or folder, and return whether no other process has it.
 
-    Where the file system has no locks, nobody is kept out.
-
-    Args:
-        file: to lock.
-        shared: let others have it that share it.
+    Others may have a `shared` lock, too, if they share it. Where the file system has no
+    locks, nobody is kept out.
     """
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -106,12 +101,9 @@ def try_lock(file: IO | int, shared: bool = False) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path, shared: bool = False) -> Iterator[None]:
-    """Keep other processes out of what a file stands for, or wait until they are done.
+    """Wait until no other process has a lock, and hold it; see `try_lock`.
 
-    Args:
-        path: of a file to lock, made where there is none, or of a folder. Where the
-            file system has no locks, nobody is kept out.
-        shared: let others have the lock that share it.
+    The lock is that of a folder or of a file, which is made where there is none.
     """
     how = os.O_RDONLY
     if not path.is_dir():

@@ -213,12 +213,9 @@ def _is_labelled(path: Path) -> bool:
 def _index(
     path: Path, num_classes: int, names: dict[int, str]
 ) -> dict[str, np.ndarray]:
-    """Return a file's part of a `FrameIndex`, its records being well-formed.
+    """Return a file's part of a `FrameIndex`, and check its records.
 
-    Args:
-        path: of the file.
-        num_classes: of the dataset; labels are less.
-        names: of classes by label; those of records are added.
+    Names of classes that its records have are added to `names`, by label.
     """
     rows = frame_index.FileRows()
     # Here, and only here, a record may lack frames, so that the message can say so.

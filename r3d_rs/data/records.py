@@ -89,14 +89,11 @@ def _compression(path: str | Path) -> str:
 
 
 def check_frames(frames: Sequence[bytes], where: str) -> None:
-    """Check that frames begin as JPEGs do.
-
-    Args:
-        frames: of a record.
-        where: file and number of the record.
+    """Check that a record's frames begin as JPEGs do.
 
     Raises:
-        ValueError: naming the record, its first frame that is no JPEG and what that is.
+        ValueError: naming the record's file and number, as `where` says, its first
+            frame that is no JPEG and what that is.
     """
     for number, frame in enumerate(frames):
         if not frame.startswith(b"\xff\xd8"):

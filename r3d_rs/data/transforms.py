@@ -13,14 +13,9 @@ from r3d_rs.videos.geometry import scaled_size
 
 
 def num_random_starts(length, frames: int, stride: int):
-    """Return how many first frames a random clip may have.
+    """Return how many first frames a random clip may have, in a video of `length`.
 
     They are those from which the clip fits, or, where it fits from none, all.
-
-    Args:
-        length: frames of the video.
-        frames: of the clip.
-        stride: between the clip's frames.
     """
     reach = (frames - 1) * stride
     return tf.where(length > reach, length - reach, length)

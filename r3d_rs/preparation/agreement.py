@@ -15,12 +15,7 @@ from r3d_rs.videos import listing
 
 
 def check_options(dataset: Dataset, place: Place, options: dict) -> None:
-    """Check that a dataset that is there may be the one that some options ask for.
-
-    Args:
-        dataset: that is there.
-        place: where it lies.
-        options: of `preparation.prepare`, by name.
+    """Check that a dataset that is there may be what options of `prepare` ask for.
 
     Raises:
         ValueError: naming the options that differ, and the folder of the dataset.

@@ -58,13 +58,9 @@ def make(
 
 
 def restore(folder: Path, partial: Path) -> None:
-    """Take back the shards that `make` had moved when it was stopped.
+    """Take back into `partial` the shards that `make` had moved when it was stopped.
 
     It moves them where a file system has no links.
-
-    Args:
-        folder: of the dataset.
-        partial: of the shards.
     """
     incomplete = folder.with_name(f"incomplete.{folder.name}")
     for path in incomplete.glob(f"{LAYOUT}-*.tfrecord-*"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from r3d_rs.data.names import Place, canonical_name, data_directory
+from r3d_rs.data.names import canonical_name, data_directory
 from r3d_rs.options import DATASET, FILE, INPUT, data_dir_option
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def verify(
             click.echo(f"same clips: {overlap}")
         return
     prepared = datasets.load(name, data_dir)
-    expected = Place(name, data_directory(data_dir)).kind.num_classes
+    expected = prepared.kind.num_classes
     click.echo(f"{name}: {len(prepared.classes)} classes, of {expected} when complete")
     reports = []
     for split in prepared.splits:

@@ -93,10 +93,11 @@ def describe(
 
     What was written stays as soon as a part or the whole dataset is there. Then
     `short_side` and `no_flip` have that as their default, and options that differ are
-    refused. Once the dataset is prepared, the videos may be gone.
+    refused. Once the dataset is prepared, the videos may be gone. No other process may
+    describe it meanwhile.
 
     Args:
-        place: of the dataset, which no other process describes meanwhile.
+        place: of the dataset.
         videos: folder of the videos.
         annotations: folder of lists; None where they are the videos', or where a list
             is made of the folders.
@@ -165,14 +166,9 @@ def _listed(folder: Path) -> Splits:
 def _compare(
     place: Place, kind: Kind, noted: Kind, splits: Splits, lists: Path
 ) -> None:
-    """Raise a ValueError where a dataset that is there is not the one asked for.
+    """Raise a ValueError where a dataset, or its parts, are not what is asked for.
 
-    Args:
-        place: of the dataset, which is prepared, or some parts of it are.
-        kind: what is asked for.
-        noted: what it is.
-        splits: asked for.
-        lists: folder of those that it is made by.
+    Asked for are `kind` and `splits`; there are `noted` and the videos in `lists`.
     """
     there, kept = place.is_prepared(), _listed(lists)
     different = [
@@ -252,15 +248,10 @@ def find(folder: Path, options: Options) -> Splits:
 def kind_of(
     splits: Splits, no_flip: Iterable[str] = (), short_side: int = SHORT_SIDE
 ) -> Kind:
-    """Return what is fixed about a dataset of one's own.
-
-    Args:
-        splits: with "train".
-        no_flip: of `Options`.
-        short_side: of the stored frames, pixels.
+    """Return what is fixed about a dataset of one's own; its splits have "train".
 
     Raises:
-        ValueError: naming a class that there is not.
+        ValueError: naming a class in `no_flip`, as `Options` has it, that is not there.
     """
     classes = sorted(set(splits["train"].values()))
     named = []
@@ -304,12 +295,9 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _videos(folder: Path, root: Path, every: bool) -> dict[str, str]:
-    """Return the classes of the videos below a folder, by path relative to another.
+    """Return the classes of the videos in a folder of classes, by path below `root`.
 
-    Args:
-        folder: of classes.
-        root: that paths are relative to.
-        every: each class has to have a video.
+    Where `every` is true, each class has to have a video.
     """
     found, without = {}, {}
     for own in _folders(folder):
