@@ -166,10 +166,6 @@ def _load_own(place: Place) -> Dataset:
         split: Split(files, count, folder / layout.FRAMES.format(split=split))
         for split, (files, count) in found.items()
     }
-    aside, repaired = (
-        tuple(listing.read_aside(path)) if path.exists() else ()
-        for path in (folder / layout.ASIDE, folder / layout.REPAIRED)
-    )
     annotations = folder / layout.ANNOTATIONS
     frames = "video" if kind.source == "download" else "frames"
     return Dataset(
@@ -178,9 +174,9 @@ def _load_own(place: Place) -> Dataset:
         splits,
         functools.partial(records.parse, frames=frames),
         kind,
-        aside,
+        listing.read_aside(folder / layout.ASIDE),
         annotations if annotations.exists() else None,
-        repaired,
+        listing.read_aside(folder / layout.REPAIRED),
     )
 
 

@@ -68,10 +68,12 @@ def write_aside(aside: Iterable[Aside], path: Path) -> None:
         rows.writerows(dataclasses.astuple(video) for video in aside)
 
 
-def read_aside(path: Path) -> list[Aside]:
-    """Read what `write_aside` wrote."""
+def read_aside(path: Path) -> tuple[Aside, ...]:
+    """Read what `write_aside` wrote; none where there is no such file."""
+    if not path.exists():
+        return ()
     with path.open(encoding="utf-8", newline="") as file:
-        return [Aside(**row) for row in csv.DictReader(file)]
+        return tuple(Aside(**row) for row in csv.DictReader(file))
 
 
 def find_csv(folder: Path, split: str) -> Path | None:

@@ -142,6 +142,6 @@ def test_lists_may_end_in_txt(tmp_path):
 
 
 def test_what_was_set_aside_comes_back_as_written(tmp_path):
-    aside = [listing.Aside("train", "a_000000_000010", "wave, left", 'say "no"\n')]
+    aside = (listing.Aside("train", "a_000000_000010", "wave, left", 'say "no"\n'),)
     listing.write_aside(aside, tmp_path / "aside.csv")
     assert listing.read_aside(tmp_path / "aside.csv") == aside
