@@ -77,7 +77,7 @@ def prepare(
         own: what else is said of a dataset of your own, if anything.
 
     Returns:
-        The dataset; None where a part has been written.
+        The dataset; None where a part of it has been written.
 
     Raises:
         ValueError: for an unknown name, a number that is not allowed, options of a
@@ -119,9 +119,8 @@ def prepare(
     numbers = None if part is None else _numbers(part)
     if not place.is_prepared():
         _make_folder(place)
-    if numbers:
-        _write_part(place, *numbers, options, own, workers, progress)
-        return None
+        if numbers and _write_part(place, *numbers, options, own, workers, progress):
+            return None
     options = _write(place, options, own, workers, progress)
     _tidy(place)
     dataset = datasets.load(place.name, data_dir)
@@ -317,16 +316,19 @@ def _write_part(
     own: Own,
     workers: int | None,
     progress: bool,
-) -> None:
-    """Write a part of the shards, but for those that are there already."""
+) -> bool:
+    """Write a part of the shards, but for those that are there already.
+
+    Returns:
+        True; False, with nothing written, where the dataset is there by now.
+    """
     with locked(place.lock, shared=True):
-        there = place.is_prepared()
+        if place.is_prepared():
+            return False
         # Of a dataset of one's own the first part decides what it is.
-        alone = place.name not in DATASETS and not there
+        alone = place.name not in DATASETS
         with locked(place.partial / ".lock") if alone else contextlib.nullcontext():
             options = _describe(place, options, own)
-            if there:
-                return
             source = _source(place, **options)
             classes, planned = shards.plan(source, _max_classes(place))
             _note_parts(place, count, source)
@@ -341,6 +343,7 @@ def _write_part(
                     workers=workers,
                     progress=progress,
                 )
+    return True
 
 
 def _note_parts(place: Place, count: int, source: shards.Source) -> None:

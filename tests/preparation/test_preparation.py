@@ -481,7 +481,9 @@ def test_parts_side_by_side_of_which_one_is_killed_give_the_same_bytes(
     assert contents(merged) == contents(whole)
     assert not partial(tmp_path).exists()
     # All is done: neither a part nor merging again does anything.
-    assert prepare(videos, tmp_path, part="1/2") is None
+    assert prepare(videos, tmp_path, part="1/2").splits == merged.splits
+    with pytest.raises(ValueError, match="already, and otherwise: short_side is 36"):
+        prepare(videos, tmp_path, part="1/2", short_side=36)
     assert preparation.merge(NAME, tmp_path, False).splits == merged.splits
     assert not partial(tmp_path).exists()
 
