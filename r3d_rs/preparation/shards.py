@@ -185,11 +185,12 @@ def write(
     """
     videos = [video for shard in shards for video in shard.videos]
     labels = {name: label for label, name in enumerate(classes)}
-    split = shards[0].split
+    split, total = shards[0].split, total or len(videos)
     side = source.short_side
     done = {shard.name: finished(shard, folder, side) for shard in shards}
     todo = [shard for shard in shards if done[shard.name] is None]
     aside = [video for old in done.values() if old for video in old.aside]
+    check(aside, total, split, source.max_aside)
     shown = bar(
         total=len(videos),
         initial=sum(old.num_videos + len(old.aside) for old in done.values() if old),
@@ -204,7 +205,7 @@ def write(
             done[shard.name] = _write_shard(shard, folder, side, results, labels, shown)
             aside += done[shard.name].aside
             shown.set_postfix({"set aside": len(aside)}, refresh=False)
-            check(aside, total or len(videos), split, source.max_aside)
+            check(aside, total, split, source.max_aside)
     return [done[shard.name] for shard in shards]
 
 

@@ -278,6 +278,15 @@ def test_too_many_bad_videos_stop_the_preparation_until_they_are_replaced(
     assert prepare(copy, tmp_path).num_videos("train") == 40
 
 
+def test_parts_that_may_lack_more_are_no_dataset_that_may_lack_less(mixed, tmp_path):
+    prepare(mixed, tmp_path, part="1/1", max_aside=0.2)
+    with pytest.raises(shards.TooManyAsideError, match="5 of 40 videos cannot be used"):
+        prepare(mixed, tmp_path)
+    assert not datasets.is_prepared(NAME, tmp_path)
+    merged = preparation.merge(NAME, tmp_path, False)
+    assert len(merged.aside) == 5
+
+
 def test_missing_files_are_known_before_anything_is_decoded(tmp_path, monkeypatch):
     """Those of the last split too: a test split may have a list and no files."""
     for split, name in (("train", "v"), ("test", "u")):
