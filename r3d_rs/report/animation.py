@@ -11,6 +11,10 @@ from PIL import Image
 
 #: Frames up to this many pixels high are shown without loss and enlarged as squares.
 SMALL = 96
+#: How much larger than its pixels a clip is shown, where there is room.
+SCALE = 3
+#: Milliseconds that a frame is shown.
+DURATION = 80
 
 # Rows hold two or four clips, so that classes that form a pair stay beside each other.
 _STYLE = """<style>
@@ -24,48 +28,20 @@ _STYLE = """<style>
 </style>"""
 
 
-def animation(
-    frames, scale: int = 3, alt: str = "A clip", milliseconds: int = 80
-) -> HTML:
-    """Show a clip as an endless animation.
+def animations(named_clips: Iterable[tuple[str, np.ndarray]]) -> HTML:
+    """Show clips as endless animations, two in a row or, in a wide window, four.
 
-    Readers who have asked their system for less motion see its middle frame.
+    Readers who have asked their system for less motion see the middle frames.
 
     Args:
-        frames: uint8 `(time, height, width, 3)`.
-        scale: how much larger than its pixels it is shown, where there is room.
-        alt: what a reader hears who does not see it.
-        milliseconds: that a frame is shown.
-    """
-    frames = np.asarray(frames)
-    height, width = frames.shape[1:3]
-    still = frames[len(frames) // 2][None]
-    small = ' class="small"' if height <= SMALL else ""
-    return HTML(
-        '<picture><source media="(prefers-reduced-motion: reduce)"'
-        f' srcset="{_webp(still, milliseconds)}">'
-        f'<img{small} src="{_webp(frames, milliseconds)}" alt="{html.escape(alt)}"'
-        f' width="{scale * width}" height="{scale * height}"></picture>'
-    )
-
-
-def animations(
-    named_clips: Iterable[tuple[str, np.ndarray]],
-    scale: int = 3,
-    milliseconds: int = 80,
-) -> HTML:
-    """Show clips side by side, two in a row or, in a wide window, four.
-
-    Args:
-        named_clips: caption and clip; the caption's first line is its name.
-        scale: see `animation`.
-        milliseconds: that a frame is shown.
+        named_clips: caption and clip, uint8 `(time, height, width, 3)`; the caption's
+            first line is its name.
     """
     figures = []
     for caption, frames in named_clips:
         name, _, note = caption.partition("\n")
         alt = f"Animated clip: {name}" + (f" ({note})" if note else "")
-        shown = animation(frames, scale, alt, milliseconds).data
+        shown = _picture(np.asarray(frames), alt)
         small = f"<small>{html.escape(note)}</small>" if note else ""
         figures.append(
             f"<figure>{shown}<figcaption>{html.escape(name)}{small}</figcaption>"
@@ -74,7 +50,20 @@ def animations(
     return HTML(f'{_STYLE}<div class="clips">{"".join(figures)}</div>')
 
 
-def _webp(frames: np.ndarray, milliseconds: int) -> str:
+def _picture(frames: np.ndarray, alt: str) -> str:
+    """Return a clip as HTML; `alt` is what a reader hears who does not see it."""
+    height, width = frames.shape[1:3]
+    still = frames[len(frames) // 2][None]
+    small = ' class="small"' if height <= SMALL else ""
+    return (
+        '<picture><source media="(prefers-reduced-motion: reduce)"'
+        f' srcset="{_webp(still)}">'
+        f'<img{small} src="{_webp(frames)}" alt="{html.escape(alt)}"'
+        f' width="{SCALE * width}" height="{SCALE * height}"></picture>'
+    )
+
+
+def _webp(frames: np.ndarray) -> str:
     """Return frames as a data URI; animated WebP is half the size of GIF."""
     first, *rest = (Image.fromarray(frame) for frame in frames)
     file = io.BytesIO()
@@ -83,7 +72,7 @@ def _webp(frames: np.ndarray, milliseconds: int) -> str:
         "WEBP",
         save_all=True,
         append_images=rest,
-        duration=milliseconds,
+        duration=DURATION,
         loop=0,
         lossless=frames.shape[1] <= SMALL,
     )

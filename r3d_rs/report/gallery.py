@@ -87,41 +87,30 @@ def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarra
     return caption, np.round(pixels).astype(np.uint8)
 
 
-def views_figure(
-    length: int,
-    frames: int,
-    stride: int,
-    temporal_views: int,
-    spatial_views: int,
-    height: int,
-    width: int,
-    size: int,
-) -> Figure:
-    """Draw where the views of evaluation lie on a video.
+def views_figure(recipe: Recipe, length: int, height: int, width: int) -> Figure:
+    """Draw where a recipe's views of evaluation lie on a video.
 
     Args:
+        recipe: of the views.
         length: of the video, frames.
-        frames: of a clip.
-        stride: between a clip's frames.
-        temporal_views: clips of a video.
-        spatial_views: crops of a clip.
         height: of the video, pixels.
         width: of the video, pixels.
-        size: height and width of a crop, pixels.
     """
-    starts = transforms.even_starts(length, frames, stride, temporal_views)
-    clips = transforms.clip_indices(starts, length, frames, stride).numpy()
-    figure = Figure(figsize=(6.4, 3 + 0.14 * temporal_views), layout="tight")
-    grid = figure.add_gridspec(2, spatial_views, height_ratios=(3, 2))
+    sampled, size = (recipe.frames, recipe.temporal_stride), recipe.eval_size
+    starts = transforms.even_starts(length, *sampled, recipe.temporal_views)
+    clips = transforms.clip_indices(starts, length, *sampled).numpy()
+    figure = Figure(figsize=(6.4, 3 + 0.14 * len(clips)), layout="tight")
+    grid = figure.add_gridspec(2, recipe.spatial_views, height_ratios=(3, 2))
     time = figure.add_subplot(grid[0, :])
     for number, indices in enumerate(clips, start=1):
-        time.plot(indices, np.full(frames, number), "|-", color="black", markersize=5)
+        row = np.full(len(indices), number)
+        time.plot(indices, row, "|-", color="black", markersize=5)
     time.set(xlabel="frame of the video", ylabel="clip", xlim=(-1, length))
-    time.set(yticks=range(1, temporal_views + 1), ylim=(temporal_views + 0.7, 0.3))
+    time.set(yticks=range(1, len(clips) + 1), ylim=(len(clips) + 0.7, 0.3))
     time.spines[["top", "right"]].set_visible(False)
     rows, columns = geometry.scaled_size(height, width, size)
     tops, lefts = (
-        transforms.crop_offsets(side, size, spatial_views).numpy()
+        transforms.crop_offsets(side, size, recipe.spatial_views).numpy()
         for side in (rows, columns)
     )
     for number, (top, left) in enumerate(zip(tops, lefts, strict=True)):
@@ -136,13 +125,4 @@ def dataset_views(dataset: Dataset, recipe: Recipe) -> Figure:
     """Draw where the views of the first evaluated video lie; see `views_figure`."""
     frames = next(inspect.videos(dataset, dataset.evaluated))["frames"]
     height, width = tf.io.extract_jpeg_shape(frames[0])[:2].numpy()
-    return views_figure(
-        len(frames),
-        recipe.frames,
-        recipe.temporal_stride,
-        recipe.temporal_views,
-        recipe.spatial_views,
-        int(height),
-        int(width),
-        recipe.eval_size,
-    )
+    return views_figure(recipe, len(frames), int(height), int(width))

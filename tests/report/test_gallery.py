@@ -41,11 +41,11 @@ def clip():
 
 
 def test_an_animation_is_the_clip_without_loss_and_says_what_it_shows(clip):
-    html = parse(animation.animation(clip, scale=2, alt='"throw" & <catch>'))
+    html = parse(animation.animations([('"throw" & <catch>', clip)]))
     image, still = html.find("img"), html.find("source")
     np.testing.assert_array_equal(decode(image["src"]), clip)
-    assert image["alt"] == '"throw" & <catch>'
-    assert (image["width"], image["height"]) == ("160", "128")
+    assert image["alt"] == 'Animated clip: "throw" & <catch>'
+    assert (image["width"], image["height"]) == ("240", "192")
     assert still["media"] == "(prefers-reduced-motion: reduce)"
     first = Image.open(io.BytesIO(base64.b64decode(still["srcset"].split(",")[1])))
     np.testing.assert_array_equal(np.asarray(first.convert("RGB")), clip[8])
@@ -53,7 +53,7 @@ def test_an_animation_is_the_clip_without_loss_and_says_what_it_shows(clip):
 
 def test_a_large_clip_is_compressed(clip):
     large = clip.repeat(4, axis=1).repeat(4, axis=2)
-    html = parse(animation.animation(large))
+    html = parse(animation.animations([("large", large)]))
     shown = decode(html.find("img")["src"])
     assert shown.shape == large.shape
     assert np.abs(shown.astype(int) - large).mean() < 8
@@ -101,7 +101,7 @@ def test_crops_cover_what_scale_jittering_allows(clip):
 
 
 def test_the_views_lie_where_they_are_sampled():
-    figure = gallery.views_figure(250, 16, 2, 10, 3, 240, 320, 256)
+    figure = gallery.views_figure(Recipe(), 250, 240, 320)
     time, *crops = figure.axes
     starts = transforms.even_starts(250, 16, 2, 10).numpy()
     assert [line.get_xdata()[0] for line in time.lines] == list(starts)
