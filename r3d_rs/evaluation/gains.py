@@ -43,8 +43,6 @@ class Gain:
         high: upper end.
         p: two-sided probability of such a gain if there were none, adjusted.
         seeds: of the first network and of the second.
-        deviation: standard deviation of accuracy between seeds, less blocks.
-        pooled: whether it is that of all networks that are alike.
     """
 
     mean: float
@@ -52,8 +50,6 @@ class Gain:
     high: float | None
     p: float | None
     seeds: tuple[int, int]
-    deviation: float | None = None
-    pooled: bool = False
 
     @property
     def bound(self) -> float | None:
@@ -69,8 +65,6 @@ class _Estimate:
     seeds: tuple[int, int]
     error: float = 0.0
     degrees: float = 0.0
-    deviation: float | None = None
-    pooled: bool = False
 
     @property
     def p(self) -> float:
@@ -82,7 +76,7 @@ class _Estimate:
         """Return the gain with the interval that leaves out `level`."""
         half = special.stdtrit(self.degrees, 1 - level / 2) * self.error
         ends = (float(self.mean - half), float(self.mean + half))
-        return Gain(self.mean, *ends, p, self.seeds, self.deviation, self.pooled)
+        return Gain(self.mean, *ends, p, self.seeds)
 
 
 def family(
@@ -186,23 +180,18 @@ def _estimate(networks, pair: tuple[Name, Name], fits: Sequence[_Fit]) -> _Estim
     if pooled:
         mean, factor = pooled.contrast(*pair)
         of_seeds, degrees = pooled.variance * factor, pooled.degrees
-        deviation = math.sqrt(pooled.variance)
     elif len(shared) > 1:
         own = [np.mean(after[s]) - np.mean(before[s]) for s in shared]
         mean, degrees = float(np.mean(own)), len(own) - 1
         of_seeds = np.var(own, ddof=1) / len(own)
-        deviation = math.sqrt(np.var(own, ddof=1) / 2)
     else:
         each = [[np.mean(right) for right in own.values()] for own in (before, after)]
         parts = [(np.var(one, ddof=1) / len(one), len(one) - 1) for one in each]
         of_seeds, degrees = sum(p for p, _ in parts), _degrees(parts)
-        deviation = math.sqrt(of_seeds / sum(1 / n for n in seeds))
     of_videos, videos = _of_videos(before, after, means)
     parts = [(of_seeds, degrees), (of_videos, videos - 1)]
     error = math.sqrt(of_seeds + of_videos)
-    return _Estimate(
-        mean, seeds, error, _degrees(parts), float(deviation), pooled is not None
-    )
+    return _Estimate(mean, seeds, error, _degrees(parts))
 
 
 def _of_videos(before: Outcomes, after: Outcomes, means) -> tuple[float, int]:
