@@ -56,13 +56,11 @@ def described(mean, low, high, seeds, sign: str = "") -> str:
         mean: per cent, or points of it.
         low: lower end of the interval.
         high: upper end.
-        seeds: how many there are; of a difference, those of both sides.
+        seeds: how many there are.
         sign: "+" for a difference.
     """
     # The tables keep two digits: from more of them one would not always be the same.
     mean, low, high = (round(number, 2) for number in (mean, low, high))
-    numbers = seeds if isinstance(seeds, tuple) else (seeds,)
-    numbers = list(dict.fromkeys(str(int(number)) for number in numbers))
-    plural = "" if numbers == ["1"] else "s"
+    plural = "" if int(seeds) == 1 else "s"
     ends = f"{low:{sign}z.1f} to {high:{sign}z.1f}"
-    return f"{mean:{sign}z.1f} ({ends}, {' and '.join(numbers)} seed{plural})"
+    return f"{mean:{sign}z.1f} ({ends}, {int(seeds)} seed{plural})"

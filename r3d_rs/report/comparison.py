@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from r3d_rs.evaluation import interval
 from r3d_rs.evaluation.gains import Gain, Outcomes, family
 from r3d_rs.experiments import record, registry
 from r3d_rs.operations import study
@@ -81,13 +80,11 @@ def between(results: Path, dataset: str, before: str, after: str) -> str:
 
 def text(found: Gain | None) -> str:
     """Describe a gain in points of per cent, "not run" where there is none."""
+    mean, ends, seeds = parts(found)
     if found is None:
-        return record.NOT_RUN
-    if found.low is None:
-        runs = " and ".join(str(number) for number in dict.fromkeys(found.seeds))
-        return f"{100 * found.mean:+z.1f} ({runs} seed{'s' * (max(found.seeds) > 1)})"
-    shares = (found.mean, found.low, found.high)
-    return interval.described(*(100 * share for share in shares), found.seeds, "+")
+        return mean
+    ends = "" if ends == "-" else f"{ends}, "
+    return f"{mean} ({ends}{seeds} seed{'s' * (max(found.seeds) > 1)})"
 
 
 def parts(found: Gain | None) -> tuple[str, str, str]:
@@ -98,9 +95,9 @@ def parts(found: Gain | None) -> tuple[str, str, str]:
     if found is None:
         return record.NOT_RUN, "-", "-"
     seeds = " and ".join(str(number) for number in dict.fromkeys(found.seeds))
-    shares = (found.mean, found.low, found.high)
     if found.low is None:
         return f"{100 * found.mean:+z.1f}", "-", seeds
+    shares = (found.mean, found.low, found.high)
     mean, low, high = (f"{round(100 * share, 2):+z.1f}" for share in shares)
     return mean, f"{low} to {high}", seeds
 
