@@ -62,9 +62,7 @@ def _cut(figure: Figure, axes, title: str) -> str:
     return _inline(written.getvalue())
 
 
-def chart(
-    results: Path, number: int, title: str, dataset: str = "pantomime-20"
-) -> HTML:
+def chart(results: Path, number: int, title: str) -> HTML:
     """Return Figure 1 or 2 as SVG to be set in a page.
 
     Each point is a group of the class "dot" with its numbers as `data-tip`, which the
@@ -75,12 +73,11 @@ def chart(
         results: folder of the records.
         number: 1 or 2.
         title: what the figure shows, for those who cannot see it.
-        dataset: of ours.
 
     Raises:
         FileNotFoundError, ValueError: as `figures.figure` does.
     """
-    points = figures.marks(number, results, dataset)
+    points = figures.marks(number, results)
     superseded = points.root != Path(results)
     ElementTree.register_namespace("", _SVG)
     # A page knows this attribute by its usual prefix alone.

@@ -99,11 +99,9 @@ class Mark:
         """Shape of the point."""
         if self.quoted:
             return QUOTED
-        return (
-            MARKERS[self.name.partition("@")[2][:1]]
-            if self.name.startswith("RS")
-            else BASELINE
-        )
+        if not self.name.startswith("RS"):
+            return BASELINE
+        return MARKERS[self.name.partition("@")[2][:1]]
 
 
 @dataclass(frozen=True)
@@ -127,19 +125,19 @@ class Points:
     root: Path
 
 
-def marks(number: int, results: Path, dataset: str) -> Points:
+def marks(number: int, results: Path) -> Points:
     """Return a figure's points.
 
     The paper's are top-1 on Kinetics-400 as its text gives it, against the multiply-
     adds of one view that we count, or the FLOPs that it quotes. Ours are the mean video
-    top-1 over seeds, against the multiply-adds of one view at the dataset's scale.
+    top-1 over seeds on Pantomime-20, against the multiply-adds of one view at its
+    scale.
 
     Args:
         number: 1 or 2.
         results: folder of the records.
-        dataset: of ours.
     """
-    counts = exact.read(results)
+    counts, dataset = exact.read(results), registry.FIRST[0]
     names = paper.figure(number)["point"].dropna().map(registry.of_point)
     root = editions.root(results, [(dataset, name) for name in names])
     inference = paper.settings()["inference"]["size"]["value"]
@@ -191,7 +189,7 @@ def _cost(gmacs: float) -> str:
     return f"{gmacs:.1f} thousand million multiply-adds"
 
 
-def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
+def figure(number: int, results: Path) -> Figure:
     """Draw Figure 1 or 2, the paper's left and ours right.
 
     The points are those of `marks`, ours with their 95 % intervals (t over seeds; over
@@ -203,7 +201,7 @@ def figure(number: int, results: Path, dataset: str = "pantomime-20") -> Figure:
         FileNotFoundError: when the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
-    return draw(marks(number, results, dataset))
+    return draw(marks(number, results))
 
 
 def draw(points: Points, *sides: str) -> Figure:

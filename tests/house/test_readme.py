@@ -44,7 +44,7 @@ def test_what_is_called_not_run_is_not_run():
 
 def test_no_figure_that_is_shown_is_superseded():
     """Figure 2 takes the place of the present one when its runs are there."""
-    points = figures.marks(2, ROOT / "results", "pantomime-20")
+    points = figures.marks(2, ROOT / "results")
     superseded = points.title.endswith(editions.SUPERSEDED)
     assert ("figure2.png" in README) != superseded
 

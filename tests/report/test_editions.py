@@ -80,7 +80,7 @@ def test_a_run_that_serves_two_tables_is_waited_for_by_both(results):
 
 def test_figures_change_over_too(results):
     def ours():
-        points = figures.marks(2, results, "pantomime-20")
+        points = figures.marks(2, results)
         return points.title, [(mark.name, mark.top1) for mark in points.ours]
 
     first = [("RS-50", 50.0), ("RS-101", 50.0)]
@@ -89,7 +89,7 @@ def test_figures_change_over_too(results):
     assert SUPERSEDED in title.replace("\n", " ")
     write(results, "RS-50", [0.9, 0.95])  # the baseline is in Figure 1 alone
     assert ours() == ("ours, pantomime-20", [("RS-50", pytest.approx(92.5))])
-    assert figures.marks(1, results, "pantomime-20").root == results / editions.FIRST
+    assert figures.marks(1, results).root == results / editions.FIRST
 
 
 def test_no_verdict_is_made_of_the_first_edition(results):

@@ -56,7 +56,7 @@ def test_figure_1_has_the_quoted_networks_and_the_step_of_3_8_points(results):
 
 def test_our_panel_says_whose_records_it_shows(results):
     assert figures.figure(2, results).axes[1].get_title() == "ours, pantomime-20"
-    points = figures.marks(2, results, "pantomime-20")
+    points = figures.marks(2, results)
     assert (points.ours, len(points.published), points.root) == ([], 7, results)
     assert points.absent[:2] == ["RS-50", "RS-101"] and len(points.absent) == 10
     assert points.missing == ["RS-200@f64", "RS-200@i256", "RS-200@i288"]
