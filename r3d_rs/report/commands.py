@@ -33,8 +33,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
     """Make the published tables and figures from the published records."""
     from r3d_rs.experiments import published, record
     from r3d_rs.operations import exact as counts
-    from r3d_rs.report import counted, figures, stale
-    from r3d_rs.report import tables as studies
+    from r3d_rs.report import stale
 
     if check:
         if found := stale.files(results):
@@ -45,8 +44,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
         return
     if exact:
         counts.write(results)
-    files = [*studies.build(results), *figures.build(results)]
-    files += counted.build(results)
+    files = stale.make(results)
     if results.resolve() == study_path("results", record.PUBLISHED).resolve():
         files.append(published.write(results))
     for path in files:

@@ -9,6 +9,16 @@ from r3d_rs.report import counted, figures, tables
 MADE = ("tables", "figures")
 
 
+def make(results: Path) -> list[Path]:
+    """Write all tables and figures of a folder of records, and return the files.
+
+    Raises:
+        FileNotFoundError, ValueError: as `tables.build` does.
+    """
+    made = [*tables.build(results), *figures.build(results)]
+    return made + counted.build(results)
+
+
 def files(results: Path) -> list[Path]:
     """Make the tables and figures beside the records, and compare.
 
@@ -18,20 +28,17 @@ def files(results: Path) -> list[Path]:
         The files that are missing, or differ from what the records give.
 
     Raises:
-        FileNotFoundError, ValueError: as `tables.build` does.
+        FileNotFoundError, ValueError: as `make` does.
     """
-    results = Path(results)
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
         for path in results.resolve().iterdir():
             if path.name not in MADE:
                 (fresh / path.name).symlink_to(path)
-        made = [*tables.build(fresh), *figures.build(fresh)]
-        made += counted.build(fresh)
         other = published.FILE.read_text(encoding="utf-8") != published.text(fresh)
         return [published.FILE] * other + [
             results / path.relative_to(fresh)
-            for path in made
+            for path in make(fresh)
             if path.suffix != ".png"
             and not _same(path, results / path.relative_to(fresh))
         ]
