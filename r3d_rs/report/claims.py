@@ -257,11 +257,5 @@ def on_par(counted: pd.DataFrame) -> tuple[bool, str]:
 
 CHECKS = {
     check.__name__: check
-    for check in (
-        parameters,
-        self_gating,
-        stem,
-        flops_of_200,
-        on_par,
-    )
+    for check in (parameters, self_gating, stem, flops_of_200, on_par)
 }

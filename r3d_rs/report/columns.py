@@ -56,17 +56,16 @@ class Accuracy(Column):
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
         """Average the records of each row."""
-        cells = [
-            {} if runs is None else self._measured(runs)
-            for runs in _records(results, rows, self.run)
-        ]
+        cells = [self._measured(results, self.run(row)) for row in _filled(rows)]
         return {
             f"{self.key}_{name}": [cell.get(name) for cell in cells]
             for name in self.NAMES
         }
 
-    def _measured(self, runs: list[dict]) -> dict:
-        summary = record.summarize(runs)
+    def _measured(self, results: Path, run: tuple[str, str] | None) -> dict:
+        if run is None:
+            return {}
+        summary = record.summarize(registry.records(results, *run))
         if summary is None:
             return {"top1": NOT_RUN}
         shares = (summary.mean, summary.low, summary.high)
@@ -144,13 +143,6 @@ def _gains(results: Path, ends: list[tuple | None]) -> list[str]:
     found = comparison.gains(results, list(pairs.values()), adjust=False)
     texts = dict(zip(pairs, map(comparison.text, found), strict=True))
     return [texts.get(both, "") for both in ends]
-
-
-def _records(results: Path, rows: pd.DataFrame, run: Run) -> list[list[dict] | None]:
-    """Return the records of each row's experiment, None where a row has none."""
-    return [
-        found and registry.records(results, *found) for found in map(run, _filled(rows))
-    ]
 
 
 def _filled(rows: pd.DataFrame) -> list[dict]:

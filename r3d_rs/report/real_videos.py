@@ -32,7 +32,6 @@ NETWORKS = {
     SCRATCH: "R3D-RS-50, random weights",
     TUNED: "R3D-RS-50, pre-trained on Pantomime-web",
 }
-NAMES = tuple(NETWORKS.values())
 CHANCE = "always the most frequent sign"
 #: Gains that are shown.
 GAINS = {
@@ -112,7 +111,8 @@ def figure(results: Path) -> Figure | None:
         top1 = runs[runs["network"] == network].groupby("dataset")["top1"].mean()
         axes.plot(top1, [row] * len(top1), "o", color="black", markersize=5)
     axes.axvline(runs["chance"].mean(), color="0.6", linewidth=1)
-    axes.set_yticks(range(len(NETWORKS)), [n.replace(", ", ",\n") for n in NAMES])
+    names = [name.replace(", ", ",\n") for name in NETWORKS.values()]
+    axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="top-1 of a division (%)", xlim=(0, 100))
     axes.margins(y=0.3)
     axes.invert_yaxis()
