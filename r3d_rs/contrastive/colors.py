@@ -6,18 +6,17 @@ Source: `video_ssl_preprocess_ops.py` of the official implementation, tf-models-
 
 import tensorflow as tf
 
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
-def augment(
-    clip,
-    *,
-    jitter_strength: float,
-    jitter_probability: float,
-    gray_probability: float,
-    blur_probability: float,
-    solarize_probability: float,
-    seed,
-):
-    """Jitter, gray, blur and solarize a clip, each with a probability of its own.
+
+def augment(clip, recipe: ContrastiveRecipe, view: int, seed):
+    """Jitter, gray, blur and solarize a clip of a pair, by the recipe's probabilities.
+
+    Args:
+        clip: to change.
+        recipe: of the run.
+        view: which of the pair the clip is, 0 or 1.
+        seed: of every draw.
 
     Returns:
         A clip in [0, 1].
@@ -31,15 +30,16 @@ def augment(
         return tf.cond(drawn, lambda: change(clip), lambda: clip)
 
     clip = sometimes(
-        lambda clip: jitter(clip, jitter_strength, draws[1]),
-        jitter_probability,
+        lambda clip: jitter(clip, recipe.jitter_strength, draws[1]),
+        recipe.jitter_probability,
         draws[0],
         clip,
     )
-    clip = sometimes(grayscale, gray_probability, draws[2], clip)
+    clip = sometimes(grayscale, recipe.gray_probability, draws[2], clip)
     sigma = tf.random.stateless_uniform([], draws[4], 0.1, 2.0)
-    clip = sometimes(lambda clip: blur(clip, sigma), blur_probability, draws[3], clip)
-    clip = sometimes(solarize, solarize_probability, draws[5], clip)
+    blurs, solarizes = recipe.blur_probability[view], recipe.solarize_probability[view]
+    clip = sometimes(lambda clip: blur(clip, sigma), blurs, draws[3], clip)
+    clip = sometimes(solarize, solarizes, draws[5], clip)
     return tf.clip_by_value(clip, 0.0, 1.0)
 
 

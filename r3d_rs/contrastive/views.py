@@ -77,15 +77,7 @@ def training_pairs(
         for which in (0, 1):
             own = tf.random.split(draws[1 + which], 3)
             clip = pipeline.crop(index, video, starts[which], recipe, may_flip, own[:2])
-            clip = augment(
-                clip / 255,
-                jitter_strength=recipe.jitter_strength,
-                jitter_probability=recipe.jitter_probability,
-                gray_probability=recipe.gray_probability,
-                blur_probability=recipe.blur_probability[which],
-                solarize_probability=recipe.solarize_probability[which],
-                seed=own[2],
-            )
+            clip = augment(clip / 255, recipe, which, own[2])
             views.append(pipeline.finish(clip, recipe))
         return tf.stack(views), index.tensors["labels"][video]
 

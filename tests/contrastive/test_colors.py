@@ -6,20 +6,17 @@ import tensorflow as tf
 from scipy import ndimage, stats
 
 from r3d_rs.contrastive import colors
+from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
-NEVER = {
-    "jitter_strength": 1.0,
-    "jitter_probability": 0.0,
-    "gray_probability": 0.0,
-    "blur_probability": 0.0,
-    "solarize_probability": 0.0,
-}
-PUBLISHED = NEVER | {
-    "jitter_probability": 0.8,
-    "gray_probability": 0.2,
-    "blur_probability": 0.5,
-    "solarize_probability": 0.2,
-}
+#: Its second view has all changes by chance; the first is always blurred.
+PUBLISHED = ContrastiveRecipe(blur_probability=(1.0, 0.5))
+BLURRED = ContrastiveRecipe(jitter_probability=0.0, gray_probability=0.0)
+ALWAYS = ContrastiveRecipe(
+    jitter_probability=1.0,
+    gray_probability=1.0,
+    blur_probability=(1.0, 1.0),
+    solarize_probability=(1.0, 1.0),
+)
 
 
 def clip(frames=5, size=40, seed=0):
@@ -32,7 +29,7 @@ def seeds(count):
 
 @tf.function
 def augmented(values, seed):
-    return colors.augment(values, **PUBLISHED, seed=seed)
+    return colors.augment(values, PUBLISHED, 1, seed)
 
 
 def test_all_frames_are_changed_alike():
@@ -153,7 +150,7 @@ def test_sigma_is_drawn_from_the_published_range():
     impulse[0, 10, 10] = 1
 
     def beside(seed):
-        found = colors.augment(impulse, **NEVER | {"blur_probability": 1.0}, seed=seed)
+        found = colors.augment(impulse, BLURRED, 0, seed)
         return found[0, 10, 11, 0] / found[0, 10, 10, 0]
 
     sigma = np.sqrt(-1 / (2 * np.log(over_seeds(beside, 2000))))
@@ -172,7 +169,7 @@ def test_the_changes_are_drawn_independently(monkeypatch):
     nothing = np.zeros((1, 2, 2, 3), "float32")
 
     def drawn(seed):
-        return colors.augment(nothing, **PUBLISHED, seed=seed)[0, 0, 0, 0] * 16
+        return colors.augment(nothing, PUBLISHED, 1, seed)[0, 0, 0, 0] * 16
 
     count = 4000
     found = np.bincount(over_seeds(drawn, count).astype(int), minlength=16)
@@ -194,8 +191,7 @@ def test_the_changes_come_in_the_published_order(monkeypatch):
 
     for name in CHANGES:
         monkeypatch.setattr(colors, name, note(name))
-    always = {name: 1.0 for name in PUBLISHED}
-    colors.augment(clip(), **always, seed=[0, 0])
+    colors.augment(clip(), ALWAYS, 0, [0, 0])
     assert done == list(CHANGES)
 
 
@@ -205,5 +201,5 @@ def test_a_map_of_tf_data_gives_what_a_direct_call_gives():
     assert stream.element_spec == tf.TensorSpec((5, 40, 40, 3), tf.float32)
     for seed, found in zip(seeds(8), stream.as_numpy_iterator(), strict=True):
         assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
-        direct = colors.augment(clip(), **PUBLISHED, seed=seed)
+        direct = colors.augment(clip(), PUBLISHED, 1, seed)
         np.testing.assert_allclose(found, direct, atol=1e-5)
