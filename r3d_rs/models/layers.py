@@ -171,8 +171,16 @@ class Conv3D(keras.layers.Layer):
         }
 
 
+class _SameShape(keras.layers.Layer):
+    """A layer that gives the shape of its input."""
+
+    def compute_output_shape(self, input_shape):
+        """Give the input's shape."""
+        return input_shape
+
+
 @keras.saving.register_keras_serializable("r3d_rs")
-class BatchNorm(keras.layers.Layer):
+class BatchNorm(_SameShape):
     """Batch normalization over all axes but the channel's.
 
     It is Keras' own in its numbers: statistics in float32, the moving variance without
@@ -233,10 +241,6 @@ class BatchNorm(keras.layers.Layer):
             (self.moving_variance, variance),
         ):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-
-    def compute_output_shape(self, input_shape):
-        """Give the input's shape."""
-        return input_shape
 
     def get_config(self):
         """Return the arguments."""
@@ -306,13 +310,16 @@ def _pool(x):
     return ops.mean(x, axis=(1, 2, 3))
 
 
-def _scale(x, gate):
-    """Multiply each channel of each clip by its gate `(batch, channel)`."""
-    return x * gate[:, None, None, None, :]
+class _Gate(_SameShape):
+    """A layer that multiplies each channel of each clip by its gate, of `gate_of`."""
+
+    def call(self, x):
+        """Scale each channel by its gate."""
+        return x * self.gate_of(_pool(x))[:, None, None, None, :]
 
 
 @keras.saving.register_keras_serializable("r3d_rs")
-class SqueezeExcitation(keras.layers.Layer):
+class SqueezeExcitation(_Gate):
     """Squeeze-and-excitation over time and space (§3.1).
 
     The hidden layer has `ratio * channel` units.
@@ -348,21 +355,13 @@ class SqueezeExcitation(keras.layers.Layer):
         """Return the excitations `(batch, channel)` of averages over time and space."""
         return self.expand(self.reduce(pooled))
 
-    def call(self, x):
-        """Scale each channel by its excitation."""
-        return _scale(x, self.gate_of(_pool(x)))
-
-    def compute_output_shape(self, input_shape):
-        """Give the input's shape."""
-        return input_shape
-
     def get_config(self):
         """Return the arguments."""
         return super().get_config() | {"ratio": self.ratio}
 
 
 @keras.saving.register_keras_serializable("r3d_rs")
-class SelfGating(keras.layers.Layer):
+class SelfGating(_Gate):
     """Self-gating of S3D-G (§3.1): each channel times a sigmoid of all pooled ones."""
 
     def build(self, input_shape):
@@ -381,17 +380,9 @@ class SelfGating(keras.layers.Layer):
         """Return the gates `(batch, channel)` of averages over time and space."""
         return self.gate(pooled)
 
-    def call(self, x):
-        """Scale each channel by its gate."""
-        return _scale(x, self.gate_of(_pool(x)))
-
-    def compute_output_shape(self, input_shape):
-        """Give the input's shape."""
-        return input_shape
-
 
 @keras.saving.register_keras_serializable("r3d_rs")
-class StochasticDepth(keras.layers.Layer):
+class StochasticDepth(_SameShape):
     """Drop the whole residual of a clip in training, with probability `rate`.
 
     A residual that stays is divided by `1 - rate`, so inference needs no change.
@@ -412,10 +403,6 @@ class StochasticDepth(keras.layers.Layer):
             (ops.shape(x)[0], 1, 1, 1, 1), seed=self.seed_generator
         )
         return x * ops.cast(ops.floor(keep + draw) / keep, x.dtype)
-
-    def compute_output_shape(self, input_shape):
-        """Give the input's shape."""
-        return input_shape
 
     def get_config(self):
         """Return the arguments."""

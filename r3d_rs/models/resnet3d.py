@@ -149,9 +149,14 @@ class Bottleneck(keras.layers.Layer):
             stochastic_depth, name="stochastic_depth", dtype=self.dtype_policy
         )
 
-    def residual_layers(self):
-        """List the residual branch's layers in the order they act."""
-        layers = [
+    def build(self, input_shape):
+        """Build every layer of the block."""
+        if self.shortcut_conv is not None:
+            self.shortcut_conv.build(input_shape)
+            self.shortcut_norm.build(
+                self.shortcut_conv.compute_output_shape(input_shape)
+            )
+        residual = [
             self.temporal_conv,
             self.norm1,
             self.spatial_conv,
@@ -162,18 +167,10 @@ class Bottleneck(keras.layers.Layer):
             self.squeeze_excitation,
             self.stochastic_depth,
         ]
-        return [layer for layer in layers if layer is not None]
-
-    def build(self, input_shape):
-        """Build every layer of the block."""
-        if self.shortcut_conv is not None:
-            self.shortcut_conv.build(input_shape)
-            self.shortcut_norm.build(
-                self.shortcut_conv.compute_output_shape(input_shape)
-            )
-        for layer in self.residual_layers():
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
+        for layer in residual:
+            if layer is not None:
+                layer.build(input_shape)
+                input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
@@ -213,18 +210,12 @@ class Stage(keras.layers.Layer):
 
     For a TPU a long row of blocks that are alike is compiled once (`repeat.LOOPED`).
 
+    All arguments but these are those of each `Bottleneck`.
+
     Args:
         blocks: how many there are.
-        filters: of each, see `Bottleneck`.
-        temporal_kernel: of each.
-        stride: of the first, the only one with a projection.
-        self_gating: in which of them there is one: "last", "all" or "none".
-        squeeze_excitation: of each.
-        stochastic_depth: of each.
-        zero_init_last: of each.
-        bn_momentum: of each.
-        rematerialize: of each.
-        **kwargs: of a layer, such as its name.
+        stride: of the first block, the only one with a projection.
+        self_gating: in which blocks there is one: "last", "all" or "none".
     """
 
     def __init__(
