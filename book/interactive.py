@@ -59,7 +59,7 @@ def _cut(figure: Figure, axes, title: str) -> str:
         )
     for one in others:
         one.set_visible(True)
-    return _inline(written.getvalue())
+    return _text(_parsed(written))
 
 
 def chart(results: Path, number: int, title: str) -> HTML:
@@ -79,9 +79,6 @@ def chart(results: Path, number: int, title: str) -> HTML:
     """
     points = figures.marks(number, results)
     superseded = points.root != Path(results)
-    ElementTree.register_namespace("", _SVG)
-    # A page knows this attribute by its usual prefix alone.
-    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     panels = "".join(_panel(points, side, superseded) for side in ("paper", "ours"))
     kind = "figure-marks superseded" if superseded else "figure-marks"
     title = escape(title)
@@ -94,10 +91,7 @@ def _panel(points: figures.Points, side: str, superseded: bool) -> str:
     # Two pictures of a page must not share names; the salt makes them.
     with rc_context(figures.STYLE | {"svg.hashsalt": side}):
         drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
-    root = ElementTree.fromstring(written.getvalue())
-    for group in root.iter(f"{{{_SVG}}}g"):
-        if not group.get("id", "").startswith(f"{side}-"):
-            group.attrib.pop("id", None)
+    root = _parsed(written, side)
     for point in points.published if side == "paper" else points.ours:
         group = root.find(f".//*[@id='{side}-{point.name}']")
         linked = point.run and not superseded
@@ -106,14 +100,16 @@ def _panel(points: figures.Points, side: str, superseded: bool) -> str:
     return _text(root)
 
 
-def _inline(svg: bytes) -> str:
-    """Return SVG as a page takes it, without the names of its groups."""
+def _parsed(written: io.BytesIO, side: str = "") -> ElementTree.Element:
+    """Return SVG whose groups have no names, but for the points of a side."""
     ElementTree.register_namespace("", _SVG)
+    # A page knows this attribute by its usual prefix alone.
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    root = ElementTree.fromstring(svg)
+    root = ElementTree.fromstring(written.getvalue())
     for group in root.iter(f"{{{_SVG}}}g"):
-        group.attrib.pop("id", None)
-    return _text(root)
+        if not group.get("id", "").startswith(f"{side}-"):
+            group.attrib.pop("id", None)
+    return root
 
 
 def _text(root: ElementTree.Element) -> str:
