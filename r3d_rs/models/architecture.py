@@ -1,6 +1,5 @@
 """The paper's Table 1, read off a network instead of typed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
@@ -46,7 +45,7 @@ def table1(model: keras.Model) -> list[StageRow]:
     pool = model.get_layer("stem_pool")
     rows = [
         StageRow("Input", _size(model.input.shape), "-"),
-        StageRow("Stem", _size(stem[-1].output.shape), _join(map(_kernel, stem))),
+        StageRow("Stem", _size(stem[-1].output.shape), " / ".join(map(_kernel, stem))),
         StageRow("Pool", _size(pool.output.shape), "max 1×3², stride 1×2²"),
     ]
     stages = [layer for layer in layers if isinstance(layer, Stage)]
@@ -56,15 +55,12 @@ def table1(model: keras.Model) -> list[StageRow]:
         convs = (first.temporal_conv, first.spatial_conv, first.expand_conv)
         operations = [*map(_kernel, convs), *filter(None, [_gates(blocks)])]
         size = _size(stage.output.shape)
-        rows.append(StageRow(f"C{number}", size, _join(operations), len(blocks)))
+        text = " / ".join(operations)
+        rows.append(StageRow(f"C{number}", size, text, len(blocks)))
     dropout, head = model.get_layer("dropout"), model.get_layer("head")
-    operations = ["average pool", f"dropout {dropout.rate:g}", f"FC, {head.units}"]
-    rows.append(StageRow("Head", "1×1²", _join(operations)))
+    operations = f"average pool / dropout {dropout.rate:g} / FC, {head.units}"
+    rows.append(StageRow("Head", "1×1²", operations))
     return rows
-
-
-def _join(operations: Iterable[str]) -> str:
-    return " / ".join(operations)
 
 
 def _size(shape) -> str:

@@ -94,7 +94,11 @@ def _macs(layer: keras.layers.Layer, shape) -> int:
             "multiply-adds every size but the batch's must be known"
         )
     if isinstance(layer, Stage):
-        return sum(_bottleneck_macs(block, one) for block, one in _blocks(layer, shape))
+        macs = 0
+        for block in layer.blocks:
+            macs += _bottleneck_macs(block, shape)
+            shape = block.compute_output_shape(shape)
+        return macs
     if isinstance(layer, Conv3D):
         positions = math.prod(layer.compute_output_shape(shape)[1:4])
     elif isinstance(layer, keras.layers.Dense):
@@ -105,13 +109,6 @@ def _macs(layer: keras.layers.Layer, shape) -> int:
             "counted for Conv3D, Stage, Dense and batch normalization"
         )
     return positions * math.prod(layer.kernel.shape)
-
-
-def _blocks(stage: Stage, shape) -> Iterator[tuple[Bottleneck, tuple]]:
-    """Return the blocks of a stage, each with the shape of its input."""
-    for block in stage.blocks:
-        yield block, shape
-        shape = block.compute_output_shape(shape)
 
 
 def _bottleneck_macs(block: Bottleneck, shape) -> int:

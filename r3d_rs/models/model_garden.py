@@ -101,7 +101,7 @@ def load_model_garden_checkpoint(
     ]
     roots = [root]
     if part == "model":
-        weights += _head(model)
+        weights += _dense("model/layer_with_weights-1", model.get_layer("head"))
         roots.append("model/")
     ours = {key for key in saved if key.startswith(tuple(roots))}
     _check(weights, ours, shapes, averages, prefix)
@@ -212,10 +212,6 @@ def _dense(root: str, dense: keras.layers.Dense, positions=()) -> Iterator[_Weig
     shape = (*positions, *dense.kernel.shape)
     yield _Weight(f"{root}/kernel", dense.kernel, shape)
     yield _Weight(f"{root}/bias", dense.bias, tuple(dense.bias.shape))
-
-
-def _head(model: keras.Model) -> Iterator[_Weight]:
-    return _dense("model/layer_with_weights-1", model.get_layer("head"))
 
 
 def _check(weights, saved, shapes, averages, prefix) -> None:

@@ -76,9 +76,7 @@ class Bottleneck(keras.layers.Layer):
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
         bn_momentum: of the moving statistics of normalization.
-        rematerialize: keep only the block's input for the gradient, and compute all
-            else again when it is needed; the results are the same. On JAX alone: on
-            TensorFlow all is kept. For a TPU all but the convolutions is computed again
+        rematerialize: see `build`; for a TPU all but the convolutions is computed again
             anyway.
     """
 
