@@ -112,13 +112,13 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
         )
         for claim in listed
     ]
-    ends = [(pair.dataset, pair.before, pair.after) for pair in pairs]
-    decided = [
-        own in primary and pair.top == 1 for own, pair in zip(ends, pairs, strict=True)
-    ]
+    decided = {
+        pair: pair.top == 1 and (pair.dataset, pair.before, pair.after) in primary
+        for pair in pairs
+    }
     found = {}
     for adjust in (True, False):
-        own = [p for p, one in zip(pairs, decided, strict=True) if one == adjust]
+        own = [pair for pair in pairs if decided[pair] == adjust]
         found |= zip(own, comparison.gains(results, own, adjust=adjust), strict=True)
     return [
         Step(
@@ -126,11 +126,11 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
             pair,
             claim.get("paper"),
             claim.get("sign") or math.copysign(1, claim["paper"]),
-            own,
+            decided[pair],
             found[pair],
             0 if ended else _missing(pair, found[pair]),
         )
-        for claim, pair, own in zip(listed, pairs, decided, strict=True)
+        for claim, pair in zip(listed, pairs, strict=True)
         if group in (None, claim["group"])
     ]
 
