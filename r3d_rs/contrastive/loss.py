@@ -64,14 +64,13 @@ class NTXent(keras.losses.Loss):
         temperature: that cosine similarities are divided by.
         directions: "sum" or "mean" of first to second view and back.
         scale: factor, such as the number of devices where their losses are summed.
-        name: of the loss.
     """
 
-    def __init__(self, temperature, directions="sum", scale=1, name="nt_xent"):
+    def __init__(self, temperature, directions="sum", scale=1):
         """Keep the settings."""
         if directions not in ("sum", "mean"):
             raise ValueError(f"directions is {directions!r}; allowed are sum, mean")
-        super().__init__(name=name)
+        super().__init__(name="nt_xent")
         self.temperature = temperature
         self.directions = directions
         self.scale = scale

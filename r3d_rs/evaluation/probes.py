@@ -19,6 +19,9 @@ from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.fit import build, fit
 
+#: Cells along height and width in which frames are compared, and ridge's penalty.
+GRID, PENALTY = 8, 1e-2
+
 
 def reverse(views):
     """Play clips `(view, time, height, width, channel)` backwards."""
@@ -37,24 +40,23 @@ def freeze(views):
     return tf.repeat(views[:, middle : middle + 1], views.shape[1], axis=1)
 
 
-def difference_features(clip, grid: int = 8) -> np.ndarray:
-    """Average the absolute differences of three frames over a grid of cells.
+def difference_features(clip) -> np.ndarray:
+    """Average the absolute differences of three frames over `GRID` by `GRID` cells.
 
     Args:
         clip: `(time, height, width, channel)`.
-        grid: cells along height and width.
 
     Returns:
-        `(2 * grid * grid,)`.
+        `(2 * GRID * GRID,)`.
     """
     frames = clip[[0, len(clip) // 2, -1]].mean(-1)
-    size = frames.shape[1] // grid * grid
+    size = frames.shape[1] // GRID * GRID
     cells = np.abs(np.diff(frames[:, :size, :size], axis=0))
-    cells = cells.reshape(2, grid, size // grid, grid, size // grid).mean((2, 4))
+    cells = cells.reshape(2, GRID, size // GRID, GRID, size // GRID).mean((2, 4))
     return cells.ravel()
 
 
-def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> float:
+def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe) -> float:
     """Return the top-1 of ridge regression on the frame differences of centre clips."""
     centre = dataclasses.replace(recipe, temporal_views=1, spatial_views=1)
 
@@ -73,7 +75,7 @@ def ridge_accuracy(dataset: Dataset, recipe: recipes.Recipe, penalty=1e-2) -> fl
         return np.hstack([(x - mean) / deviation, np.ones((len(x), 1))])
 
     x, targets = scaled(x), np.eye(len(dataset.classes))[y]
-    gram = x.T @ x + penalty * len(x) * np.eye(x.shape[1])
+    gram = x.T @ x + PENALTY * len(x) * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ targets)
     x, y = features(dataset.evaluated)
     return float(((scaled(x) @ weights).argmax(1) == y).mean())

@@ -20,14 +20,10 @@ from r3d_rs.videos import geometry
 LAYERS = 2
 
 
-def training_clips(
-    dataset: Dataset, recipe: Recipe, *, split: str, seed: int, count: int = 8
-) -> HTML:
-    """Show the first training clips of a run, before they are standardized."""
+def training_clips(dataset: Dataset, recipe: Recipe, *, split: str, seed: int) -> HTML:
+    """Show the first 8 training clips of a run, before they are standardized."""
     raw = dataclasses.replace(recipe, standardize=False)
-    clips, names = inspect.first_clips(
-        dataset, raw, seed=seed, split=split, count=count
-    )
+    clips, names = inspect.first_clips(dataset, raw, seed=seed, split=split, count=8)
     pixels = np.round(255 * clips).astype(np.uint8)
     return animations(zip(names, pixels, strict=True))
 
