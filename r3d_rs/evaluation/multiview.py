@@ -147,11 +147,8 @@ def evaluate(
 ) -> Evaluation:
     """Predict every video of a split exactly once.
 
-    The network is rebuilt for the evaluation size with the model's weights. Batches
-    hold whole videos; the last is padded, and what it predicts for padding is dropped.
-
     Args:
-        model: trained weights.
+        model: trained weights, whatever the size that it was built for.
         dataset: a prepared dataset.
         recipe: gives the views and their size.
         split: of the dataset; None for the one whose accuracy is reported.

@@ -164,8 +164,6 @@ def shapes(
         shape("chest", "head", 0.036, 0.036, clothes.skin),
         Shape(at["head"], at["head"], *[PARTS["head"] * height] * 2, clothes.skin),
         Shape(at["hair"], at["hair"], *[PARTS["head"] * height] * 2, clothes.hair),
-    ]
-    body += [
         shape("brow", "peak", 0.045, 0.03, clothes.cap),
         shape("pack_top", "pack_bottom", 0.075, 0.085, clothes.rucksack),
     ]
