@@ -8,6 +8,7 @@ precision, with its recipe and its classes in the same file. One that a run has 
 import dataclasses
 import functools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -256,7 +257,7 @@ def publish(run: Path, results: Path, data_dir: Path | None = None) -> Published
 
     own = find(run)
     model, recipe = own.model(), recipe_of(own)
-    dataset, study, point, seed = run.absolute().parts[-4:]
+    dataset, study, point, seed = Path(os.path.abspath(run)).parts[-4:]
     place = results / dataset / study / point
     if not (place / f"{seed}.json").is_file():
         raise FileNotFoundError(

@@ -24,7 +24,8 @@ def results(finished, data_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     place = finished.record.parent.relative_to(finished.record.parents[3])
     shutil.copytree(finished.record.parent, folder / place)
-    networks.publish(finished.folder, folder, data_dir)
+    run = finished.folder / ".." / finished.folder.name  # as a shell may name it
+    networks.publish(run, folder, data_dir)
     return folder
 
 
