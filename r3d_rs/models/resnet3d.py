@@ -96,18 +96,9 @@ class Bottleneck(keras.layers.Layer):
     ):
         """Create the block's layers."""
         super().__init__(**kwargs)
-        self.settings = {
-            "filters": filters,
-            "temporal_kernel": temporal_kernel,
-            "stride": stride,
-            "projection": projection,
-            "squeeze_excitation": squeeze_excitation,
-            "self_gating": self_gating,
-            "stochastic_depth": stochastic_depth,
-            "zero_init_last": zero_init_last,
-            "bn_momentum": bn_momentum,
-            "rematerialize": rematerialize,
-        }
+        self.rematerialize = rematerialize
+        # Blocks of one stage differ in nothing else.
+        self.form = (stride, projection, self_gating)
 
         def conv(name, filters, kernel_size, stride=1):
             return Conv3D(
@@ -172,8 +163,7 @@ class Bottleneck(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Return `relu(shortcut(x) + residual(x))`."""
-        again = self.settings["rematerialize"]
-        on_jax = keras.backend.backend() == "jax"
+        again, on_jax = self.rematerialize, keras.backend.backend() == "jax"
         if not (on_jax and training and (again or for_tpu()) and is_traced(x)):
             return self._forward(x, training)
         return recomputed(self, lambda x: self._forward(x, True), x, keep=not again)
@@ -263,7 +253,7 @@ class Stage(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Apply the blocks."""
-        for _, group in itertools.groupby(self.blocks, lambda block: block.settings):
+        for _, group in itertools.groupby(self.blocks, lambda block: block.form):
             alike = list(group)
             if len(alike) >= LOOPED and for_tpu() and is_traced(x):
                 x = repeated(alike, x, training=training)
