@@ -81,11 +81,8 @@ def views(
     """Evaluate trained networks with more and more views."""
     from r3d_rs.experiments import views_curve
 
-    click.echo(
-        views_curve.write(
-            *(checkpoints, results, canonical_name(dataset), points, seeds, data_dir)
-        )
-    )
+    name = canonical_name(dataset)
+    click.echo(views_curve.write(checkpoints, results, name, points, seeds, data_dir))
 
 
 @report.command()

@@ -127,7 +127,7 @@ def _quoted(fact: pd.Series, classes: int) -> tuple:
 def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
     """Return the same of a network of the paper's own."""
     clip = row["frames_span"] // 2, paper.settings()["inference"]["size"]["value"]
-    found = counts.loc[(row["model"], *clip, classes)]
+    found = exact.of(counts, row["model"], *clip, classes)
     elementwise = "with half of the elementwise operations"
     gmacs = {COUNTED: found["gmacs"], elementwise: found["profiler_gflops"]}
     params = {

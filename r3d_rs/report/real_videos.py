@@ -147,9 +147,9 @@ def gains(results: Path) -> pd.DataFrame:
         first, second = sessions[before], sessions[after]
         gained = sum(second[session] > first[session] for session in first)
         rows[title] = [
-            f"{mean:+.1f}",
-            ", ".join(f"{value:+.1f}" for value in values),
-            f"{low:+.1f} to {high:+.1f}",
+            f"{mean:+z.1f}",
+            ", ".join(f"{value:+z.1f}" for value in values),
+            f"{low:+z.1f} to {high:+z.1f}",
             f"{gained} of {len(first)}",
             " to ".join(str(n) for n in sorted({own.min(), own.max()})),
             verdict,
