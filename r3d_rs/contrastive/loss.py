@@ -85,7 +85,7 @@ class NTXent(keras.losses.Loss):
 
 
 def accuracy(y_true, y_pred):
-    """Say of each pair whether the second view most like the first is its own."""
+    """Return for each pair whether the second view most like the first is its own."""
     logits, targets = logits_and_targets(y_pred, 1.0)
     seconds = logits[0, :, : ops.shape(logits)[-1] // 2]
     found = ops.cast(ops.argmax(seconds, -1), "int32")

@@ -43,7 +43,7 @@ class Evaluation:
     seconds: float = 0.0
 
     def correct(self, k: int = 1) -> np.ndarray:
-        """Say for each video whether its class is among the `k` most probable.
+        """Return for each video whether its class is among the `k` most probable.
 
         Of classes that are equally probable the one with the smaller label comes first,
         as in `argmax`.

@@ -113,7 +113,7 @@ def load_official(
 def predict(
     video: str | Path, *, network: str | Path, top_k: int = 5
 ) -> list[tuple[str, float]]:
-    """Say what a video shows.
+    """Name what a video shows.
 
     The video is decoded, resized and cut into views as those of the network's dataset
     are for evaluation, and the softmax is averaged over the views.

@@ -89,7 +89,7 @@ def _dense(x, kernel, strides):
 
 
 def _taps(size: int, stride: int) -> np.ndarray:
-    """Say which of 3 taps leads from an input to an output of an axis, SAME padding.
+    """Return which of 3 taps leads from an input to an output of an axis, SAME padding.
 
     Returns:
         `(input, output, tap)`, 1 for that tap and 0 for the others.

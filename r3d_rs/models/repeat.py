@@ -43,7 +43,7 @@ def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
 
 
 def is_traced(x) -> bool:
-    """Say whether JAX is tracing a function of `x`, as it is in every compiled step."""
+    """Return whether JAX is tracing a function of `x`, as in every compiled step."""
     import jax
 
     return isinstance(x, jax.core.Tracer)

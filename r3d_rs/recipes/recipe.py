@@ -33,7 +33,7 @@ class Recipe:
     span: int = 32
     """Consecutive frames that a clip spans (§3.3, Table 1)."""
     temporal_stride: int = 2
-    """Of the frames in the span, every how-many-eth the network sees (Table 1)."""
+    """Distance in the span between frames that the network sees (Table 1)."""
     size: int = 224
     """Height and width of a training crop, pixels (§3.3)."""
     area_range: tuple[float, float] = (0.08, 1.0)

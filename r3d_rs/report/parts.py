@@ -89,7 +89,7 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def _runs(item: Item, runs: list[dict]) -> str:
-    """Say how many points of an item have been run, and how often."""
+    """Describe how many points of an item have been run, and how often."""
     if item.study is None:
         return "-"
     if not runs:
@@ -103,7 +103,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
 
 
 def _is_of(run: dict, item: Item) -> bool:
-    """Say whether a run's accuracy is one of an item's."""
+    """Return whether a run's accuracy is one of an item's."""
     name = record.name(run)
     studies = {own.split("/")[0] for own in (name, *registry.same(name))}
     return (
@@ -114,7 +114,7 @@ def _is_of(run: dict, item: Item) -> bool:
 
 
 def _is_needed(run: dict, item: Item) -> bool:
-    """Say whether a run is one of an item's, or is needed besides."""
+    """Return whether a run is one of an item's, or is needed besides."""
     names = (run["study"], record.name(run))
     return _is_of(run, item) or any(name in item.also for name in names)
 

@@ -71,7 +71,7 @@ class Checkpoints:
         self._run = json.loads(json.dumps(run))
 
     def __enter__(self):
-        """Take the folder, and see that it is this run's."""
+        """Take the folder, and check that it is this run's."""
         if not self._writes:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class Checkpoints:
         write_json(path, self._run)
 
     def _is_of(self, path: Path) -> bool:
-        """Say whether `run.json`, if it is there and sound, is of this run."""
+        """Return whether `run.json`, if it is there and sound, is of this run."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             return read_json(path) == self._run
         return False
@@ -184,7 +184,7 @@ def _lock_soon(file: IO) -> bool:
 
 
 def is_running(folder: Path) -> bool:
-    """Say whether a process has the folder of a run."""
+    """Return whether a process has the folder of a run."""
     with (Path(folder) / ".lock").open() as lock:
         return not try_lock(lock, shared=True)
 

@@ -173,7 +173,7 @@ def _variables(model: keras.Model) -> list:
 
 
 def jit_compile() -> bool:
-    """Say whether steps are compiled by XLA.
+    """Return whether steps are compiled by XLA.
 
     On TensorFlow they are not: XLA doubles the time to the first step there, and the
     steps after it are no faster on a CPU.

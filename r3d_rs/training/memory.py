@@ -10,7 +10,7 @@ SIGNS = ("RESOURCE_EXHAUSTED", "Status: 1, message: could not create")
 
 
 def is_short(error: Exception) -> bool:
-    """Say whether an error is for want of memory, of a device or the machine."""
+    """Return whether an error is for want of memory, of a device or the machine."""
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return True
     return any(sign in str(error) for sign in SIGNS)
