@@ -113,7 +113,7 @@ def pretrain(
         scale=scale,
         folder=folder,
         verbose=verbose,
-        tensorboard=tensorboard or None,
+        tensorboard=tensorboard,
     )
     backbone = model.get_layer("backbone")
     if folder:

@@ -70,21 +70,13 @@ def table(results: Path) -> pd.DataFrame:
         One row for each of `ITEMS`; "not run" where accuracies could be and are not.
     """
     runs = [run["experiment"] for run in record.find(results)]
-    rows = {
-        item.name: {"exact": item.exact or "-"}
-        | {
-            name: _runs(
-                item,
-                [
-                    run
-                    for run in runs
-                    if _is_of(run, item) and DATASETS[run["dataset"]].scale == scale
-                ],
-            )
-            for name, scale in (("pantomime", "pantomime"), ("kinetics", "paper"))
-        }
-        for item in ITEMS
-    }
+    rows = {}
+    for item in ITEMS:
+        row = rows[item.name] = {"exact": item.exact or "-"}
+        own = [run for run in runs if _is_of(run, item)]
+        for name, scale in (("pantomime", "pantomime"), ("kinetics", "paper")):
+            some = [run for run in own if DATASETS[run["dataset"]].scale == scale]
+            row[name] = _runs(item, some)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -174,7 +174,7 @@ def fit(
         parent=start.sha256 if start else "",
         folder=folder,
         verbose=verbose,
-        tensorboard=tensorboard or None,
+        tensorboard=tensorboard,
     )
     if folder:
         keep_network(averaging.network_of(model), Path(folder))

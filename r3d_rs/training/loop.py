@@ -250,7 +250,7 @@ def train(
             where it was stopped; None for none.
         verbose: 1 for a progress bar, 2 for a line an epoch; by default a bar on a
             terminal and lines elsewhere.
-        tensorboard: folder for TensorBoard's logs; None for none.
+        tensorboard: folder for TensorBoard's logs; None or "" for none.
 
     Returns:
         The model's metrics over each epoch, and the learning rate at its end.
