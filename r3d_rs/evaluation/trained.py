@@ -132,11 +132,11 @@ def predict(
         FileNotFoundError: naming a file that is missing.
     """
     video = local_path("video", video)
-    trained = load(network)
     if top_k < 1:
         raise ValueError(f"parameter top_k: received {top_k!r}, allowed is 1 or more")
     if not video.is_file():
         raise FileNotFoundError(f"{video}: there is no such file")
+    trained = load(network)
     # A video of hours has more frames than fit in memory: only those of the views are
     # kept, when they are known.
     frames = clip.decode(video, wanted=(), longest=LONGEST).steady
