@@ -83,31 +83,19 @@ def again(
     place = run["experiment"]
     name = record.name(place)
     kept = record.path(results, **{**place, "seed": 0}).with_suffix(".ipynb")
-    options = {
-        "results": folder / "results",
-        "checkpoints": folder / "checkpoints",
-        "parameters": {
-            **(
-                engine.further(executed.read(kept)["metadata"]["papermill"])
-                if kept.exists()
-                else {}
-            ),
-            **(parameters or {}),
-        },
-    }
-    scale = options["parameters"].get("scale", "")
+    further = dict(parameters or {})
+    if kept.exists():
+        received = engine.further(executed.read(kept)["metadata"]["papermill"])
+        further = received | further
+    folders = (folder / "results", folder / "checkpoints")
+    scale = further.get("scale", "")
     job = plan.job(registry.get(name), place["dataset"], place["seed"], scale)
     for own in filter(None, (job.before, job)):
-        experiment = own.experiment
-        path = record.path(
-            *(options["results"], own.dataset),
-            *(experiment.study, experiment.point, own.seed),
-        )
-        if not _is_fresh(path, own):
-            engine.run(
-                engine.Request(experiment.name, own.dataset, own.seed, **options)
-            )
-    return compared(results, run, options["results"], record.read(path))
+        asked = (own.experiment.name, own.dataset, own.seed)
+        request = engine.Request(*asked, *folders, further)
+        if not _is_fresh(request.target, own):
+            engine.run(request)
+    return compared(results, run, request.results, record.read(request.target))
 
 
 def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:

@@ -231,6 +231,19 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
     assert [name for name, *_ in calls] == ["pre-training/RS-50"]
 
 
+def test_a_rerun_of_a_folder_below_the_checkout_is_found(tmp_path, monkeypatch):
+    """Folders are below the checkout then, wherever in it the current one is."""
+    run = written(tmp_path / "results")
+    for name in ("r3d_rs/paths.py", "notebooks/a.ipynb"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr(reruns.engine, "run", lambda request: written(request.results))
+    row = reruns.again(tmp_path / "results", run, "build/reruns")
+    assert row["identical"] == "yes"
+    assert (tmp_path / "build/reruns").is_dir()
+
+
 @pytest.mark.slow
 def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_path):
     write_videos(tmp_path / tiny_run.NAME, {"train": 8, "validate": 4})
