@@ -1,56 +1,34 @@
 """Every experiment: planned, published, yours, running, stopped or failed."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from r3d_rs.experiments import provenance, published, record, registry
+from r3d_rs.files import parse_json
 from r3d_rs.operations import engine
 from r3d_rs.operations.study import read as read_plan
 from r3d_rs.recipes import points
 from r3d_rs.training import checkpoints
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the plan is.
-
-    Args:
-        planned: runs of the plan.
-        published: those of them that have a published record.
-        core_hours: that these took.
-        budget: core-hours that all may take.
-    """
-
-    planned: int
-    published: int
-    core_hours: float
-    budget: float
-
-    def __str__(self) -> str:
-        """Return a line for a terminal."""
-        return (
-            f"plan: {self.published} of {self.planned} runs published,"
-            f" {self.planned - self.published} left;"
-            f" {self.core_hours:.1f} of {self.budget:g} core-hours used"
-        )
-
-
-def progress(table: Sequence[dict]) -> Progress:
-    """Set the published runs against the plan.
+def progress(table: Sequence[dict]) -> str:
+    """Say how many runs of the plan are published, and what of its budget they took.
 
     Args:
         table: rows of `published.read`.
     """
     planned = set(read_plan().runs())
-    made = {}
+    made = {}  # core-hours by run
     for row in table:
         name = record.name(row)
         for own in (name, *registry.same(name)):
             if (run := (row["dataset"], own, row["seed"])) in planned:
                 made[run] = row["hours"] * provenance.cores(row["device"])
-    return Progress(len(planned), len(made), sum(made.values()), read_plan().budget)
+    return (
+        f"plan: {len(made)} of {len(planned)} runs published,"
+        f" {len(planned) - len(made)} left;"
+        f" {sum(made.values()):.1f} of {read_plan().budget:g} core-hours used"
+    )
 
 
 def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
@@ -135,7 +113,7 @@ def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
         locked = [f for f in own if (f / ".lock").exists()]
         if any(checkpoints.is_running(f) for f in locked):
             found.append(f"{seed} running")
-        elif notebook.exists() and _has_failed(notebook):
+        elif _has_failed(notebook):
             found.append(f"{seed} failed: {notebook}")
         elif any(path for f in own for path in f.glob("epoch-*.npz")):
             found.append(f"{seed} stopped")
@@ -143,9 +121,8 @@ def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
 
 
 def _has_failed(notebook: Path) -> bool:
-    """Say whether papermill met an error in a notebook."""
+    """Say whether papermill met an error in a notebook, if there is one."""
     try:
-        metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
-    except (ValueError, KeyError):  # it is being written
+        return bool(parse_json(notebook)["metadata"]["papermill"]["exception"])
+    except (OSError, ValueError, KeyError):  # it is being written, or has just gone
         return False
-    return bool(metadata.get("papermill", {}).get("exception"))

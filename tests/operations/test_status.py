@@ -107,9 +107,9 @@ def test_the_plans_runs_are_counted_with_their_core_hours():
         row | {"seed": 1, "hours": 0.5, "device": "a processor, 2 cores"},
         row | {"seed": 99, "hours": 9.0, "device": "a processor, 1 core"},
     ]
-    found = status.progress(rows)
-    assert (found.planned, found.published, found.core_hours) == (planned, 2, 1.5)
-    assert str(found).startswith(f"plan: 2 of {planned} runs published, {planned - 2} ")
+    assert status.progress(rows).startswith(
+        f"plan: 2 of {planned} runs published, {planned - 2} left; 1.5 of "
+    )
 
 
 def test_the_list_loads_nothing_that_takes_long():
