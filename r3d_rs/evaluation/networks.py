@@ -5,18 +5,23 @@ precision, with its recipe and its classes in the same file. One that a run has 
 `model.keras` in the run's folder, with `run.json` beside it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from r3d_rs import REPOSITORY, files, paths
 from r3d_rs.recipes.recipe import Recipe, from_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Ending of published networks' files, after the record's name.
 ENDING = ".network.npz"
@@ -117,13 +122,18 @@ class Finished:
         return "/".join(self.file.parent.resolve().parts[-4:])
 
     @property
+    def run_file(self) -> Path:
+        """File that says what the run was."""
+        return self.file.with_name("run.json")
+
+    @property
     def run(self) -> dict:
         """What the run was.
 
         Raises:
             ValueError: naming the file, when it is damaged.
         """
-        return files.read_json(self.file.with_name("run.json"))
+        return files.read_json(self.run_file)
 
     def model(self):
         """Return the network.
@@ -172,6 +182,16 @@ def published() -> dict[str, Published]:
     return dict(sorted(found.items()))
 
 
+def left(run: str | Path) -> Finished:
+    """Return the network that a run leaves, which need not be there.
+
+    Args:
+        run: its folder, or the file `model.keras` in it.
+    """
+    file = paths.study_path("network", run)
+    return Finished(file if file.is_file() else file / "model.keras")
+
+
 def find(network: str | Path) -> Published | Finished:
     """Return a trained network: one that a run has left, or a published one.
 
@@ -183,14 +203,13 @@ def find(network: str | Path) -> Published | Finished:
     Raises:
         FileNotFoundError: when there is neither, naming the published ones.
     """
-    file = paths.study_path("network", network)
-    file = file if file.is_file() else file / "model.keras"
-    if file.with_name("run.json").is_file():
-        return Finished(file)
+    own = left(network)
+    if own.run_file.is_file():
+        return own
     there = published()
     if str(network) not in there:
         raise FileNotFoundError(
-            f"{file.with_name('run.json')} is not there; expected is the folder of a"
+            f"{own.run_file} is not there; expected is the folder of a"
             " finished run, which has model.keras and run.json, or a published network:"
             f" {', '.join(there) or none()}"
         )
@@ -223,6 +242,8 @@ def list_networks() -> pd.DataFrame:
     Raises:
         ValueError: naming a file that is damaged.
     """
+    import pandas as pd  # late: naming an experiment does without
+
     rows = {
         name: {
             "network": one.recipe.model,

@@ -4,11 +4,19 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
+from r3d_rs.data.datasets import Dataset
+from r3d_rs.evaluation import networks
 from r3d_rs.experiments import record, registry
+from r3d_rs.experiments.run import Run
+from r3d_rs.models import load_model_garden_checkpoint
 from r3d_rs.paths import study_path
 from r3d_rs.recipes.points import UNTRAINED
 from r3d_rs.recipes.recipe import Recipe, as_dict, recipe_hash
 from r3d_rs.training import transfer
+from r3d_rs.training.fit import build_model, features
+from r3d_rs.training.loop import History
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,8 @@ class Parent:
 NOTHING = Parent(None, {})
 
 
-def of(run) -> Parent:
-    """Return the network that a run starts from.
-
-    Args:
-        run: a `run.Run`; fine-tuning alone has a parent.
+def of(run: Run) -> Parent:
+    """Return the network that a run starts from; fine-tuning alone has one.
 
     Raises:
         FileNotFoundError, ValueError: as `of_run` and `check_place` do.
@@ -50,33 +55,27 @@ def of(run) -> Parent:
     return parent
 
 
-def check_place(run, parent: Parent) -> None:
+def check_place(run: Run, parent: Parent) -> None:
     """Check that a run does not replace the record of a run from another network.
 
     Folders of two networks may have the same name. The study's own experiments are left
     out: they are made again when their pre-training is.
 
-    Args:
-        run: a `run.Run`.
-        parent: that it starts from.
-
     Raises:
         ValueError: naming the record and both networks.
     """
-    study, point = run.experiment.study, run.experiment.point
-    place = record.path(run.options.results, run.dataset, study, point, run.seed)
     if run.experiment.name in registry.everything():
         return
     try:
-        before = record.read(place).get("parent", {})
+        before = record.read(run.target).get("parent", {})
     except (FileNotFoundError, ValueError):  # a damaged one is replaced
         return
     own = parent.about["weights_sha256"]
     found = before.get("weights_sha256", own)
     if found != own:
         raise ValueError(
-            f"{place} is of a run from {before['name']!r}, weights {found[:8]}…, but"
-            f" this one starts from {parent.about['name']!r}, weights {own[:8]}…;"
+            f"{run.target} is of a run from {before['name']!r}, weights {found[:8]}…,"
+            f" but this one starts from {parent.about['name']!r}, weights {own[:8]}…;"
             " choose other folders of records and of checkpoints (`-p results FOLDER"
             " -p checkpoints FOLDER`, or `--results` and `--checkpoints`)"
         )
@@ -94,8 +93,6 @@ def of_run(network: str | Path, recipe: Recipe) -> Parent:
         ValueError: naming a file that is damaged, or listing the weights that do not
             fit the recipe's network.
     """
-    from r3d_rs.evaluation import networks
-
     one = networks.find(network)
     about = {name: one.run[name] for name in ("dataset", "recipe_hash")}
     return of_model(one.model(), one.name, recipe, about)
@@ -116,11 +113,6 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
         FileNotFoundError, OSError, ValueError: as `of_run` and
             `models.load_model_garden_checkpoint` do.
     """
-    import keras
-
-    from r3d_rs.models import load_model_garden_checkpoint
-    from r3d_rs.training.fit import build_model, features
-
     if backbone != UNTRAINED and study_path("backbone", backbone).exists():
         return of_run(backbone, recipe)
     keras.utils.set_random_seed(seed)
@@ -130,14 +122,16 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
     return of_model(network, Path(backbone).name, recipe)
 
 
-def of_pretraining(backbone, history, dataset, run) -> Parent:
+def of_pretraining(
+    backbone: keras.Model, history: History, dataset: Dataset, run: Run
+) -> Parent:
     """Return the backbone that a run of Table 6 has pre-trained.
 
     Args:
-        backbone: of `pretrain`.
-        history: of `pretrain`.
+        backbone: of `pretrain`, as is its history.
+        history: of its training.
         dataset: that it was trained on.
-        run: a `run.Run` with a recipe of pre-training.
+        run: with a recipe of pre-training.
     """
     about = {
         "dataset": dataset.name,
@@ -146,12 +140,14 @@ def of_pretraining(backbone, history, dataset, run) -> Parent:
         "history": history.metrics,
         "seconds": history.seconds,
     }
-    name = "/".join(run.pretraining_folder.resolve().parts[-4:])
+    name = networks.left(run.pretraining_folder).name
     parent = of_model(backbone, name, run.recipe, about)
     return dataclasses.replace(parent, seconds_before=history.seconds_before)
 
 
-def of_model(model, name: str, recipe: Recipe, about: dict | None = None) -> Parent:
+def of_model(
+    model: keras.Model, name: str, recipe: Recipe, about: dict | None = None
+) -> Parent:
     """Return a network as the parent of a run.
 
     Args:
@@ -163,8 +159,6 @@ def of_model(model, name: str, recipe: Recipe, about: dict | None = None) -> Par
     Raises:
         TransferError: listing the weights that do not fit the recipe's network.
     """
-    from r3d_rs.training.fit import build_model
-
     weights = transfer.weights_of(model, name)
     moved = transfer.transfer(weights, build_model(recipe, 1, size=recipe.size))
     return Parent(

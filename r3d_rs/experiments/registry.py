@@ -1,5 +1,6 @@
 """Every experiment of the paper by name, what runs it, and its records."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from types import MappingProxyType
 
 from r3d_rs import paper
 from r3d_rs.data import names
+from r3d_rs.evaluation import networks
 from r3d_rs.experiments import parameters, record
 from r3d_rs.paths import study_path
 from r3d_rs.recipes import contrastive, points, scales, table2
@@ -91,8 +93,6 @@ class Experiment:
             case "finetune":
                 if received["network"] in points.scaling():
                     return scales.of_point(points.point(received["network"]), scale)
-                from r3d_rs.evaluation import networks  # late: help needs no pandas
-
                 return networks.recipe_of(networks.find(received["network"]))
             case _:
                 return self._contrastive(scale)[1]
@@ -104,11 +104,8 @@ class Experiment:
         """
         if self.notebook == "contrastive" and not self.parameters.get("backbone"):
             return self._contrastive(scale or names.scale(dataset))[0]
-        if self.parents:
-            return get(f"pre-training/{self.point}").recipe(
-                self.parents[dataset], scale
-            )
-        return None
+        before = self.before(dataset)
+        return before and before[0].recipe(before[1], scale)
 
     def _contrastive(self, scale: str) -> tuple[ContrastiveRecipe, Recipe]:
         model = points.point(self.parameters["point"]).model
@@ -182,34 +179,30 @@ def _ablation() -> list[Experiment]:
 
 
 def _pretraining() -> list[Experiment]:
-    rows = {row["dataset"].lower(): row for row in paper.rows("table5") if row["point"]}
-    sources = "; ".join(row["source"] for row in rows.values())
+    tuned = FIRST + SECOND
     found = []
     for point in points.TABLE_5:
-        own = any(row["point"] == f"{point}+WVT" for row in rows.values())
-        numbers = {dataset: float(row["top1"]) for dataset, row in rows.items()}
-        tuned = FIRST + SECOND
-        stages = {
-            "pre-training": ("pre-train", WEB),
-            "fine-tuning": ("fine-tune", tuned),
-            "from-scratch": ("scratch", tuned),
-        }
-        for study, (stage, datasets) in stages.items():
-            told = own and study == "fine-tuning"
-            found.append(
-                Experiment(
-                    study,
-                    point,
-                    "pretraining",
-                    {"stage": stage, "point": point},
-                    datasets,
-                    numbers if told else {},
-                    sources if told else "",
-                    {d: WEB[d not in (FIRST[0], SECOND[0])] for d in tuned}
-                    if study == "fine-tuning"
-                    else {},
-                )
+        rows = [row for row in paper.rows("table5") if row["point"] == f"{point}+WVT"]
+        for stage, datasets in (
+            ("pre-train", WEB),
+            ("fine-tune", tuned),
+            ("scratch", tuned),
+        ):
+            own = Experiment(
+                scales.STAGES[stage].study,
+                point,
+                "pretraining",
+                {"stage": stage, "point": point},
+                datasets,
             )
+            if stage == "fine-tune":
+                own = dataclasses.replace(
+                    own,
+                    paper={row["dataset"].lower(): float(row["top1"]) for row in rows},
+                    source="; ".join(row["source"] for row in rows),
+                    parents=dict(zip(tuned, WEB + WEB, strict=True)),
+                )
+            found.append(own)
     return found
 
 
@@ -296,8 +289,6 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
         case "finetune":
             study, name = "finetune", received["network"]
             if name not in points.scaling():
-                from r3d_rs.evaluation import networks
-
                 name = f"from-{_told(networks.find(name).name)}"
     known = everything().get(f"{study}/{name}")
     return known or Experiment(study, name, notebook, given, ())
@@ -320,11 +311,9 @@ NETWORK = "pantomime-web/RS-50"
 
 def _short(backbone: str) -> str:
     """Return the name of a backbone: that of its file, or all that tells a run."""
-    path = study_path("backbone", backbone)
-    run = path.parent if path.is_file() else path
-    if (run / "run.json").exists():
-        return _told("/".join(run.resolve().parts[-4:]))
-    return _told(path.name)
+    own = networks.left(backbone)
+    is_run = own.run_file.exists()
+    return _told(own.name if is_run else study_path("backbone", backbone).name)
 
 
 def _told(name: str) -> str:

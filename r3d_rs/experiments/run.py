@@ -121,16 +121,28 @@ class Run:
     @property
     def folder(self) -> Path:
         """Folder of the run's checkpoints and its trained network."""
-        return self._place(self.experiment.study)
+        return record.place(self.options.checkpoints, **self.place)
 
     @property
     def pretraining_folder(self) -> Path:
         """The same of the contrastive pre-training before it."""
-        return self._place(points.PRETRAINING)
+        own = self.place | {"study": points.PRETRAINING}
+        return record.place(self.options.checkpoints, **own)
 
-    def _place(self, study: str) -> Path:
-        own = (self.dataset, study, self.experiment.point, self.seed)
-        return record.place(self.options.checkpoints, *own)
+    @property
+    def place(self) -> dict:
+        """The record's "experiment": dataset, study, point and seed."""
+        return {
+            "dataset": self.dataset,
+            "study": self.experiment.study,
+            "point": self.experiment.point,
+            "seed": self.seed,
+        }
+
+    @property
+    def target(self) -> Path:
+        """File of the record."""
+        return record.path(self.options.results, **self.place)
 
 
 def check(notebook: str, received: Mapping[str, object]) -> Run:
@@ -148,7 +160,7 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
     """
     backend.name()
     own = registry.OWN[notebook]
-    further = {field.name for field in dataclasses.fields(Options)}
+    further = [field.name for field in dataclasses.fields(Options)]
     if notebook != "contrastive":
         further.remove("linear_epochs")
     also = ("parent",) if notebook == "pretraining" else ()
@@ -162,7 +174,7 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
             local_path(name, value)
     seed = received.get("seed", 0)
     parameters.check("seed", seed, int, minimum=0, maximum=LARGEST_SEED)
-    options = Options(**{name: received[name] for name in further & set(received)})
+    options = Options(**{name: received[name] for name in further if name in received})
     experiment = registry.of_parameters(notebook, {name: given[name] for name in own})
     dataset = names.canonical_name(given["dataset"], options.data_dir)
     tuned = given.get("network", "") if experiment.point.startswith("from-") else ""
@@ -248,14 +260,18 @@ def setup(run: Run) -> Run:
             " package for GPUs or TPUs is missing, or KERAS_BACKEND names the other",
             stacklevel=2,
         )
-    wanted = (options.micro_batches, options.rematerialize)
-    recipe = plan.divided(run.recipe, *found, *wanted, devices.gpu_memory())
-    pretraining = run.pretraining and plan.divided(
-        run.pretraining,
-        *found,
-        0,  # pairs of views are not divided
-        options.rematerialize,
-    )
+
+    def divided(recipe, micro_batches: int, memory: int = 0):
+        again = options.rematerialize
+        if not (micro_batches or again):
+            return plan.fitted(recipe, *found, memory)
+        return dataclasses.replace(
+            recipe, micro_batches=micro_batches or 1, rematerialize=again
+        )
+
+    recipe = divided(run.recipe, options.micro_batches, devices.gpu_memory())
+    # Pairs of views are not divided.
+    pretraining = run.pretraining and divided(run.pretraining, 0)
     return dataclasses.replace(run, recipe=recipe, pretraining=pretraining)
 
 
@@ -301,10 +317,8 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
     from r3d_rs.training import checkpoints, devices
     from r3d_rs.training.fit import build_model
 
-    study, point = run.experiment.study, run.experiment.point
     if not devices.is_first():
-        place = (run.dataset, study, point, run.seed)
-        return record.path(run.options.results, *place)
+        return run.target
     if parent:
         parents.check_place(run, parent)
     classes = evaluation.probabilities.shape[1]
@@ -317,12 +331,7 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
     path = record.write(
         {
             "schema": record.VERSION,
-            "experiment": {
-                "dataset": run.dataset,
-                "study": study,
-                "point": point,
-                "seed": run.seed,
-            },
+            "experiment": run.place,
             "recipe": recipes.as_dict(run.recipe),
             "recipe_hash": recipes.recipe_hash(run.recipe),
             "parameters": counted.params,

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,9 +11,15 @@ from matplotlib.figure import Figure
 from r3d_rs.data import pipeline
 from r3d_rs.data.datasets import Dataset
 from r3d_rs.data.inspect import film_strips, first_batch, first_clips
+from r3d_rs.evaluation.multiview import Evaluation
+from r3d_rs.evaluation.trained import Trained
+from r3d_rs.experiments.parents import Parent
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe
+from r3d_rs.training.fit import build_model
+from r3d_rs.training.loop import History
+from r3d_rs.training.transfer import transfer
 
 
 def recipe_table(paper: Recipe, recipe: Recipe) -> pd.DataFrame:
@@ -27,12 +34,8 @@ def recipe_table(paper: Recipe, recipe: Recipe) -> pd.DataFrame:
     )
 
 
-def transfer_table(parent) -> pd.DataFrame:
-    """List how many variables a run has from its parent, and which are new.
-
-    Args:
-        parent: a `parents.Parent`.
-    """
+def transfer_table(parent: Parent) -> pd.DataFrame:
+    """List how many variables a run has from its parent, and which are new."""
     if not parent:
         return pd.DataFrame({"variables": {"new, random": "all"}})
     rows = {
@@ -47,12 +50,8 @@ def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) ->
     return film_strips(*first_clips(dataset, recipe, seed=seed, count=count))
 
 
-def learning_curves(history) -> Figure:
-    """Draw loss, accuracy on the training clips and learning rate over the epochs.
-
-    Args:
-        history: of `fit` or `pretrain`.
-    """
+def learning_curves(history: History) -> Figure:
+    """Draw loss, accuracy on the training clips and learning rate over the epochs."""
     metrics = history.table()
     figure = Figure(figsize=(8, 2.4), layout="constrained")
     for i, name in enumerate(("loss", "accuracy", "learning_rate"), start=1):
@@ -64,12 +63,10 @@ def learning_curves(history) -> Figure:
     return figure
 
 
-def accuracies(evaluation, chance: bool = False) -> pd.DataFrame:
+def accuracies(evaluation: Evaluation, chance: bool = False) -> pd.DataFrame:
     """Show the accuracies in per cent, with top-1's 95 % interval over videos.
 
-    Args:
-        evaluation: of `evaluate`.
-        chance: add the share of the most frequent class.
+    With `chance` the share of the most frequent class is added.
     """
     metrics = evaluation.metrics()
     low, high = metrics["video_top1_interval"]
@@ -91,7 +88,7 @@ def accuracies(evaluation, chance: bool = False) -> pd.DataFrame:
     ).set_index("")
 
 
-def confusion(dataset: Dataset, evaluation) -> Figure:
+def confusion(dataset: Dataset, evaluation: Evaluation) -> Figure:
     """Draw the shares of each class's videos by predicted class."""
     classes = len(dataset.classes)
     counts = np.zeros((classes, classes))
@@ -114,7 +111,7 @@ def confusion(dataset: Dataset, evaluation) -> Figure:
 
 
 def example_predictions(
-    dataset: Dataset, recipe: Recipe, evaluation, count: int = 8
+    dataset: Dataset, recipe: Recipe, evaluation: Evaluation, count: int = 8
 ) -> Figure:
     """Draw the first test videos: true class, the class predicted, its probability.
 
@@ -152,20 +149,26 @@ def sample_pairs(
 
 
 def neighbors(
-    dataset: Dataset, recipe: Recipe, parent, queries: int = 4, nearest: int = 3
+    dataset: Dataset, recipe: Recipe, parent: Parent, queries: int = 4, nearest: int = 3
 ) -> Figure:
     """Draw some videos, each with those whose features are most like its own.
 
-    The videos are of the evaluated split; a neighbor of another class is set in red.
+    The videos are some hundred of the evaluated split, each by the view in its middle;
+    a neighbor of another class is set in red.
 
     Args:
         dataset: a prepared dataset.
         recipe: of the linear evaluation.
-        parent: a `parents.Parent`, the backbone.
+        parent: the backbone.
         queries: videos that are compared.
         nearest: neighbors of each.
     """
-    videos = _middle_clips(dataset, recipe)
+    videos = pipeline.evaluation_views(
+        dataset,
+        dataclasses.replace(recipe, temporal_views=1, spatial_views=1),
+        split=dataset.evaluated,
+        limit=400,
+    )
     labels, features = _features(videos, recipe, parent)
     similar = features @ features.T
     np.fill_diagonal(similar, -np.inf)
@@ -189,24 +192,11 @@ def neighbors(
     return film_strips([clips[i] for i in shown], titles, colors)
 
 
-def _middle_clips(dataset: Dataset, recipe: Recipe, limit: int = 400):
-    """Return evaluated videos by the one view in their middle."""
-    single = dataclasses.replace(recipe, temporal_views=1, spatial_views=1)
-    return pipeline.evaluation_views(
-        dataset, single, split=dataset.evaluated, limit=limit
-    )
-
-
-def _features(videos, recipe: Recipe, parent) -> tuple[np.ndarray, np.ndarray]:
+def _features(videos, recipe: Recipe, parent: Parent) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels of videos, and features of length 1 of their only views.
 
     Some videos at a time: a clip of Kinetics is 25 MB.
     """
-    import keras
-
-    from r3d_rs.training.fit import build_model
-    from r3d_rs.training.transfer import transfer
-
     network = build_model(recipe, 1, size=recipe.eval_size)
     transfer(parent.weights, network)
     unit = keras.Model(network.input, network.get_layer("unit").output)
@@ -217,14 +207,8 @@ def _features(videos, recipe: Recipe, parent) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(labels), np.concatenate(features)
 
 
-def network(trained, data: Dataset, split: str) -> pd.Series:
-    """Describe what is evaluated on what.
-
-    Args:
-        trained: a `trained.Trained`.
-        data: the dataset.
-        split: that is evaluated.
-    """
+def network(trained: Trained, data: Dataset, split: str) -> pd.Series:
+    """Describe what is evaluated on what."""
     recipe = trained.recipe
     return pd.Series(
         {
@@ -240,13 +224,12 @@ def network(trained, data: Dataset, split: str) -> pd.Series:
     )
 
 
-def against_record(trained, evaluations: dict, split: str) -> pd.DataFrame:
+def against_record(
+    trained: Trained, evaluations: dict[tuple[int, int], Evaluation], split: str
+) -> pd.DataFrame:
     """Compare a published network's accuracy with what it was published with.
 
-    Args:
-        trained: a `trained.Trained`.
-        evaluations: of `multiview.evaluate_over_views`.
-        split: that was evaluated.
+    The evaluations are those of `multiview.evaluate_over_views` on the split.
     """
     *_, own = evaluations.values()
     rows = {"here": 100 * own.metrics()["video_top1"]}
@@ -257,12 +240,8 @@ def against_record(trained, evaluations: dict, split: str) -> pd.DataFrame:
     return pd.DataFrame({"top-1, %": {name: f"{x:.2f}" for name, x in rows.items()}})
 
 
-def over_views(evaluations: dict) -> pd.DataFrame:
-    """Show the accuracies over more and more views, in per cent.
-
-    Args:
-        evaluations: of `multiview.evaluate_over_views`.
-    """
+def over_views(evaluations: dict[tuple[int, int], Evaluation]) -> pd.DataFrame:
+    """Show the accuracies over more and more views, in per cent."""
     names = ("video_top1", "video_top5", "clip_top1")
     rows = {
         f"{clips}×{crops}": {

@@ -43,31 +43,6 @@ def micro_batches(batch_size: int, devices: int, clips: int) -> int:
 LIKE_GPU = "v5e"
 
 
-def divided(
-    recipe: Recipe,
-    kind: str,
-    devices: int,
-    micro_batches: int,
-    rematerialize: bool,
-    memory: int = 0,
-) -> Recipe:
-    """Divide a recipe's batches as wanted, or else so that they fit; see `fitted`.
-
-    Args:
-        recipe: of a run.
-        kind: of the devices, as JAX calls them.
-        devices: how many there are.
-        micro_batches: that are wanted, 0 for any number.
-        rematerialize: whether blocks are wanted rematerialized.
-        memory: of a GPU, bytes; 0 where it is not known.
-    """
-    if not (micro_batches or rematerialize):
-        return fitted(recipe, kind, devices, memory)
-    return dataclasses.replace(
-        recipe, micro_batches=micro_batches or 1, rematerialize=rematerialize
-    )
-
-
 def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     """Divide a recipe's batches so that they fit the memory of a TPU or a GPU.
 
