@@ -67,9 +67,10 @@ def check(
     kinds = (int, float) if kind is float else (kind,)
     # `True` is an `int` to Python, but nobody means it as a seed.
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        article = "an" if kind is int else "a"
         raise ValueError(
             f"parameter {name}: received {value!r} ({type(value).__name__}), "
-            f"expected {_article(kind)}"
+            f"expected {article} {kind.__name__}"
         )
     if allowed is not None:
         allowed = tuple(allowed)
@@ -86,8 +87,3 @@ def check(
             f"parameter {name}: received {value!r}, allowed is {minimum} {end}"
         )
     return value
-
-
-def _article(kind: type) -> str:
-    """Return a type's name with its article, for a message."""
-    return f"an {kind.__name__}" if kind is int else f"a {kind.__name__}"

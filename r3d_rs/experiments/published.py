@@ -73,22 +73,19 @@ def read(file: Path = FILE) -> list[dict]:
         ]
 
 
-def runs(
-    name: str, dataset: str, published: Sequence[dict] | None = None
-) -> list[dict]:
+def runs(name: str, dataset: str, published: Sequence[dict]) -> list[dict]:
     """Return the published runs of an experiment, one a seed.
 
     Args:
         name: of the experiment, such as "scaling/RS-50"; runs of one with the same
             recipe (`registry.SAME`) serve where it has none of a seed.
         dataset: that they ran on.
-        published: rows of `read`; None to read them.
+        published: rows of `read`.
     """
-    table = read() if published is None else published
     found = {
         row["seed"]: row
         for one in reversed([name, *registry.same(name)])
-        for row in table
+        for row in published
         if (row["dataset"], record.name(row)) == (dataset, one)
     }
     return [found[seed] for seed in sorted(found)]
@@ -219,8 +216,8 @@ def _summary(own: Sequence[dict]) -> record.Summary:
 
 def _row(run: dict) -> dict:
     own, parent = record.recipe_hashes(run)
-    return {name: run["experiment"][name] for name in ("dataset", "study", "point")} | {
-        "seed": run["experiment"]["seed"],
+    return {
+        **run["experiment"],
         "video_top1": run["metrics"]["video_top1"],
         "num_videos": run["metrics"]["num_videos"],
         "recipe_hash": own,

@@ -182,7 +182,8 @@ def find(
         "*" if name is None else glob.escape(name) for name in (dataset, study, point)
     )
     files = Path(results).glob("/".join([*wanted, "seed-*.json"]))
-    for file in sorted(files, key=lambda file: (file.parent, _seed(file))):
+    # A longer name has a larger seed.
+    for file in sorted(files, key=lambda file: (file.parent, len(file.name), file)):
         try:
             record = read(file)
         except FileNotFoundError:  # a run is just writing it anew
@@ -318,18 +319,15 @@ def recipe_hashes(record: dict) -> tuple[str, str]:
 
 
 def _check_same_recipe(a: dict, b: dict) -> None:
-    parents = [record.get("parent", {}).get("recipe_hash", "none") for record in (a, b)]
     if a["evaluated_ids_sha256"] != b["evaluated_ids_sha256"]:
         raise ValueError(
             f"{a['experiment']} and {b['experiment']} cannot be averaged: they were"
             " evaluated on other videos"
         )
-    same_hash = a["recipe_hash"] == b["recipe_hash"]
-    if same_hash and parents[0] == parents[1]:
+    if recipe_hashes(a) == recipe_hashes(b):
         return
-    one, other = a["recipe"], b["recipe"]
     one, other = (
-        {**r, "parent": p} for r, p in zip((one, other), parents, strict=True)
+        {**run["recipe"], "parent": recipe_hashes(run)[1] or "none"} for run in (a, b)
     )
     differences = [
         f"{name} is {one.get(name)!r} and {other.get(name)!r}"
@@ -340,11 +338,6 @@ def _check_same_recipe(a: dict, b: dict) -> None:
         f"{a['experiment']} and {b['experiment']} cannot be averaged, their recipes "
         f"differ: {'; '.join(differences) or 'in the hash alone'}"
     )
-
-
-def _seed(file: Path) -> tuple[int, str]:
-    number = file.stem.removeprefix("seed-")
-    return (int(number) if number.isdecimal() else -1, number)
 
 
 @functools.cache
