@@ -47,10 +47,10 @@ def _points() -> Iterable[str]:
     return points.scaling()
 
 
-def _points_and_rows() -> Iterable[str]:
-    from r3d_rs.recipes import table2
+def _programs() -> Iterable[str]:
+    from r3d_rs.operations import tpu as programs
 
-    return [*_points(), "baseline", *table2.TABLE_2]
+    return programs.allowed_points()
 
 
 class ExperimentName(Name):
@@ -247,7 +247,7 @@ def tpu() -> None:
 
 
 @tpu.command()
-@click.argument("point", type=Name("point", _points_and_rows), default="RS-50")
+@click.argument("point", type=Name("point", _programs), default="RS-50")
 @click.option("--topology", default="v5e:1x1", help="Slice of chips.")
 @click.option(
     "--clips",

@@ -1,7 +1,7 @@
 """What the study takes, and what to run first with less."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -22,9 +22,6 @@ VIDEOS = {
     "kinetics-600": (366_016, 27_780),
     "web-video-text": (paper.settings()["pretraining"]["clips"]["value"], 0),
 }
-
-#: A gradient takes about twice the operations of the pass forward.
-FORWARD, WITH_GRADIENTS = 1, 3
 
 
 @dataclass(frozen=True)
@@ -54,13 +51,7 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         """Return what both take."""
-        return Cost(
-            self.steps + other.steps,
-            self.clips + other.clips,
-            self.training_macs + other.training_macs,
-            self.evaluation_macs + other.evaluation_macs,
-            self.checkpoint_gb + other.checkpoint_gb,
-        )
+        return Cost(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 def of(
@@ -98,7 +89,8 @@ def _videos(dataset: str) -> tuple[int, int]:
 def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
     steps = recipe.steps or recipe.epochs * (videos // recipe.batch_size)
     clips = steps * recipe.batch_size * recipe.clips_per_example
-    passes = FORWARD if recipe.frozen else WITH_GRADIENTS
+    # A gradient takes about twice the operations of the pass forward.
+    passes = 1 if recipe.frozen else 3
     macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
     # Two states are kept, each with weights and momenta, and the trained network.
     parameters = exact.of(counts, _network(recipe), 16, 256, 400)["params"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from r3d_rs.experiments import record
+from r3d_rs.experiments import parameters, record
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import cost
@@ -32,12 +32,18 @@ IMPROVED = ["GiB needed", "ms a step, at least", "seconds to compile"]
 KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
 
 
+def allowed_points() -> list[str]:
+    """Return what programs may be of: points of Fig. 2 and rows of Table 2."""
+    names = [*points.scaling(), "baseline", *table2.TABLE_2]
+    return list(dict.fromkeys(names))  # one is both
+
+
 @dataclasses.dataclass(frozen=True)
 class Program:
     """A step for one device of a slice.
 
     Args:
-        point: of Fig. 2 or a row of Table 2, "baseline" included.
+        point: one of `allowed_points`.
         task: "training" or "evaluation".
         topology: the slice, such as "v5e:2x2".
         clips: that a device sees at once.
@@ -58,17 +64,11 @@ class Program:
         Raises:
             ValueError: naming the point and those allowed.
         """
-        rows = ("baseline", *table2.TABLE_2)
+        parameters.check("point", self.point, str, allowed=allowed_points())
         if self.point in points.scaling():
             paper = scales.of_point(points.point(self.point), "paper")
-        elif self.point in rows:
-            paper = table2.row(self.point)
         else:
-            allowed = dict.fromkeys([*points.scaling(), *rows])
-            raise ValueError(
-                f"parameter point: received {self.point!r}, allowed are"
-                f" {', '.join(allowed)}"
-            )
+            paper = table2.row(self.point)
         return dataclasses.replace(
             paper,
             rematerialize=self.rematerialize,
