@@ -131,11 +131,7 @@ def _with_palette(text: str) -> str:
 
 
 def picture(kept: Path, cell: str):
-    """Return the picture that a cell of a kept notebook has drawn.
-
-    Args:
-        kept: the notebook.
-        cell: the cell's id.
+    """Return the picture that a cell, named by its id, of a kept notebook has drawn.
 
     Raises:
         ValueError: when there is none or the notebook is damaged, naming it.

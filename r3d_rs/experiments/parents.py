@@ -89,9 +89,8 @@ def of_run(network: str | Path, recipe: Recipe) -> Parent:
         recipe: of the network that starts from it.
 
     Raises:
-        FileNotFoundError: naming the file that is missing.
-        ValueError: naming a file that is damaged, or listing the weights that do not
-            fit the recipe's network.
+        FileNotFoundError, ValueError: as `networks.find` and `of_model` do, or naming a
+            file that is damaged.
     """
     one = networks.find(network)
     about = {name: one.run[name] for name in ("dataset", "recipe_hash")}
@@ -125,14 +124,7 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
 def of_pretraining(
     backbone: keras.Model, history: History, dataset: Dataset, run: Run
 ) -> Parent:
-    """Return the backbone that a run of Table 6 has pre-trained.
-
-    Args:
-        backbone: of `pretrain`, as is its history.
-        history: of its training.
-        dataset: that it was trained on.
-        run: with a recipe of pre-training.
-    """
+    """Return the backbone that `pretrain` has trained, with its history, for a run."""
     about = {
         "dataset": dataset.name,
         "recipe": as_dict(run.pretraining),

@@ -74,13 +74,10 @@ def read(file: Path = FILE) -> list[dict]:
 
 
 def runs(name: str, dataset: str, published: Sequence[dict]) -> list[dict]:
-    """Return the published runs of an experiment, one a seed.
+    """Return those of published runs that are an experiment's, one a seed.
 
-    Args:
-        name: of the experiment, such as "scaling/RS-50"; runs of one with the same
-            recipe (`registry.SAME`) serve where it has none of a seed.
-        dataset: that they ran on.
-        published: rows of `read`.
+    Runs of one with the same recipe (`registry.SAME`) serve where it has none of a
+    seed.
     """
     found = {
         row["seed"]: row

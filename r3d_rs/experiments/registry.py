@@ -121,10 +121,7 @@ class Experiment:
     def received(self, dataset: str, seed: int, folder: str | Path) -> dict:
         """Return the notebook's parameters for a run.
 
-        Args:
-            dataset: to run on.
-            seed: of everything random.
-            folder: of the runs' checkpoints, where a parent is.
+        The folder is that of the runs' checkpoints, where a parent is.
         """
         values = {**self.parameters, "dataset": dataset, "seed": seed}
         if self.parents:
@@ -337,13 +334,7 @@ def untrained(point: str) -> str:
 def records(results: str | Path, dataset: str, name: str) -> list[dict]:
     """Read the records of an experiment, and of the one that is the same (`SAME`).
 
-    Args:
-        results: folder of the records.
-        dataset: that they ran on.
-        name: of the experiment.
-
-    Returns:
-        One record a seed, in the order of the seeds; its own where both have one.
+    There is one a seed, in the order of the seeds; its own where both have one.
     """
     found = {}
     for own in reversed([name, *same(name)]):

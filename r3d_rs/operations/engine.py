@@ -45,8 +45,7 @@ WHERE = {"data_dir", "tensorboard"}
 def further(papermill: Mapping) -> dict[str, object]:
     """Return the further parameters that a run's notebook received, such as threads.
 
-    Args:
-        papermill: the metadata that papermill has left in the executed notebook.
+    They are in the metadata that papermill has left in the executed notebook.
     """
     received, left = papermill.get("parameters", {}), GIVEN | WHERE
     return {name: value for name, value in received.items() if name not in left}
@@ -90,10 +89,9 @@ class Request:
             found = study_path(name, getattr(self, name))
             object.__setattr__(self, name, found)
         study, _, name = self.experiment.partition("/")
-        if study == "finetune":
-            object.__setattr__(self, "dataset", name)
+        dataset = name if study == "finetune" else self.dataset
         where = self.parameters.get("data_dir")
-        object.__setattr__(self, "dataset", canonical_name(self.dataset, where))
+        object.__setattr__(self, "dataset", canonical_name(dataset, where))
 
     @property
     def found(self) -> registry.Experiment:
@@ -263,12 +261,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def is_left(target: Path, results: str | Path) -> bool:
-    """Say whether a run was stopped after its record, before its notebook was kept.
-
-    Args:
-        target: the run's record.
-        results: folder of the records.
-    """
+    """Say whether a run was stopped after its record, before its notebook was kept."""
     return target.exists() and executed.is_finished(_output(target, results))
 
 

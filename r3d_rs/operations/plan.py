@@ -3,10 +3,9 @@
 import functools
 import hashlib
 import os
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from r3d_rs import files
 from r3d_rs.experiments import provenance, record, registry
@@ -268,4 +267,4 @@ def seconds(results: str | Path, dataset: str, name: str) -> float | None:
         for run in registry.records(results, dataset, name)
         if not provenance.accelerators(run["device"])
     ]
-    return float(np.median(times)) if times else None
+    return statistics.median(times) if times else None

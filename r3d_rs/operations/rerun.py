@@ -184,9 +184,7 @@ def keep(folder: Path, row: dict) -> Path:
 def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
     """Read the reruns, without those of records that are others now.
 
-    Args:
-        results: folder of the first records.
-        folder: of the table; None for that of the records.
+    The table is in `folder`, or else in that of the first records.
     """
     path = Path(folder or results) / "reruns.csv"
     if not path.exists():

@@ -88,7 +88,8 @@ def test_a_point_may_be_any_of_figure_2_and_any_row_of_table_2():
 
     assert recipe("baseline") == table2.row("baseline") == recipe("R3D-50")
     assert recipe("RA") == table2.row("RA")
-    with pytest.raises(ValueError, match=r"received 'foo', .*RS-300.*baseline, LS,"):
+    message = r"parameter point: received 'foo', allowed .*RS-300.*baseline, LS,"
+    with pytest.raises(ValueError, match=message):
         recipe("foo")
 
 
@@ -143,14 +144,11 @@ def command(results, point):
     return CliRunner().invoke(main, [*words, "--results", str(results)])
 
 
-def test_the_command_prints_a_row_or_names_what_is_wrong(tmp_path):
+def test_the_command_prints_a_row(tmp_path):
     done = command(made_up(tmp_path), "RS-200@f48")
     assert done.exit_code == 0, done.output
     assert "memory: 11.00 of 16 GiB a device" in done.stdout
     assert "200.0 ms a step (arithmetic), 80 clips/s and chip at most" in done.stdout
-    program = tpu.Program("RS-51", tpu.TRAINING, "v5e:1x1", 8)
-    with pytest.raises(ValueError, match="parameter point: received 'RS-51', allowed"):
-        program.recipe()
 
 
 @pytest.mark.skipif(
