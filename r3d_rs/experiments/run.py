@@ -261,15 +261,15 @@ def setup(run: Run) -> Run:
             stacklevel=2,
         )
 
-    def divided(recipe, micro_batches: int, memory: int = 0):
+    def divided(recipe, micro_batches: int):
         again = options.rematerialize
         if not (micro_batches or again):
-            return plan.fitted(recipe, *found, memory)
+            return plan.fitted(recipe, *found, devices.gpu_memory())
         return dataclasses.replace(
             recipe, micro_batches=micro_batches or 1, rematerialize=again
         )
 
-    recipe = divided(run.recipe, options.micro_batches, devices.gpu_memory())
+    recipe = divided(run.recipe, options.micro_batches)
     # Pairs of views are not divided.
     pretraining = run.pretraining and divided(run.pretraining, 0)
     return dataclasses.replace(run, recipe=recipe, pretraining=pretraining)

@@ -22,6 +22,8 @@ from r3d_rs.options import FOLDER, INPUT
 from r3d_rs.preparation import preparation
 from r3d_rs.recipes import points, scales
 from r3d_rs.recipes.recipe import recipe_hash
+from r3d_rs.tpu import plan
+from r3d_rs.training import devices
 from r3d_rs.training.checkpoints import Checkpoints
 from r3d_rs.training.fit import build, build_model, fit
 from tests.shared.official import official_values, write_objects
@@ -153,6 +155,22 @@ def test_a_run_divides_its_batches_as_it_is_told(tmp_path):
     assert (pairs.micro_batches, pairs.rematerialize) == (1, True)
     with pytest.raises(ValueError, match="micro_batches: received -1, allowed is 0"):
         run.check("scaling", small | {"micro_batches": -1})
+
+
+def test_pairs_of_views_fit_the_memory_of_a_gpu(tmp_path, monkeypatch):
+    """As batches of clips do; a GPU with a chip's memory has its rows."""
+    fits = tmp_path / "fits.csv"
+    rows = "v5e,RS-50,{macs},False,False,4\nv5e,RS-50,{macs},True,False,8\n"
+    columns = "chip,point,macs,rematerialize,accumulate,clips\n"
+    fits.write_text(columns + rows.format(macs=10**15))
+    monkeypatch.setattr(plan, "FITS", fits)
+    monkeypatch.setattr(devices, "accelerators", lambda: ("NVIDIA T4", 1))
+    monkeypatch.setattr(devices, "gpu_memory", lambda: 16 * 2**30)
+    given = {"point": "RS-50", "dataset": "kinetics-400", "scale": "tiny"}
+    asked = run.setup(run.check("contrastive", given | {"data_dir": str(tmp_path)}))
+    # Four pairs are eight clips.
+    assert (asked.recipe.batch_size, asked.recipe.rematerialize) == (4, False)
+    assert (asked.pretraining.batch_size, asked.pretraining.rematerialize) == (4, True)
 
 
 def test_tensorboard_has_the_curves_on_request(finished, dataset, monkeypatch):
