@@ -24,7 +24,7 @@ class Parent:
     """What a run starts from.
 
     Args:
-        weights: of the network.
+        weights: of the network; None for random ones.
         about: what the record says of it; see `parent` in `record.schema.json`.
         seconds_before: of its training in this run, in processes before this one.
     """
@@ -38,10 +38,6 @@ class Parent:
         return self.weights is not None
 
 
-#: What a run with random weights starts from.
-NOTHING = Parent(None, {})
-
-
 def of(run: Run) -> Parent:
     """Return the network that a run starts from; fine-tuning alone has one.
 
@@ -49,7 +45,7 @@ def of(run: Run) -> Parent:
         FileNotFoundError, ValueError: as `of_run` and `check_place` do.
     """
     if not run.parent:
-        return NOTHING
+        return Parent(None, {})
     parent = of_run(run.parent, run.recipe)
     check_place(run, parent)
     return parent

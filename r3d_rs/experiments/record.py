@@ -5,8 +5,6 @@ one that exists is a finished run. It has a checksum of itself and one of its sc
 byte that changes is an error, not another number.
 """
 
-from __future__ import annotations
-
 import functools
 import glob
 import hashlib
@@ -16,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,9 +26,6 @@ from r3d_rs.files import (
     read_arrays,
     whole_file,
 )
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 #: What stands in a table where there is no record.
 NOT_RUN = "not run"
@@ -341,7 +335,7 @@ def _check_same_recipe(a: dict, b: dict) -> None:
 
 
 @functools.cache
-def _validator() -> Validator:
+def _validator():
     import jsonschema  # late: a list of published runs does without
 
     def is_number(checker, value):

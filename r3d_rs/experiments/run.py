@@ -301,8 +301,7 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
         run: that is finished.
         history: of `fit`.
         evaluation: of `evaluate`.
-        parent: a `parents.Parent` that the run started from; None or `parents.NOTHING`
-            for random weights.
+        parent: a `parents.Parent` that the run started from; None for random weights.
 
     Returns:
         The record's file.

@@ -66,17 +66,14 @@ class Topology:
     """A slice of chips, such as "v5e:2x2".
 
     Args:
+        name: as it was written.
         chip: its generation.
         shape: chips along each dimension.
     """
 
+    name: str
     chip: Chip
     shape: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """As it was written."""
-        return f"{self.chip.name}:{'x'.join(map(str, self.shape))}"
 
     @property
     def chips(self) -> int:
@@ -109,4 +106,4 @@ def topology(name: str) -> Topology:
             f"topology: received {name!r}, allowed are {chip.dimensions} numbers of"
             f" chips, such as {example!r}"
         )
-    return Topology(chip, tuple(int(part) for part in text.split("x")))
+    return Topology(name, chip, tuple(int(part) for part in text.split("x")))

@@ -136,7 +136,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         first = str(error).splitlines()[0]
         raise ValueError(
             f"topology: the compiler has no {where.name!r}: {first}"
-        ) from (error)
+        ) from error
     mesh = Mesh(described.devices, ("batch",))
     divided = NamedSharding(mesh, PartitionSpec("batch"))
     whole = NamedSharding(mesh, PartitionSpec())
