@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from r3d_rs.experiments import record, registry
 from r3d_rs.pantomime import SETS
 from r3d_rs.pantomime.actions import ACTIONS
+from r3d_rs.report import claims
 
 
 def figure(
@@ -65,6 +66,37 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
     table = pd.DataFrame(shares, index=names, columns=names)
     order = list(SETS[dataset].classes)
     return table.loc[order, order]
+
+
+def gains_by_class(results: Path, steps: Sequence[claims.Step]) -> pd.DataFrame:
+    """Return what the gains of statements on Pantomime are made of.
+
+    Args:
+        results: folder of the records.
+        steps: of which those with a verdict for or against the paper are shown.
+
+    Returns:
+        Points of top-1 that each class gains, averaged over all seeds, a column a
+        statement; the classes that gain most in the first come first. Empty without
+        such a statement.
+
+    Raises:
+        FileNotFoundError: naming scores that are missing.
+    """
+    columns = {}
+    for step in steps:
+        if step.verdict in (claims.REPRODUCED, claims.NOT_REPRODUCED):
+            ends = (step.pair.before, step.pair.after)
+            right = [_right_by_class(results, step.pair.dataset, name) for name in ends]
+            columns[step.text] = right[1] - right[0]
+    table = pd.DataFrame(columns)
+    return table.sort_values([*columns][:1], ascending=False, kind="stable")
+
+
+def _right_by_class(results: Path, dataset: str, name: str) -> pd.Series:
+    study, point = name.split("/", 1)
+    table = confusion(results, dataset, study, point)
+    return pd.Series(np.diag(table), index=table.index)
 
 
 def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:

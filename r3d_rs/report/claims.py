@@ -83,9 +83,12 @@ class Step:
             return REPRODUCED
         if max(low, high) < 0:
             return NOT_REPRODUCED
-        # rounded up: it is smaller than that
-        bound = math.ceil(1000 * self.found.bound) / 10
-        return f"{INCONCLUSIVE}: smaller than {bound:.1f} points either way"
+        return f"{INCONCLUSIVE}: smaller than {self.bound:.1f} points either way"
+
+    @property
+    def bound(self) -> float:
+        """Points that the gain is smaller than either way, of one with an interval."""
+        return math.ceil(1000 * self.found.bound) / 10
 
 
 def steps(results: Path, group: str | None = None) -> list[Step]:

@@ -1,5 +1,7 @@
 """Training curves, confusions and the curve over views, as chapters draw them."""
 
+import dataclasses
+
 import curves
 import numpy as np
 import pandas as pd
@@ -8,9 +10,11 @@ import recipe_tables
 import views_curve
 from links import NOTHING
 
+from r3d_rs.evaluation.gains import Gain
 from r3d_rs.experiments import record
 from r3d_rs.experiments.views_curve import COLUMNS
 from r3d_rs.pantomime import CLASSES_20, CLASSES_30
+from r3d_rs.report import claims
 from tests.shared.made_up import made_up, write
 
 DATASET = "pantomime-20"
@@ -43,6 +47,29 @@ def test_confusions_agree_with_the_accuracy_and_pairs_stand_side_by_side(tmp_pat
     assert most.index.tolist() == ["sit down"]
     assert most.iloc[0].tolist() == ["stand up", "50.0", "yes"]
     assert len(curves.confusion_figure(table).axes[0].texts) == 21
+
+
+def test_a_gain_is_made_of_what_its_classes_gain(tmp_path):
+    labels = np.tile(np.arange(20), 2)
+    wave, kick = (sorted(CLASSES_20).index(name) for name in ("wave", "kick"))
+    before, after = labels.copy(), labels.copy()
+    before[wave], before[20 + wave] = kick, kick
+    after[kick] = wave
+    for point, found in (("LS", before), ("SD", after)):
+        scores = {"ids": [f"video-{i}" for i in range(40)], "labels": labels}
+        scores["probabilities"] = np.eye(20)[found]
+        run = made_up(point, top1=(found == labels).mean())
+        run["experiment"]["study"] = "ablation"
+        record.write(run, tmp_path, scores)
+    [step] = [s for s in claims.steps(tmp_path) if s.text.startswith("Stochastic")]
+    assert curves.gains_by_class(tmp_path, [step]).empty
+    told = Gain(0.025, 0.01, 0.04, 0.01, (8, 8))
+    step = dataclasses.replace(step, found=told, missing=0)
+    [gains] = curves.gains_by_class(tmp_path, [step]).to_dict().values()
+    first, *_, last = gains
+    assert (first, last) == ("wave", "kick")
+    assert {name for name, gain in gains.items() if gain} == {"wave", "kick"}
+    assert (gains["wave"], gains["kick"]) == (100, -50)
 
 
 def test_without_records_each_says_not_run_and_shows_nothing(tmp_path):
