@@ -64,7 +64,7 @@ def test_the_gains_of_table_2_are_as_their_chapter_says(primary):
     assert min(undecided) > paper.table(2)["delta"].max()
 
 
-def test_r3d_rs_gains_less_than_in_the_paper_as_the_chapter_says(primary):
+def test_r3d_rs_gains_less_than_in_the_paper_as_two_pages_say(primary):
     step, *_ = primary
     assert step.pair.after == "scaling/RS-50"
     assert 100 * step.found.high < step.paper
