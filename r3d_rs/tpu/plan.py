@@ -50,10 +50,11 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     compiled for TPUs alone.
 
     What fits is looked up for the network with the least multiply-adds that has as many
-    as the recipe's. A batch is computed at once if that fits; otherwise in as few
-    micro-batches as fit, of `ENOUGH` clips a device or more. Blocks are rematerialized
-    where neither is possible without. Pairs of views are two clips each, and are not
-    divided, as each view has to be told from all others.
+    as the recipe's, with rematerialized blocks and without. A batch is computed at once
+    if that fits; otherwise in as few micro-batches as fit, of `ENOUGH` clips a device
+    or more. Blocks are rematerialized where neither is possible without. Pairs of views
+    are two clips each, and are not divided, as each view has to be told from all
+    others.
 
     Args:
         recipe: of a run; one with a division of its own keeps it.
@@ -74,10 +75,10 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     if kind not in names:
         ratio = memory / chips()[LIKE_GPU].memory
         rows = rows.assign(clips=(rows["clips"] * ratio).astype(int).clip(lower=1))
-    rows = rows[rows["macs"] == rows["macs"].min()]
     share = recipe.batch_size * recipe.clips_per_example / devices
     for again, least in ((False, ENOUGH), (True, 1)):
         alike = rows[rows["rematerialize"] == again]
+        alike = alike[alike["macs"] == alike["macs"].min()]
         alike = alike.groupby("accumulate")["clips"].min()  # of points as large
         if (alike >= share).any():
             return dataclasses.replace(recipe, rematerialize=again)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from r3d_rs.operations import exact
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
 from r3d_rs.tpu import chips, compiler, plan
@@ -84,7 +85,7 @@ def known(monkeypatch, tmp_path, macs):
     def write(*rows, macs=macs):
         monkeypatch.setattr(plan, "FITS", tmp_path / "fits.csv")
         pd.DataFrame(
-            [("v5e", "RS-50", macs, *row) for row in rows],
+            [("v5e", "RS-50", macs + 10 * row[0], *row) for row in rows],
             columns=["chip", "point", "macs", "rematerialize", "accumulate", "clips"],
         ).to_csv(plan.FITS, index=False)
 
@@ -125,6 +126,14 @@ def test_a_gpu_is_taken_for_a_tpu_with_as_much_memory(known):
     assert (whole.micro_batches, half.micro_batches) == (4, 8)
     assert plan.fitted(RUN, "NVIDIA H200", 1, 64 * gib) == RUN  # 64 clips at once
     assert plan.fitted(RUN, "NVIDIA T4", 1) == RUN  # its memory is not known
+
+
+def test_every_point_of_figure_2_divides_by_itself_in_colab():
+    rows = pd.read_csv(plan.FITS).query("chip == 'v5e'")
+    largest = exact.of(exact.read(ROOT / "results"), "r3d-rs-200", 32, 256, 400)
+    assert rows["macs"].max() >= largest["macs"] * (224 / 256) ** 2  # RS-200@f64
+    for _, own in rows.groupby(["rematerialize", "macs"]):
+        assert own[own["accumulate"]]["clips"].min() >= plan.ENOUGH
 
 
 def test_what_is_not_known_is_left_as_it_is(known):
