@@ -76,8 +76,8 @@ class Bottleneck(keras.layers.Layer):
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: start the last normalization's scale at zero.
         bn_momentum: of the moving statistics of normalization.
-        rematerialize: see `build`; for a TPU all but the convolutions is computed again
-            anyway.
+        rematerialize: compute the block again for its gradient, on JAX alone. For a TPU
+            all but its convolutions is computed again anyway.
     """
 
     def __init__(
