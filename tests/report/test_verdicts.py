@@ -29,9 +29,9 @@ WRITTEN = {
     ("ablation/350-EP", "ablation/SJ"): UNSURE,
     ("ablation/SJ", "ablation/SE"): UNSURE,
     ("ablation/SE", "ablation/D-stem"): UNSURE,
-    ("scaling/RS-50", "scaling/RS-200"): NONE,
-    ("scaling/RS-200", "scaling/RS-200@f48"): NONE,
-    ("scaling/RS-50", "ablation/RA"): NONE,
+    ("scaling/RS-50", "scaling/RS-200"): OPEN,
+    ("scaling/RS-200", "scaling/RS-200@f48"): OPEN,
+    ("scaling/RS-50", "ablation/RA"): OPEN,
     ("scaling/RS-200@f48", "fine-tuning/RS-200@f48"): NONE,
     ("contrastive/R3D-50", "contrastive/RS-270"): NONE,
 }

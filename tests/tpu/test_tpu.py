@@ -128,8 +128,9 @@ def test_a_gpu_is_taken_for_a_tpu_with_as_much_memory(known):
     assert plan.fitted(RUN, "NVIDIA T4", 1) == RUN  # its memory is not known
 
 
-def test_every_point_of_figure_2_divides_by_itself_in_colab():
-    rows = pd.read_csv(plan.FITS).query("chip == 'v5e'")
+@pytest.mark.parametrize("chip", ["v5e", "v6e"])
+def test_every_point_of_figure_2_divides_by_itself_in_colab(chip):
+    rows = pd.read_csv(plan.FITS).query("chip == @chip")
     largest = exact.of(exact.read(ROOT / "results"), "r3d-rs-200", 32, 256, 400)
     assert rows["macs"].max() >= largest["macs"] * (224 / 256) ** 2  # RS-200@f64
     for _, own in rows.groupby(["rematerialize", "macs"]):
