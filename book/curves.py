@@ -44,7 +44,13 @@ def figure(
     return drawn
 
 
-def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFrame:
+def learned(results: Path | str, dataset: str, name: str) -> str:
+    """Return an experiment's mean accuracy on the clips of its last epoch, per cent."""
+    runs = registry.records(results, dataset, name)
+    return f"{100 * np.mean([run['history']['accuracy'][-1] for run in runs]):.0f}"
+
+
+def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
     """Return how often each class of Pantomime is taken for each, over all seeds.
 
     Returns:
@@ -54,7 +60,7 @@ def confusion(results: Path, dataset: str, study: str, point: str) -> pd.DataFra
     Raises:
         FileNotFoundError: naming scores that are missing.
     """
-    runs = registry.records(results, dataset, f"{study}/{point}")
+    runs = registry.records(results, dataset, name)
     if not runs:
         return pd.DataFrame()
     names = sorted(SETS[dataset].classes)  # a label is a place in this order
@@ -94,8 +100,7 @@ def gains_by_class(results: Path, steps: Sequence[claims.Step]) -> pd.DataFrame:
 
 
 def _right_by_class(results: Path, dataset: str, name: str) -> pd.Series:
-    study, point = name.split("/", 1)
-    table = confusion(results, dataset, study, point)
+    table = confusion(results, dataset, name)
     return pd.Series(np.diag(table), index=table.index)
 
 

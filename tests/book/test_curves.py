@@ -27,7 +27,7 @@ def test_24_of_30_classes_are_each_others_reversal():
 
 
 def confusion(results):
-    return curves.confusion(results, DATASET, "scaling", "RS-50")
+    return curves.confusion(results, DATASET, "scaling/RS-50")
 
 
 def test_confusions_agree_with_the_accuracy_and_pairs_stand_side_by_side(tmp_path):
