@@ -352,14 +352,19 @@ def _validator():
 
 
 def _validate(record: dict, file) -> None:
-    errors = sorted(_validator().iter_errors(record), key=lambda e: e.json_path)
-    if errors:
-        found = "; ".join(
-            f"{error.json_path.removeprefix('$').removeprefix('.') or 'record'}: "
-            f"{error.message}"
-            for error in errors
-        )
+    if found := _misfits(json.dumps(record)):
         raise ValueError(f"{file}: {found}")
+
+
+@functools.lru_cache(maxsize=1024)  # a page of the book reads each record many times
+def _misfits(text: str) -> str:
+    """Describe each field of a record that does not fit the schema, "" without one."""
+    errors = _validator().iter_errors(json.loads(text))
+    return "; ".join(
+        f"{error.json_path.removeprefix('$').removeprefix('.') or 'record'}: "
+        f"{error.message}"
+        for error in sorted(errors, key=lambda error: error.json_path)
+    )
 
 
 def _packed(scores: Scores) -> bytes:

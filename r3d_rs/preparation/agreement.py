@@ -46,10 +46,7 @@ def _differences(
     """Yield in what a dataset made of videos is not what options ask for."""
     lists = annotations or videos
     if lists and dataset.annotations:
-        given, kept = (
-            {split: path.read_bytes() for split, path in csvs.items()}
-            for csvs in map(listing.find_csvs, (Path(lists), dataset.annotations))
-        )
+        given, kept = map(listing.labels, (Path(lists), dataset.annotations))
         splits = [s for s in listing.SPLITS if given.get(s) != kept.get(s)]
         if given and splits:  # the videos may be gone, and their lists
             option = "annotations" if annotations else "videos"

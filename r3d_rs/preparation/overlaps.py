@@ -135,10 +135,8 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
 
 def of_lists(annotations: Path) -> list[Overlap]:
     """Look for clips in two of the CSV files of a folder, before they are prepared."""
-    rows = {
-        split: [video.id for video in videos]
-        for split, videos in listing.read_folder(annotations).items()
-    }
+    labels = listing.labels(annotations)
+    rows = {split: list(videos) for split, videos in labels.items()}
     pairs = itertools.combinations(rows, 2)
     found = [
         Overlap(later, first, tuple(of_ids(rows[later], rows[first]).items()), True)

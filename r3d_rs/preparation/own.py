@@ -115,7 +115,7 @@ def describe(
     made, there = place.root / LISTS, place.is_prepared()
     kept = place.folder / layout.ANNOTATIONS
     if there and not (annotations or videos).is_dir():
-        lists, splits = kept, _listed(kept)
+        lists, splits = kept, listing.labels(kept)
     else:
         lists, splits = _asked(videos, annotations, options)
         lists = lists or made
@@ -144,7 +144,7 @@ def _asked(
     if csvs := listing.find_csvs(lists):
         names = ", ".join(path.name for path in csvs.values())
         _refuse_division(f"{lists}: has lists ({names})", options)
-        return lists, _listed(lists)
+        return lists, listing.labels(lists)
     if annotations:
         raise FileNotFoundError(f"{annotations}: there is no CSV file of any split")
     return None, find(videos, options)
@@ -156,13 +156,6 @@ def _refuse_division(where: str, options: Options) -> None:
         raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
 
 
-def _listed(folder: Path) -> Splits:
-    return {
-        split: {video.id: video.label for video in videos}
-        for split, videos in listing.read_folder(folder).items()
-    }
-
-
 def _compare(
     place: Place, kind: Kind, noted: Kind, splits: Splits, lists: Path
 ) -> None:
@@ -170,7 +163,7 @@ def _compare(
 
     Asked for are `kind` and `splits`; there are `noted` and the videos in `lists`.
     """
-    there, kept = place.is_prepared(), _listed(lists)
+    there, kept = place.is_prepared(), listing.labels(lists)
     different = [
         f"{len(splits.get(split, ()))} videos in {split}, and those of the dataset are"
         f" {len(kept.get(split, ()))} others"

@@ -158,6 +158,14 @@ def read_folder(
     return found
 
 
+def labels(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the labels of a folder's CSV files by split and id of the video."""
+    return {
+        split: {video.id: video.label for video in videos}
+        for split, videos in read_folder(folder).items()
+    }
+
+
 def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     """Read a split's CSV file.
 

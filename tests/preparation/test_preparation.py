@@ -225,6 +225,10 @@ def test_bad_videos_are_set_aside_with_the_reason(mixed, tmp_path):
     assert times == {path: path.stat().st_mtime_ns for path in times}
     lists = tmp_path / "lists"
     shutil.copytree(dataset.annotations, lists)
+    header, *rows = (lists / "train.csv").read_text().splitlines()
+    (lists / "train.csv").write_text("\r\n".join([header, *reversed(rows), ""]))
+    again = preparation.prepare(NAME, tmp_path, False, annotations=lists)
+    assert again.splits == dataset.splits
     with (lists / "train.csv").open("a") as file:
         file.write("wave,new,0,10,train\n")
     folder = Path(dataset.splits["train"].files[0]).parent
