@@ -1,4 +1,4 @@
-"""Prediction over many views and the accuracies made from it.
+"""Multi-view prediction, and the accuracies computed from it.
 
 It may import the rooms up to training.
 """

@@ -1,4 +1,4 @@
-"""The model card of a trained network, made from its record."""
+"""Model cards of trained networks, made from their records."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ TITLE = "Revisiting 3D ResNets for Video Recognition"
 
 
 def card(network: Published) -> str:
-    """Return the card of a published network, with Hugging Face's header.
+    """Return a published network's model card, with Hugging Face's metadata header.
 
     Raises:
-        FileNotFoundError, ValueError: when its record is missing or damaged.
+        FileNotFoundError, ValueError: if its record is missing or damaged.
     """
     run, about, record = network.run, network.about, network.record
     recipe, metrics = network.recipe, about["metrics"]

@@ -26,11 +26,11 @@ def _of_this_machine(ctx, param, network: str | None) -> str | None:
     callback=_of_this_machine,
     help="A published network, such as pantomime-20/RS-50, or the folder of a run.",
 )
-@click.option("--top-k", default=5, help="How many classes to print, at most.")
+@click.option("--top-k", default=5, help="Print at most this many classes.")
 def predict(video: Path, network: str | None, top_k: int) -> None:
-    """Print what the file VIDEO shows, by a trained network.
+    """Classify the file VIDEO with a trained network.
 
-    Without --network the published ones are printed.
+    Without --network, list the published networks.
     """
     from r3d_rs import backend
 
@@ -53,18 +53,18 @@ def predict(video: Path, network: str | None, top_k: int) -> None:
     "--format",
     "format_",
     type=click.Choice(["saved_model", "onnx", "safetensors"]),
-    help="Of another program.",
+    help="Format to write.",
 )
 @click.option(
     "--hub",
     type=click.Choice(["huggingface", "kaggle"]),
-    help="Make a folder to upload there, and print the command.",
+    help="Write a folder to upload to this hub, and print the upload command.",
 )
 @click.option(
-    "--to", "folder", type=FOLDER, default="build/export", help="Folder to write to."
+    "--to", "folder", type=FOLDER, default="build/export", help="Output folder."
 )
 def export(network: str, format_: str | None, hub: str | None, folder: Path) -> None:
-    """Write NETWORK for other programs.
+    """Export NETWORK for other programs.
 
     NETWORK is the name of a published network or the folder of a run.
     """
@@ -76,7 +76,7 @@ def export(network: str, format_: str | None, hub: str | None, folder: Path) -> 
     from r3d_rs.evaluation import export as formats
 
     if hub:
-        click.echo(f"upload it by: {formats.for_hub(network, hub, folder)}")
+        click.echo(f"upload it with: {formats.for_hub(network, hub, folder)}")
         return
     written = formats.export(network, format_, folder)
     click.echo(f"written: {written.path.absolute()}")
@@ -89,13 +89,14 @@ def export(network: str, format_: str | None, hub: str | None, folder: Path) -> 
     "--results",
     type=FOLDER,
     default="results",
-    help="Folder of the records; the network lies beside its run's.",
+    help="Folder of the records; the network is written beside its run's record.",
 )
 @data_dir_option
 def publish(run: Path, results: Path, data_dir: Path | None) -> None:
     """Publish the network of a run.
 
-    RUN is its folder. The network is stored in half precision and evaluated so.
+    RUN is the run's folder. The weights are rounded to half precision, and the
+    accuracy is measured with them.
     """
     from r3d_rs import backend
 

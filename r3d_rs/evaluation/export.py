@@ -1,4 +1,4 @@
-"""A trained network in the formats of other programs, compared with the original."""
+"""Export of trained networks to other formats, checked against the original."""
 
 import dataclasses
 import importlib.util
@@ -16,29 +16,30 @@ from r3d_rs.evaluation.multiview import for_evaluation
 from r3d_rs.files import write_json
 from r3d_rs.recipes.recipe import as_dict
 
-#: Formats, and the packages that each needs besides.
+#: Formats, and the extra packages that each needs.
 FORMATS = {
     "saved_model": ("tensorflow",),
     "onnx": ("onnxruntime", "tf2onnx"),
     "safetensors": ("safetensors",),
 }
-#: Those that Keras writes by a trace of TensorFlow's.
+#: Formats that Keras traces with TensorFlow, and writes on that backend only.
 ON_TENSORFLOW = ("saved_model", "onnx")
-#: How the pixels of a clip are prepared.
+#: Preparation of a clip's pixels, if the recipe standardizes clips.
 STANDARDIZED = (
-    "RGB, divided by 255, then minus the clip's mean and divided by its deviation"
+    "RGB, divided by 255; then the clip's mean is subtracted, and the result divided by"
+    " the clip's standard deviation"
 )
-#: Largest difference of logits that is taken for rounding.
+#: Largest difference of logits that counts as rounding.
 TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """An exported network.
 
     Attributes:
-        path: of the file or folder.
-        difference: largest one of the logits of random clips, beside the original's.
+        path: file or folder written.
+        difference: largest difference from the original's logits, on random clips.
     """
 
     path: Path
@@ -46,19 +47,20 @@ class Exported:
 
 
 def export(network: str | Path, format: str, folder: Path) -> Exported:
-    """Write a network in another format, and compare what is read back with it.
+    """Write a network in another format, read it back and compare the logits.
 
-    A clip goes in as `(batch, frames, size, size, 3)` float32, with the size of
-    evaluation crops, pixels prepared as `labels.json` beside it says; logits come out.
+    The input is float32 clips `(batch, frames, size, size, 3)` of the evaluation crop's
+    size. `labels.json`, beside the network, says how to prepare their pixels. The
+    output is logits.
 
     Args:
-        network: of `trained.load`.
+        network: as in `trained.load`.
         format: "saved_model", "onnx" or "safetensors" (weights by the variable's path).
-        folder: to write to.
+        folder: output folder.
 
     Raises:
-        ValueError: naming a format that there is not, or that this backend does not
-            write, or what is read back otherwise.
+        ValueError: naming a format that is unknown or that this backend does not write,
+            or if the written network gives other logits.
         ModuleNotFoundError: naming a package that the format needs.
         FileNotFoundError: as `trained.load` does.
     """
@@ -74,7 +76,7 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
             )
     if format in ON_TENSORFLOW and keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"format {format!r} is written by TensorFlow: received"
+            f"format {format!r} is written with TensorFlow: received"
             f" KERAS_BACKEND={keras.backend.backend()}, expected is tensorflow"
         )
     own = trained.load(network)
@@ -99,7 +101,7 @@ def export(network: str | Path, format: str, folder: Path) -> Exported:
         "input": {
             "shape": ["batch", *model.input_shape[1:]],
             "pixels": STANDARDIZED if recipe.standardize else "RGB, divided by 255",
-            "frames": f"every {recipe.temporal_stride}th of {recipe.span}",
+            "frames": f"one of every {recipe.temporal_stride}, over {recipe.span}",
             "short_side": own.short_side,
         },
         "recipe": as_dict(own.recipe),
@@ -120,7 +122,7 @@ def _saved_model(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarra
 def _onnx(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarray:
     import onnxruntime
 
-    with warnings.catch_warnings():  # of Keras' converter, on NumPy 2
+    with warnings.catch_warnings():  # from Keras' converter on NumPy 2
         warnings.simplefilter("ignore", FutureWarning)
         model.export(path, format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(str(path))
@@ -140,7 +142,7 @@ def _safetensors(model: keras.Model, path: Path, clips: np.ndarray) -> np.ndarra
 _WRITERS = {"saved_model": _saved_model, "onnx": _onnx, "safetensors": _safetensors}
 
 
-#: What a folder needs besides for an upload, and the commands for it.
+#: Commands that upload a folder to each hub.
 HUBS = {
     "huggingface": "hf upload OWNER/{slug} {folder}",
     "kaggle": "kaggle models create -p {folder} && kaggle models instances create -p"
@@ -149,21 +151,21 @@ HUBS = {
 
 
 def for_hub(network: str, hub: str, folder: Path) -> str:
-    """Write the folder of a published network that a hub takes.
+    """Write a published network to a folder that a hub accepts.
 
-    Hugging Face's has the network as `model.keras`, with the model card as README.
-    Kaggle's has the same and two files of metadata, whose owner is left to fill in.
+    The folder holds `model.keras`, `run.json` and the model card as `README.md`. Kaggle
+    also gets two metadata files; fill in their owner before the upload.
 
     Args:
         network: name of a published network.
         hub: "huggingface" or "kaggle".
-        folder: to write to.
+        folder: output folder.
 
     Returns:
         The command that uploads it.
 
     Raises:
-        ValueError: naming a hub or a network that there is not.
+        ValueError: naming an unknown hub or network.
     """
     if hub not in HUBS:
         raise ValueError(
@@ -186,7 +188,7 @@ def for_hub(network: str, hub: str, folder: Path) -> str:
         model = {
             "title": one.name,
             "slug": slug,
-            "subtitle": "A video classifier of a reproducibility study of 3D ResNet-RS",
+            "subtitle": "Video classifier from a reproducibility study of 3D ResNet-RS",
             "isPrivate": True,
             "description": body,
             "publishTime": "",
@@ -197,7 +199,7 @@ def for_hub(network: str, hub: str, folder: Path) -> str:
             "instanceSlug": "default",
             "framework": "keras",
             "overview": body,
-            "usage": f"`keras.saving.load_model`, after r3d_rs: {REPOSITORY}",
+            "usage": f"import r3d_rs ({REPOSITORY}), then `keras.saving.load_model`",
             "licenseName": "Apache 2.0",
             "fineTunable": True,
             "trainingData": [],

@@ -1,20 +1,20 @@
 """Gains: how much better one network is than another, over seeds and videos.
 
-All networks are evaluated on the same videos with the same views. Equal seeds start
-kernels of equal shape alike and give videos in the same order, so seeds are blocks:
-what a seed adds to all networks is no part of a gain. Where seeds share nothing, the
-model costs a few degrees of freedom and stays right.
+All networks are evaluated on the same videos with the same views. Runs with equal seeds
+start kernels of equal shape from equal values, and train on videos in the same order.
+So seeds are blocks: a seed's common effect on all networks is no part of a gain. If
+seeds have no common effect, the model stays valid and loses a few degrees of freedom.
 
-Accuracy is modelled as `network + seed + rest`. The rest's variance is pooled over
-networks that are alike, unless Levene's test at 20 % finds that they spread
-differently. Then a gain has the variance of its own two networks. The variance over
-videos is added, by Satterthwaite's degrees of freedom. One run at an end gives no
+Accuracy is modelled as `network + seed + residual`. The residual variance is pooled
+over the networks of a group. If Levene's test at 20 % finds that their spreads differ,
+a gain uses the variance of its own two networks. The variance over videos is added,
+with Satterthwaite's degrees of freedom. A gain with only one run at either end has no
 interval.
 
-The gains that are compared at once are one family. Their intervals are adjusted for
-their number by Holm's method: an adjusted 95 % interval leaves out zero exactly where
-the adjusted probability is below 5 %. One that has no interval yet counts as not told
-from zero, so that what is told stays so when others are run.
+The gains that are compared together form a family. Holm's method adjusts their
+intervals for their number: an adjusted 95 % interval excludes zero exactly when the
+adjusted probability is below 5 %. A gain that has no interval yet counts as not
+significant. So a significant gain stays significant when further networks are run.
 """
 
 import math
@@ -24,25 +24,25 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-#: Whether each video was right, by seed.
+#: Whether each video was classified correctly, by seed.
 Outcomes = Mapping[int, np.ndarray]
-#: What a network is called.
+#: A network's name.
 Name = Hashable
 
-#: Significance of the family of gains, and of the test of equal spreads.
+#: Significance levels: for a family of gains, and for the test of equal spreads.
 LEVEL, SPREADS = 0.05, 0.2
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A difference of accuracies, as shares from -1 to 1.
+    """A difference of two accuracies, as a share from -1 to 1.
 
     Args:
-        mean: over seeds and videos.
+        mean: mean over seeds and videos.
         low: lower end of the adjusted 95 % interval; None without two runs at each end.
         high: upper end.
-        p: two-sided probability of such a gain if there were none, adjusted.
-        seeds: of the first network and of the second.
+        p: adjusted two-sided probability of so large a gain if there were none.
+        seeds: numbers of seeds of the first and the second network.
     """
 
     mean: float
@@ -53,13 +53,13 @@ class Gain:
 
     @property
     def bound(self) -> float | None:
-        """Size that the gain stays below, either way."""
+        """Largest size of a gain, in either direction, within the interval."""
         return None if self.low is None else max(abs(self.low), abs(self.high))
 
 
 @dataclass(frozen=True)
 class _Estimate:
-    """A gain before it is adjusted: its error and degrees of freedom."""
+    """A gain before adjustment, with its standard error and degrees of freedom."""
 
     mean: float
     seeds: tuple[int, int]
@@ -73,7 +73,7 @@ class _Estimate:
         return float(2 * special.stdtr(self.degrees, -abs(self.mean) / self.error))
 
     def adjusted(self, p: float, level: float) -> Gain:
-        """Return the gain with the interval that leaves out `level`."""
+        """Return the gain with the interval of confidence `1 - level`."""
         half = special.stdtrit(self.degrees, 1 - level / 2) * self.error
         ends = (float(self.mean - half), float(self.mean + half))
         return Gain(self.mean, *ends, p, self.seeds)
@@ -89,14 +89,15 @@ def family(
     """Estimate gains, adjusted for their number.
 
     Args:
-        networks: outcomes by name. Those that are compared are of the same videos in
-            the same order.
-        pairs: names of the network before and after each gain.
-        alike: groups of networks whose seeds are expected to spread alike.
-        adjust: for their number; False estimates each as if it were the only one.
+        networks: outcomes by name. Compared networks have the same videos in the same
+            order.
+        pairs: names of the two networks of each gain, the baseline first.
+        alike: groups of networks that are expected to spread equally over seeds.
+        adjust: whether to adjust for the number of gains; False estimates each gain as
+            if it were the only one.
 
     Returns:
-        One gain a pair; None where a network has no run.
+        One gain per pair; None if a network has no run.
     """
     groups = [{n: networks[n] for n in own if networks.get(n)} for own in alike]
     fits = [_Fit(own) for own in groups if len(own) > 1]
@@ -109,8 +110,8 @@ def family(
     if adjust:
         rest = [1.0] * (len(found) - len(decided))
         adjusted = holm([*adjusted, *rest])[: len(decided)]
-    # Holm's steps: the interval of the i-th smallest probability leaves out a share of
-    # LEVEL / (number - i), and from the first that is not found on, all the same.
+    # Holm's steps: the i-th smallest probability, from 0, gets LEVEL / (number - i).
+    # From the first gain that is not significant on, the level stays the same.
     order = sorted(decided, key=lambda i: found[i].p)
     first = sum(p < LEVEL for p in adjusted)
     gains = [one and Gain(one.mean, None, None, None, one.seeds) for one in found]
@@ -121,7 +122,7 @@ def family(
 
 
 class _Fit:
-    """Least squares of `network + seed + rest`, over networks that are alike."""
+    """Least-squares fit of `network + seed + residual` to a group of networks."""
 
     def __init__(self, networks: Mapping[Name, Outcomes]):
         self.names = list(networks)
@@ -151,14 +152,14 @@ class _Fit:
         )
 
     def compares(self, before: Name, after: Name) -> bool:
-        """Return whether shared seeds join two networks, so that a gain is defined."""
+        """Return whether shared seeds connect two networks and define their gain."""
         if not self.degrees or not {before, after} <= set(self.names):
             return False
         weights = self._weights(before, after)
         return np.allclose(weights @ self.inverse @ self.design, weights)
 
     def contrast(self, before: Name, after: Name) -> tuple[float, float]:
-        """Return a gain and its variance as a multiple of the rest's."""
+        """Return a gain, and its variance as a multiple of the residual variance."""
         weights = self._weights(before, after)
         row = weights @ self.inverse
         return float(weights @ self.coefficients), float(row @ row)
@@ -195,9 +196,9 @@ def _estimate(networks, pair: tuple[Name, Name], fits: Sequence[_Fit]) -> _Estim
 
 
 def _of_videos(before: Outcomes, after: Outcomes, means) -> tuple[float, int]:
-    """Return a gain's variance over videos, beyond that of seeds, and their number.
+    """Return a gain's variance due to videos, and the number of videos.
 
-    A finite number of seeds makes a video's mean outcome vary by chance: that much is
+    A video's mean outcome over a few seeds also varies by chance. That part is
     subtracted.
     """
     difference = means[1] - means[0]
@@ -217,7 +218,8 @@ def _of_videos(before: Outcomes, after: Outcomes, means) -> tuple[float, int]:
 def holm(p: Sequence[float]) -> list[float]:
     """Adjust probabilities for their number (Holm, 1979).
 
-    Each is multiplied by how many are not smaller, and none is less than one before it.
+    Each is multiplied by the number of probabilities that are not smaller. No result is
+    below the result of a smaller probability.
     """
     order = np.argsort(p, kind="stable")
     adjusted, largest = np.empty(len(p)), 0.0

@@ -1,4 +1,4 @@
-"""The uncertainty of an accuracy, over the videos or the seeds it was measured on."""
+"""Confidence intervals of accuracies, over videos or over seeds."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ NORMAL = 1.959963984540054
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval of an accuracy, as shares from 0 to 1.
 
-    `scipy.stats` has it too, and takes half a second to import.
+    `scipy.stats` has it too, but takes half a second to import.
     """
     share, z = correct / total, NORMAL
     middle = share + z**2 / (2 * total)
@@ -22,19 +22,23 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
 
 def half(values) -> float:
-    """Return half of Student's 95 % interval of a mean of two or more values."""
+    """Return the half-width of the 95 % Student interval of a mean.
+
+    Args:
+        values: two or more values.
+    """
     degrees = len(values) - 1
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     return float(_student(degrees) * error)
 
 
 def prediction_half(groups: Sequence[Sequence[float]], seeds: int) -> float:
-    """Return half of the 95 % interval in which one more run falls.
+    """Return the half-width of the 95 % prediction interval for one more run.
 
     Args:
-        groups: accuracies of runs that differ in their seed alone, by group; their
-            pooled spread is taken, so one group at least has two.
-        seeds: how many runs the middle of the interval is a mean of.
+        groups: accuracies of runs, in groups that differ only by seed. Their spread is
+            pooled, so at least one group needs two runs.
+        seeds: number of runs whose mean is the middle of the interval.
     """
     degrees = sum(len(group) - 1 for group in groups)
     squares = sum(np.var(group) * len(group) for group in groups)
@@ -44,22 +48,22 @@ def prediction_half(groups: Sequence[Sequence[float]], seeds: int) -> float:
 
 def _student(degrees: int) -> float:
     """Return the 97.5 % quantile of Student's distribution."""
-    from scipy import special  # late: help and short lists do without
+    from scipy import special  # late: help and short lists do not need it
 
     return special.stdtrit(degrees, 0.975)
 
 
 def described(mean, low, high, seeds, sign: str = "") -> str:
-    """Describe a mean with its interval and seeds, all with one digit.
+    """Format a mean and its interval with one decimal, and the number of seeds.
 
     Args:
-        mean: per cent, or points of it.
+        mean: in per cent, or in percentage points.
         low: lower end of the interval.
         high: upper end.
-        seeds: how many there are.
+        seeds: number of seeds.
         sign: "+" for a difference.
     """
-    # The tables keep two digits: from more of them one would not always be the same.
+    # Tables keep two decimals. Rounding more of them could end in another digit.
     mean, low, high = (round(number, 2) for number in (mean, low, high))
     plural = "" if int(seeds) == 1 else "s"
     ends = f"{low:{sign}z.1f} to {high:{sign}z.1f}"

@@ -1,4 +1,4 @@
-"""Multi-view evaluation: each view's softmax, averaged over a video (§4.1)."""
+"""Multi-view evaluation: the softmax averaged over the views of a video (§4.1)."""
 
 import dataclasses
 import itertools
@@ -19,21 +19,21 @@ from r3d_rs.training.devices import accelerators
 from r3d_rs.training.fit import build_model
 from r3d_rs.training.loop import duration, jit_compile
 
-#: Pixels that a CPU predicts at once, of all frames: 4 clips of 16 frames of 256×256.
-#: The 30 views of a video take many times the memory together, and no less time.
+#: Most pixels that a CPU predicts at once, over all frames: 4 clips of 16 frames of
+#: 256×256. All 30 views of a video at once take many times the memory and save no time.
 PIXELS_AT_ONCE = 2**22
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Predictions for a split, one row a video.
+    """Predictions for a split, one row per video.
 
     Attributes:
         ids: `(video,)` names of the videos.
-        labels: `(video,)` their classes as integers.
+        labels: `(video,)` classes as integers.
         probabilities: `(video, class)` softmax averaged over the views.
-        clip_top1: share of all single views whose best class is right.
-        seconds: that the predictions took.
+        clip_top1: share of single views that are classified correctly.
+        seconds: time that the predictions took.
     """
 
     ids: np.ndarray
@@ -45,8 +45,7 @@ class Evaluation:
     def correct(self, k: int = 1) -> np.ndarray:
         """Return for each video whether its class is among the `k` most probable.
 
-        Of classes that are equally probable the one with the smaller label comes first,
-        as in `argmax`.
+        If classes are equally probable, the smaller label comes first, as in `argmax`.
         """
         ranked = np.argsort(-self.probabilities, axis=1, kind="stable")
         return (ranked[:, :k] == self.labels[:, None]).any(1)
@@ -64,14 +63,14 @@ class Evaluation:
         }
 
     def ids_sha256(self) -> str:
-        """Return the SHA-256 of the sorted ids, one a line."""
+        """Return the SHA-256 of the sorted ids, one per line."""
         return ids_sha256(self.ids.tolist())
 
 
 def for_evaluation(model: keras.Model, recipe: Recipe) -> keras.Model:
     """Return a trained network for clips of the recipe's evaluation size.
 
-    On JAX all devices compute, each its part of the clips.
+    On JAX the clips are divided among all devices.
     """
     several = keras.backend.backend() == "jax" and devices.find().count > 1
     model = network_of(model)
@@ -88,7 +87,7 @@ def for_evaluation(model: keras.Model, recipe: Recipe) -> keras.Model:
 def predict_clips(network: keras.Model, clips) -> np.ndarray:
     """Return the softmax `(clip, class)` of clips `(clip, time, height, width, 3)`.
 
-    On a CPU many large clips are predicted in equal parts, see `PIXELS_AT_ONCE`.
+    On a CPU, many large clips are predicted in equal parts; see `PIXELS_AT_ONCE`.
     """
     parts = np.split(np.asarray(clips), _parts(clips.shape))
     logits = np.concatenate(
@@ -99,7 +98,7 @@ def predict_clips(network: keras.Model, clips) -> np.ndarray:
 
 
 def _parts(shape: tuple[int, ...]) -> int:
-    """Return into how many equal parts clips of a shape are divided on this machine."""
+    """Return the number of equal parts that this machine predicts clips in."""
     if accelerators()[1]:
         return 1
     clips, pixels = shape[0], math.prod(shape[1:4])
@@ -110,15 +109,15 @@ def _parts(shape: tuple[int, ...]) -> int:
 def predict_videos(
     network: keras.Model, videos: Iterable[dict], at_once: int = 1, transform=None
 ) -> Iterator[tuple[dict, np.ndarray]]:
-    """Predict all views of videos, so many videos at once.
+    """Predict all views of videos, batch by batch.
 
-    The last batch is padded, and what is predicted for padding is dropped.
+    The last batch is padded, and predictions for the padding are dropped.
 
     Args:
-        network: of `for_evaluation`.
+        network: from `for_evaluation`.
         videos: elements of `pipeline.evaluation_views`, as NumPy arrays.
-        at_once: videos of a batch.
-        transform: applied to a video's views first.
+        at_once: videos per batch.
+        transform: function that is applied to a video's views first.
 
     Yields:
         Each video, and the softmax `(view, class)` of its views.
@@ -131,7 +130,7 @@ def predict_videos(
         padded = np.zeros((at_once, *views[0].shape), views[0].dtype)
         np.stack(views, out=padded[: len(batch)])
         softmax = predict_clips(network, padded.reshape(-1, *padded.shape[2:]))
-        # Of padding there are no videos.
+        # The shorter `batch` drops the padding.
         yield from zip(batch, softmax.reshape(*padded.shape[:2], -1), strict=False)
 
 
@@ -148,19 +147,19 @@ def evaluate(
     """Predict every video of a split exactly once.
 
     Args:
-        model: trained weights, whatever the size that it was built for.
+        model: a trained network, built for clips of any size.
         dataset: a prepared dataset.
         recipe: gives the views and their size.
-        split: of the dataset; None for the one whose accuracy is reported.
-        batch_clips: about how many views are predicted at once.
-        transform: applied to a video's views `(view, time, height, width, channel)`
-            first, for probes such as reversed clips.
-        progress: print a line after every quarter of the videos.
+        split: split to predict; None for the one whose accuracy is reported.
+        batch_clips: approximate number of views that are predicted at once.
+        transform: function that is applied first to a video's views
+            `(view, time, height, width, channel)`, for probes such as reversed clips.
+        progress: whether to print a line after every quarter of the videos.
 
     Raises:
-        ValueError: when the split has no videos or a broken record, naming it, or when
-            predictions are not finite.
-        MemoryError: when a batch takes more memory than there is.
+        ValueError: naming a split without videos or a broken record, or if predictions
+            are not finite.
+        MemoryError: if a batch does not fit in memory.
     """
     split = split or dataset.evaluated
     started = time.perf_counter()
@@ -197,7 +196,7 @@ def evaluate(
 
 
 def _print_progress(done: int, total: int, started: float) -> None:
-    """Print how many videos are evaluated, after every quarter of them."""
+    """Print the number of evaluated videos, after every quarter of them."""
     quarters = [total * part // 4 for part in (1, 2, 3)]
     if done in quarters:
         left = (time.perf_counter() - started) * (total - done) / done
@@ -213,18 +212,19 @@ def evaluate_over_views(
     *,
     split: str | None = None,
 ) -> dict[tuple[int, int], Evaluation]:
-    """Evaluate with fewer views than the recipe's, and with all.
+    """Evaluate with fewer views than the recipe's, and with all of them.
 
     Args:
-        model: trained weights.
+        model: a trained network.
         dataset: a prepared dataset.
         recipe: gives the views and their size.
-        numbers: of clips and crops; None for one clip, half of the recipe's, all, and
-            all with all crops: on Kinetics 1×1, 5×1, 10×1 and 10×3.
-        split: of the dataset; None for the one whose accuracy is reported.
+        numbers: pairs of a number of clips and a number of crops. None takes one crop
+            of one, half and all of the recipe's clips, then all clips and crops: on
+            Kinetics 1×1, 5×1, 10×1 and 10×3.
+        split: split to predict; None for the one whose accuracy is reported.
 
     Returns:
-        An evaluation for each number of clips and crops.
+        An evaluation for each pair of numbers.
     """
     if numbers is None:
         clips, crops = recipe.temporal_views, recipe.spatial_views

@@ -1,8 +1,8 @@
-"""Trained networks, found by their names or their folders.
+"""Trained networks, found by name or by folder.
 
-A published one lies beside the record of its run as `seed-<n>.network.npz`, in half
-precision, with its recipe and its classes in the same file. One that a run has left is
-`model.keras` in the run's folder, with `run.json` beside it.
+A published network is `seed-<n>.network.npz` beside the record of its run. The file
+holds the weights in half precision, the recipe and the classes. The network of a
+finished run is `model.keras` in the run's folder, with `run.json` beside it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from r3d_rs.recipes.recipe import Recipe, from_dict
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Ending of published networks' files, after the record's name.
+#: Ending of a published network's file, after the record's name.
 ENDING = ".network.npz"
-#: The array that has the description, as UTF-8.
+#: Array that holds the description, as UTF-8.
 ABOUT = "about"
-#: Most bytes of a file, and of all.
+#: Most bytes of one file, and of all files.
 LARGEST, ALL = 8_000_000, 40_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A published network; its file is read when something of it is asked for.
+    """A published network; its file is read on first use.
 
     Attributes:
-        name: such as "pantomime-20/RS-50".
-        file: of its weights.
+        name: dataset and point, such as "pantomime-20/RS-50".
+        file: file of its weights.
     """
 
     name: str
@@ -52,31 +52,31 @@ class Published:
 
     @functools.cached_property
     def about(self) -> Mapping:
-        """What it is: `run`, `metrics` as it is published, on the split `split`.
+        """Description: `run`, and the published weights' `metrics` on `split`.
 
         Raises:
-            ValueError: naming the file, when it is damaged.
+            ValueError: naming the file, if it is damaged.
         """
         return json.loads(bytes(self._arrays[ABOUT]).decode())
 
     @property
     def run(self) -> dict:
-        """What its run was, as in a run's `run.json`."""
+        """Description of its run, as in a run's `run.json`."""
         return dict(self.about["run"])
 
     @property
     def recipe(self) -> Recipe:
-        """By which it was trained."""
+        """Recipe that it was trained with."""
         return recipe_of(self)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names, by label."""
+        """Class names, by label."""
         return tuple(self.run["classes"])
 
     @property
     def record(self) -> dict:
-        """The record of its run."""
+        """Record of its run."""
         return files.read_json(self.file.with_name(f"{self._stem}.json"))
 
     @property
@@ -92,7 +92,7 @@ class Published:
         """Return the network in single precision.
 
         Raises:
-            ValueError: naming the file, when it is damaged.
+            ValueError: naming the file, if it is damaged.
         """
         from r3d_rs.training.fit import build_model
 
@@ -108,7 +108,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """The network that a run has left.
+    """The network of a finished run.
 
     Attributes:
         file: `model.keras` in the run's folder.
@@ -118,20 +118,20 @@ class Finished:
 
     @property
     def name(self) -> str:
-        """All that tells the run: dataset, study, point and seed."""
+        """Full name of the run: dataset, study, point and seed."""
         return "/".join(self.file.parent.resolve().parts[-4:])
 
     @property
     def run_file(self) -> Path:
-        """File that says what the run was."""
+        """File that describes the run."""
         return self.file.with_name("run.json")
 
     @property
     def run(self) -> dict:
-        """What the run was.
+        """Description of the run.
 
         Raises:
-            ValueError: naming the file, when it is damaged.
+            ValueError: naming the file, if it is damaged.
         """
         return files.read_json(self.run_file)
 
@@ -139,8 +139,8 @@ class Finished:
         """Return the network.
 
         Raises:
-            FileNotFoundError: when the run has left none.
-            ValueError: naming the file, when it is damaged.
+            FileNotFoundError: if the run has none.
+            ValueError: naming the file, if it is damaged.
         """
         import keras
 
@@ -150,7 +150,7 @@ class Finished:
                 " which has model.keras and run.json"
             )
         try:
-            # Keras reads large weights where they lie, and compares no checksums then.
+            # Keras reads large weights in place, without comparing checksums.
             files.check_zip(self.file)
             return keras.saving.load_model(self.file, compile=False, safe_mode=True)
         except (TypeError, OSError, *files.ZIP_DAMAGE) as error:
@@ -158,10 +158,11 @@ class Finished:
 
 
 def folder() -> Path:
-    """Return the folder of the published records.
+    """Return the folder of the published records: the first that has networks.
 
-    It is the checkout's that the current folder is in, where that has networks; else
-    the one that the package was installed with, or the checkout that it is used from.
+    Candidates are `results` in the checkout around the current folder, in the installed
+    package, and in the checkout that the package is imported from. If none has
+    networks, return the first.
     """
     package = Path(__file__).parents[1]
     places = [paths.study_path("results", "results")]
@@ -174,7 +175,7 @@ def _files(results: Path) -> list[Path]:
 
 
 def published() -> dict[str, Published]:
-    """Return the published networks by name, in alphabetical order; none is read."""
+    """Return the published networks by name, in alphabetical order; read no file."""
     found = {}
     for file in _files(folder()):
         dataset, _, point = file.parts[-4:-1]
@@ -183,25 +184,25 @@ def published() -> dict[str, Published]:
 
 
 def left(run: str | Path) -> Finished:
-    """Return the network that a run leaves, which need not be there.
+    """Return the network of a run, which need not exist yet.
 
     Args:
-        run: its folder, or the file `model.keras` in it.
+        run: the run's folder, or the file `model.keras` in it.
     """
     file = paths.study_path("network", run)
     return Finished(file if file.is_file() else file / "model.keras")
 
 
 def find(network: str | Path) -> Published | Finished:
-    """Return a trained network: one that a run has left, or a published one.
+    """Return the network of a finished run, or a published network.
 
     Args:
         network: the folder of a finished run, or the file `model.keras` in it, with
-            `run.json` beside it; or the name of a published one, such as
+            `run.json` beside it; or the name of a published network, such as
             "pantomime-20/RS-50".
 
     Raises:
-        FileNotFoundError: when there is neither, naming the published ones.
+        FileNotFoundError: if there is neither, naming the published networks.
     """
     own = left(network)
     if own.run_file.is_file():
@@ -217,15 +218,15 @@ def find(network: str | Path) -> Published | Finished:
 
 
 def none() -> str:
-    """Say that no network is published here, and where there are some."""
+    """Return a message that no network is published here, and where to get some."""
     return f"none, as {folder()} has no network: git clone {REPOSITORY}"
 
 
 def recipe_of(network: Published | Finished) -> Recipe:
-    """Return the recipe by which a classifier was trained.
+    """Return the recipe that a classifier was trained with.
 
     Raises:
-        ValueError: naming the network, when it is no classifier, or damaged.
+        ValueError: naming the network, if it is damaged or no classifier.
     """
     try:
         return from_dict(network.run["recipe"])
@@ -237,12 +238,12 @@ def recipe_of(network: Published | Finished) -> Recipe:
 
 
 def list_networks() -> pd.DataFrame:
-    """Return the published networks: what they were trained on, accuracy, size.
+    """Return a table of the published networks: dataset, classes, accuracy and size.
 
     Raises:
         ValueError: naming a file that is damaged.
     """
-    import pandas as pd  # late: naming an experiment does without
+    import pandas as pd  # late: naming an experiment does not need it
 
     rows = {
         name: {
@@ -259,19 +260,19 @@ def list_networks() -> pd.DataFrame:
 
 
 def publish(run: Path, results: Path, data_dir: Path | None = None) -> Published:
-    """Publish the network that a run has left, beside the run's record.
+    """Publish the network of a finished run, beside the run's record.
 
-    It is stored in half precision, and evaluated so.
+    The weights are rounded to half precision, and the accuracy is measured with them.
 
     Args:
-        run: its folder, `<checkpoints>/<dataset>/<study>/<point>/seed-<n>`.
+        run: the run's folder, `<checkpoints>/<dataset>/<study>/<point>/seed-<n>`.
         results: folder of the records.
-        data_dir: folder of the datasets.
+        data_dir: folder of the datasets; None for the default.
 
     Raises:
         FileNotFoundError: naming the record, the run or the dataset that is missing.
-        ValueError: naming what is damaged; or when the file is larger than `LARGEST`,
-            or all of the folder are than `ALL`.
+        ValueError: naming what is damaged; or if the file is larger than `LARGEST`, or
+            all published files together are larger than `ALL`.
     """
     from r3d_rs.data import datasets
     from r3d_rs.evaluation import multiview

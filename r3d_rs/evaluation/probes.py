@@ -1,8 +1,8 @@
-"""Is the dataset about motion? What is lost without its order, or without any.
+"""Probes of motion: how much accuracy depends on the order of frames, or on motion.
 
-Four measurements on the test videos: a network on clips, the same network on reversed
-and on shuffled clips, a network trained and tested on single frames, and ridge
-regression on frame differences.
+Four measurements on the evaluated split: a network on clips; the same network on
+reversed and on shuffled clips; a network trained and evaluated on single frames; and
+ridge regression on frame differences.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from r3d_rs.evaluation.multiview import evaluate
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.fit import build, fit
 
-#: Cells along height and width in which frames are compared, and ridge's penalty.
+#: Cells along height and along width for frame differences, and the ridge penalty.
 GRID, PENALTY = 8, 1e-2
 
 
@@ -92,11 +92,14 @@ def write(
     """Measure all probes and write `<results>/<dataset>/probes.json`.
 
     Args:
-        dataset: to train and evaluate on.
-        recipe: of both networks, from random weights.
+        dataset: dataset to train and evaluate on.
+        recipe: recipe that trains both networks from random weights.
         results: folder of the records.
-        seed: of training.
-        model: that the recipe has trained; None trains one.
+        seed: seeds weights, order and crops.
+        model: a network trained with the recipe; None trains one.
+
+    Returns:
+        The file.
     """
 
     def trained(transform=None):

@@ -1,4 +1,4 @@
-"""A trained network, and what a single video shows to it."""
+"""Loading trained networks, and classifying a single video."""
 
 import dataclasses
 from pathlib import Path
@@ -16,22 +16,23 @@ from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.training.fit import build_model
 from r3d_rs.videos import clip
 
-#: A video may have as many frames: a week at 25 a second.
+#: Most frames of a video: a week at 25 frames per second.
 LONGEST = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained network and what it was trained for.
+    """A trained classifier, with its recipe, classes and dataset.
 
     Attributes:
-        model: its weights.
-        recipe: that it was trained by; gives the views of evaluation.
-        classes: names, by label.
-        dataset: name of the dataset.
-        seed: of the run; None for an official checkpoint.
-        short_side: of the dataset's frames, pixels; None for the videos' own.
-        published: what else is known of a published network.
+        model: the network.
+        recipe: recipe that it was trained with; gives the views of evaluation.
+        classes: class names, by label.
+        dataset: name of the dataset that it was trained on.
+        seed: seed of its run; None for an official checkpoint.
+        short_side: shorter side of the dataset's frames, pixels; None for the videos'
+            own.
+        published: the published network; None for others.
     """
 
     model: keras.Model
@@ -44,21 +45,21 @@ class Trained:
 
     @property
     def record(self) -> dict | None:
-        """The record of a published network's run; None for others."""
+        """Record of a published network's run; None for other networks."""
         return self.published and self.published.record
 
     def load_data(
         self, data_dir: str | None = None, name: str = ""
     ) -> datasets.Dataset:
-        """Load a prepared dataset of the network's classes.
+        """Load a prepared dataset that has the network's classes.
 
         Args:
             data_dir: folder of the datasets; None for the default.
-            name: of the dataset; "" for the one that the network was trained on.
+            name: name of the dataset; "" for the one that the network was trained on.
 
         Raises:
-            FileNotFoundError, ValueError: as `datasets.load` does; or when the classes
-                are others, so that labels would not be the network's.
+            FileNotFoundError: as `datasets.load` does.
+            ValueError: as `datasets.load` does, or if the dataset has other classes.
         """
         data = datasets.load(name or self.dataset, data_dir)
         if data.classes != self.classes:
@@ -71,24 +72,24 @@ class Trained:
 
 
 def load(network: str | Path) -> Trained:
-    """Load a classifier: a published one by its name, or the one that a run has left.
+    """Load a published classifier by its name, or a finished run's by its folder.
 
     Args:
-        network: of `networks.find`.
+        network: as in `networks.find`.
 
     Returns:
-        The network with its classes and recipe, and the record of a published one.
+        The network with its classes and recipe, and the record if it is published.
 
     Raises:
         FileNotFoundError: naming the file that is missing.
-        ValueError: naming a file that is damaged, or a run of no classifier.
+        ValueError: naming a file that is damaged, or a run that trained no classifier.
     """
     one = networks.find(network)
     model, run, recipe = one.model(), one.run, networks.recipe_of(one)
     published = one if isinstance(one, networks.Published) else None
     try:
         classes, dataset = tuple(run["classes"]), run["dataset"]
-        # Runs of before do not say.
+        # Older runs do not record it.
         side = run.get("short_side") or DATASETS[dataset].short_side
         return Trained(model, recipe, classes, dataset, run["seed"], side, published)
     except (KeyError, TypeError) as error:
@@ -99,6 +100,11 @@ def load_official(
     prefix: str | Path, recipe: Recipe, dataset: datasets.Dataset
 ) -> Trained:
     """Load a checkpoint of the official implementation for a dataset's classes.
+
+    Args:
+        prefix: prefix of the checkpoint's files.
+        recipe: recipe of the network.
+        dataset: dataset that the checkpoint was trained on.
 
     Raises:
         FileNotFoundError, OSError, CheckpointMismatch: as
@@ -113,19 +119,19 @@ def load_official(
 def predict(
     video: str | Path, *, network: str | Path, top_k: int = 5
 ) -> list[tuple[str, float]]:
-    """Name what a video shows.
+    """Classify a video.
 
-    The video is decoded, resized and cut into views as those of the network's dataset
-    are for evaluation, and the softmax is averaged over the views.
+    The video is decoded, resized and cut into views like the evaluated videos of the
+    network's dataset. The softmax is averaged over the views.
 
     Args:
         video: any video file of up to `LONGEST` frames.
         network: the name of a published network, or the folder of a finished run; see
             `load`.
-        top_k: how many classes to return at most, 1 or more.
+        top_k: most classes to return, 1 or more.
 
     Returns:
-        The most probable classes and their probabilities, the best first.
+        The most probable classes with their probabilities, best first.
 
     Raises:
         ValueError: naming a video that cannot be read, or what `load` raises.
@@ -137,8 +143,8 @@ def predict(
     if not video.is_file():
         raise FileNotFoundError(f"{video}: there is no such file")
     trained = load(network)
-    # A video of hours has more frames than fit in memory: only those of the views are
-    # kept, when they are known.
+    # Hours of video do not fit in memory. Decode once to count the frames, and again to
+    # keep only those that the views show.
     frames = clip.decode(video, wanted=(), longest=LONGEST).steady
 
     def read(numbers) -> list[bytes]:
