@@ -1,4 +1,4 @@
-"""Keeping the executed notebook of a run beside its record."""
+"""Executed notebooks of runs, kept beside the records."""
 
 import json
 import logging
@@ -8,13 +8,13 @@ from pathlib import Path
 from r3d_rs import files
 from r3d_rs.files import whole_file
 
-#: Where in a kept notebook's metadata its checksum is.
+#: Key in a kept notebook's metadata that holds its checksum.
 SEAL = "r3d_rs"
 
 
 def quiet() -> None:
-    """Leave TensorFlow's notes out of notebooks, and show tables' long cells whole."""
-    import pandas as pd  # late: `r3d-rs list` does without
+    """Silence TensorFlow's log in notebooks, and show long table cells in full."""
+    import pandas as pd  # late: `r3d-rs list` does not need it
 
     pd.set_option("display.max_colwidth", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,12 +25,20 @@ def quiet() -> None:
 def keep(executed: Path, kept: Path) -> Path:
     """Copy a notebook that papermill has run, with its outputs trimmed.
 
-    The error stream goes: it has progress bars and notes with paths of one machine. The
-    lines of the other become one output, and pictures have 256 colors. Where the
-    notebook lay goes too. What is kept has a checksum in its metadata.
+    Output on stderr is dropped: it has progress bars, and log messages with paths of
+    one machine. Consecutive outputs on stdout are joined, and pictures get 256 colors.
+    The paths of the notebook itself are dropped too. A checksum is added to the
+    metadata.
+
+    Args:
+        executed: the notebook that papermill wrote.
+        kept: file to write.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        ValueError: when the run failed, naming the notebook and the error.
+        ValueError: naming the notebook and the error, if its run failed.
     """
     import nbformat
 
@@ -47,7 +55,7 @@ def keep(executed: Path, kept: Path) -> Path:
 
 
 def error(executed: Path) -> str:
-    """Return the errors of a notebook's cells, "" where there are none to be read."""
+    """Return the errors of a notebook's cells; "" if none can be read."""
     try:
         cells = json.loads(Path(executed).read_text(encoding="utf-8"))["cells"]
         return "; ".join(
@@ -61,7 +69,7 @@ def error(executed: Path) -> str:
 
 
 def write(notebook: dict, path: Path) -> None:
-    """Write a notebook, as JSON has it, with its checksum."""
+    """Write a notebook, given as JSON values, with its checksum."""
     notebook["metadata"].pop(SEAL, None)
     notebook["metadata"][SEAL] = {"sha256": files.checksum_of(notebook)}
     with whole_file(path) as part:
@@ -70,12 +78,12 @@ def write(notebook: dict, path: Path) -> None:
 
 
 def read(path: Path) -> dict:
-    """Read a kept notebook as JSON has it.
+    """Read a kept notebook as JSON values.
 
-    One that has no checksum is from before there were any, and is taken as it is.
+    A notebook without a checksum predates checksums and is accepted.
 
     Raises:
-        ValueError: naming the notebook, when it is not what was written.
+        ValueError: naming the notebook, if it is damaged.
     """
     notebook = files.parse_json(path)
     if not isinstance(notebook.get("metadata"), dict):
@@ -87,7 +95,7 @@ def read(path: Path) -> dict:
 
 
 def is_finished(executed: Path) -> bool:
-    """Say whether papermill has run a notebook to its end, without an error."""
+    """Return whether papermill has run a notebook to its end without an error."""
     try:
         notebook = json.loads(Path(executed).read_text(encoding="utf-8"))
         papermill = notebook["metadata"]["papermill"]
@@ -117,7 +125,7 @@ def _trimmed(outputs: list) -> list:
 
 
 def _with_palette(text: str) -> str:
-    """Return a picture with 256 colors, which is a third of the size."""
+    """Return a picture in 256 colors, a third of the size, or as it was if smaller."""
     import base64
     import io
 
@@ -131,10 +139,14 @@ def _with_palette(text: str) -> str:
 
 
 def picture(kept: Path, cell: str):
-    """Return the picture that a cell, named by its id, of a kept notebook has drawn.
+    """Return the picture that a cell of a kept notebook has drawn.
+
+    Args:
+        kept: file of the notebook.
+        cell: id of the cell.
 
     Raises:
-        ValueError: when there is none or the notebook is damaged, naming it.
+        ValueError: naming the notebook, if it is damaged or the cell has no picture.
     """
     import base64
 

@@ -1,8 +1,8 @@
-"""Checking the parameters of a notebook before anything expensive starts.
+"""Checks of a notebook's parameters, before anything expensive starts.
 
-papermill writes the parameters it was given into a cell after the tagged one, warns
-about a name that cell does not have, and goes on. A misspelt parameter would train for
-minutes with the default in its place, so the notebook's next cell checks the names.
+papermill writes the parameters it receives into a cell after the tagged one. If the
+tagged cell lacks a name, papermill only warns. A misspelt parameter would then train
+for minutes with its default value. So the notebook's next cell checks the names.
 """
 
 import sys
@@ -16,10 +16,10 @@ LITERALS = (str, bytes, bool, int, float, complex, list, tuple, dict, set, type(
 
 
 def reject_unknown(namespace: Mapping, allowed: Iterable[str]) -> None:
-    """Raise if a notebook's namespace holds a parameter that it does not have.
+    """Raise an error if a notebook's namespace holds an unknown parameter.
 
     Args:
-        namespace: the notebook's `globals()`, before it has set anything of its own.
+        namespace: the notebook's `globals()`, before it defines anything of its own.
         allowed: names of its parameters.
 
     Raises:
@@ -51,15 +51,16 @@ def check(
     minimum: float | None = None,
     maximum: float | None = None,
 ):
-    """Return a parameter's value if it is of its type and among what is allowed.
+    """Return a parameter's value if its type and the value are allowed.
 
     Args:
-        name: of the parameter, for the message.
-        value: as received.
-        kind: `str`, `int`, `float` (a whole number will do) or `bool`.
-        allowed: all values it may have, if they can be listed.
-        minimum: smallest value it may have.
-        maximum: largest one, where there is a smallest; None for any finite one.
+        name: name of the parameter, for the message.
+        value: value received.
+        kind: `str`, `int`, `float` (which accepts whole numbers) or `bool`.
+        allowed: all allowed values, if they can be listed.
+        minimum: smallest allowed value.
+        maximum: largest allowed value, used with `minimum` only; None for any finite
+            value.
 
     Raises:
         ValueError: naming the parameter, the value received and what is allowed.

@@ -1,4 +1,4 @@
-"""The networks that runs start from: another run's, an official one, a random one."""
+"""Parents: the trained, official or random networks that runs start from."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from r3d_rs.training.loop import History
 
 @dataclass(frozen=True)
 class Parent:
-    """What a run starts from.
+    """The network that a run starts from.
 
     Args:
-        weights: of the network; None for random ones.
-        about: what the record says of it; see `parent` in `record.schema.json`.
-        seconds_before: of its training in this run, in processes before this one.
+        weights: weights of the network; None if the run starts from none.
+        about: the record's `parent`; see `record.schema.json`.
+        seconds_before: seconds that this run trained it in earlier processes.
     """
 
     weights: transfer.Weights | None
@@ -39,7 +39,7 @@ class Parent:
 
 
 def of(run: Run) -> Parent:
-    """Return the network that a run starts from; fine-tuning alone has one.
+    """Return the network that a run fine-tunes; other runs get an empty parent.
 
     Raises:
         FileNotFoundError, ValueError: as `of_run` and `check_place` do.
@@ -54,8 +54,8 @@ def of(run: Run) -> Parent:
 def check_place(run: Run, parent: Parent) -> None:
     """Check that a run does not replace the record of a run from another network.
 
-    Folders of two networks may have the same name. The study's own experiments are left
-    out: they are made again when their pre-training is.
+    The folders of two networks may have the same name. The study's own experiments are
+    not checked: they are run again when their pre-training is.
 
     Raises:
         ValueError: naming the record and both networks.
@@ -78,15 +78,15 @@ def check_place(run: Run, parent: Parent) -> None:
 
 
 def of_run(network: str | Path, recipe: Recipe) -> Parent:
-    """Return the network that a finished run has left, or a published one.
+    """Return the network of a finished run, or a published network, as a parent.
 
     Args:
-        network: of `networks.find`.
-        recipe: of the network that starts from it.
+        network: as in `networks.find`.
+        recipe: recipe of the run that starts from it.
 
     Raises:
         FileNotFoundError, ValueError: as `networks.find` and `of_model` do, or naming a
-            file that is damaged.
+            damaged file.
     """
     one = networks.find(network)
     about = {name: one.run[name] for name in ("dataset", "recipe_hash")}
@@ -94,15 +94,14 @@ def of_run(network: str | Path, recipe: Recipe) -> Parent:
 
 
 def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
-    """Return the network that `contrastive.ipynb` was given to evaluate.
+    """Return the backbone that `contrastive.ipynb` is given to evaluate.
 
     Args:
         backbone: "untrained", the folder of a finished run, or the prefix of an
             official checkpoint, such as one of CVRL.
-        recipe: of the linear evaluation. Where its branches start at zero
-            (`zero_init_last`), random features are those of the stem and the shortcuts
-            alone.
-        seed: of random weights.
+        recipe: recipe of the linear evaluation. With `zero_init_last` branches start at
+            zero, and random features come from the stem and the shortcuts alone.
+        seed: seeds random weights.
 
     Raises:
         FileNotFoundError, OSError, ValueError: as `of_run` and
@@ -120,7 +119,14 @@ def of_backbone(backbone: str, recipe: Recipe, seed: int) -> Parent:
 def of_pretraining(
     backbone: keras.Model, history: History, dataset: Dataset, run: Run
 ) -> Parent:
-    """Return the backbone that `pretrain` has trained, with its history, for a run."""
+    """Return the backbone that `pretrain` has trained, with its history, as a parent.
+
+    Args:
+        backbone: the trained backbone.
+        history: history of its training.
+        dataset: dataset that it was trained on.
+        run: the run that starts from it.
+    """
     about = {
         "dataset": dataset.name,
         "recipe": as_dict(run.pretraining),
@@ -139,10 +145,10 @@ def of_model(
     """Return a network as the parent of a run.
 
     Args:
-        model: a network of `models.build`, or its part up to the features.
-        name: of the parent.
-        recipe: of the run.
-        about: what else the record says of it.
+        model: a network from `models.build`, or its part up to the features.
+        name: name of the parent.
+        recipe: recipe of the run.
+        about: further fields of the record's `parent`.
 
     Raises:
         TransferError: listing the weights that do not fit the recipe's network.

@@ -1,4 +1,4 @@
-"""Where and with what a run computed, for its record."""
+"""Provenance of a run: processor, versions and commit, for its record."""
 
 import contextlib
 import json
@@ -22,19 +22,19 @@ PACKAGES = (
     "tensorflow-datasets",
 )
 
-#: What processors call their vectors in /proc/cpuinfo, the widest first.
+#: Vector instructions by their flag in /proc/cpuinfo, the widest first.
 VECTORS = {
     "avx512_vnni": "AVX-512 VNNI",
     "avx512f": "AVX-512",
     "avx2": "AVX2",
 }
 
-#: Between how many accelerators there are and what they are called.
+#: Separator between the number of accelerators and their name.
 TIMES = " × "
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of those of `PACKAGES` that are installed."""
+    """Return the versions of Python and of the installed packages of `PACKAGES`."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -45,8 +45,8 @@ def versions() -> dict[str, str]:
 def device() -> str:
     """Name the accelerators, if any, and the processor and cores this run may use.
 
-    Where TensorFlow was given fewer threads than there are cores, as when runs go side
-    by side, it is "1 of 2 cores".
+    If TensorFlow has fewer threads than there are cores, as with runs side by side, the
+    text ends with "1 of 2 cores".
     """
     import keras
     import tensorflow as tf
@@ -64,21 +64,21 @@ def device() -> str:
 
 
 def cores(device: str) -> int:
-    """Return how many cores a run used, by what `device` returned."""
+    """Return the number of cores that a run used, from the text of `device`."""
     return int(re.search(r"(\d+) (?:of \d+ )?cores?$", device)[1])
 
 
 def accelerators(device: str) -> str:
-    """Return the part of what `device` returned that names the accelerators, or ""."""
+    """Return the accelerators in the text of `device`; "" if there are none."""
     first = device.split(", ")[0]
     return first if TIMES in first else ""
 
 
 def processor() -> str:
-    """Return the processor's model and vectors (Linux), or what the platform calls it.
+    """Return the processor's model and vector instructions, or the platform's name.
 
-    Some machines give processors of several generations the same name, and the vectors
-    decide in which order a sum is computed.
+    Both are read on Linux only. Some machines give processors of several generations
+    the same name, and vector instructions decide in which order a sum is computed.
     """
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -91,9 +91,9 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """Return the commit of the code, with "+changes" where its files differ from it.
+    """Return the commit of the code, with "+changes" if its files differ from it.
 
-    Without a checkout it is the one that pip installed from, or "unknown".
+    Without a checkout, return the commit that pip installed from, or "unknown".
     """
     folder = Path(__file__).parent
 
@@ -106,11 +106,11 @@ def commit() -> str:
         ).stdout.strip()
 
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        git("ls-files", "--error-unmatch", "--", __file__)  # not of another's folder
+        git("ls-files", "--error-unmatch", "--", __file__)  # not in another checkout
         changed = git("status", "--porcelain", "--untracked-files=no", "--", folder)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     origin = None
-    with contextlib.suppress(metadata.PackageNotFoundError):  # an archive, unpacked
+    with contextlib.suppress(metadata.PackageNotFoundError):  # an unpacked archive
         origin = metadata.distribution("r3d-rs").read_text("direct_url.json")
     about = json.loads(origin or "{}")
     return about.get("vcs_info", {}).get("commit_id", "unknown")

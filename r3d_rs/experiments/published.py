@@ -1,7 +1,7 @@
-"""The published runs, one row each, and how a person's own run compares with them.
+"""Published runs, one row each, and the comparison of your own run with them.
 
-`published.csv` is part of the package, so that a run in Colab or from a wheel can be
-compared too. `make tables` writes it from the records in `results/`.
+`published.csv` is part of the package, so runs in Colab or from a wheel can be compared
+too. `make tables` writes it from the records in `results/`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("published.csv")
 
-#: Columns of the file, and what each holds.
+#: Columns of the file, with their types.
 COLUMNS = {
     **dict.fromkeys(("dataset", "study", "point"), str),
     **{"seed": int, "video_top1": float, "num_videos": int},
@@ -35,16 +35,16 @@ COLUMNS = {
     **{"hours": float, "device": str},
 }
 
-#: From so many seeds on the spread of a point is its own; below, it is pooled over the
-#: points of its dataset, as two seeds tell little of how a third one falls.
+#: Fewest seeds at which a point's spread is its own. With fewer, the spread is pooled
+#: over the points of the dataset, as two seeds say little about a third.
 OWN_SPREAD = 3
 
-#: Most fields of a recipe that are named where two recipes differ.
+#: Most fields to name if two recipes differ.
 SHOWN = 6
 
 
 def rows(results: Path) -> list[dict]:
-    """Return one row a record, in the order of their files."""
+    """Return one row per record, sorted by folder and seed."""
     return [_row(run) for run in record.find(results)]
 
 
@@ -56,7 +56,7 @@ def write(results: Path, file: Path = FILE) -> Path:
 
 
 def text(results: Path) -> str:
-    """Return what the file of all published records should hold."""
+    """Return the text that the file of published records should have."""
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -65,7 +65,7 @@ def text(results: Path) -> str:
 
 
 def read(file: Path = FILE) -> list[dict]:
-    """Read the rows, with the types of `COLUMNS`; `video_top1` is a share."""
+    """Read the rows, with the types of `COLUMNS`; `video_top1` is from 0 to 1."""
     with file.open(encoding="utf-8", newline="") as lines:
         return [
             {name: kind(row[name]) for name, kind in COLUMNS.items()}
@@ -74,10 +74,10 @@ def read(file: Path = FILE) -> list[dict]:
 
 
 def runs(name: str, dataset: str, published: Sequence[dict]) -> list[dict]:
-    """Return those of published runs that are an experiment's, one a seed.
+    """Return an experiment's published runs, one per seed.
 
-    Runs of one with the same recipe (`registry.SAME`) serve where it has none of a
-    seed.
+    If it lacks a seed, a run of an experiment with the same recipe (`registry.SAME`)
+    takes its place.
     """
     found = {
         row["seed"]: row
@@ -89,7 +89,7 @@ def runs(name: str, dataset: str, published: Sequence[dict]) -> list[dict]:
 
 
 def described(own: Sequence[dict]) -> str:
-    """Describe the mean top-1 of published runs in per cent, "" for none."""
+    """Format the mean top-1 of published runs in per cent; "" without runs."""
     return _summary(own).described() if own else ""
 
 
@@ -106,9 +106,9 @@ class Comparison:
     Args:
         run: the record of the run.
         published: rows of the published runs of its experiment; may be empty.
-        paper: top-1 in per cent, its dataset and its source; None where the paper has
+        paper: top-1 in per cent, its dataset and its source; None if the paper has
             none.
-        sentence: what the comparison says.
+        sentence: verdict of the comparison.
     """
 
     run: dict
@@ -117,11 +117,11 @@ class Comparison:
     sentence: str
 
     def table(self) -> pd.DataFrame:
-        """Return three rows: this run, the published runs, the paper.
+        """Return up to three rows: this run, the published runs, the paper.
 
-        The paper's accuracy has a column of its own: it is of another dataset.
+        The paper's accuracy has its own column, as it is measured on another dataset.
         """
-        import pandas as pd  # late: `r3d-rs list` does without
+        import pandas as pd  # late: `r3d-rs list` does not need it
 
         own, metrics = self.run["experiment"], self.run["metrics"]
         low, high = metrics["video_top1_interval"]
@@ -164,7 +164,7 @@ class Comparison:
         return table.loc[:, (table != "").any()]
 
     def __str__(self) -> str:
-        """Return the table turned and the sentence, as they fit a terminal."""
+        """Return the table, transposed to fit a terminal, and the sentence."""
         table = self.table()
         processors = [
             f"processor of {who}: {name}"
@@ -174,7 +174,7 @@ class Comparison:
         return "\n".join([table.T.to_string(), *processors, "", self.sentence])
 
     def __repr__(self) -> str:
-        """Return the sentence, for logs of a notebook."""
+        """Return the sentence, for a notebook's log."""
         return self.sentence
 
     def _repr_html_(self) -> str:
@@ -184,13 +184,13 @@ class Comparison:
 def compare(run: dict, published: Sequence[dict] | None = None) -> Comparison:
     """Compare a run with the published runs of its experiment.
 
-    Another processor gives other last bits and so another accuracy. The sentence says
-    whether it is one that a further seed may have: the 95 % prediction interval of one
-    more run, Student's t with the spread of the published seeds.
+    Another processor changes the last bits, and so the accuracy. The sentence says
+    whether the accuracy is in the 95 % prediction interval for one more seed: Student's
+    t with the spread of the published seeds.
 
     Args:
         run: a record.
-        published: rows of `read`; None for those of the package.
+        published: rows as from `read`; None for the package's own.
     """
     published = read() if published is None else published
     place = run["experiment"]
@@ -202,12 +202,15 @@ def compare(run: dict, published: Sequence[dict] | None = None) -> Comparison:
 
 
 def shown(path: Path) -> Comparison | None:
-    """Compare a record's file; None where another process of the run writes it."""
+    """Compare the record in a file; return None if there is no file.
+
+    Of several processes of a run only the first writes the record.
+    """
     return compare(record.read(path)) if Path(path).exists() else None
 
 
 def _summary(own: Sequence[dict]) -> record.Summary:
-    """Average the published runs of an experiment, of which there is one or more."""
+    """Average one or more published runs of an experiment."""
     return record.summary([row["video_top1"] for row in own], own[0]["num_videos"])
 
 
@@ -228,7 +231,7 @@ def _row(run: dict) -> dict:
 
 
 def _paper(experiment, dataset: str) -> tuple[float, str, str] | None:
-    """Return the paper's number of an experiment, its dataset and its source."""
+    """Return the paper's top-1 of an experiment, its dataset and its source."""
     for pair in (registry.FIRST, registry.SECOND):
         if dataset in pair and pair[1] in experiment.paper:
             return experiment.paper[pair[1]], pair[1], experiment.source
@@ -263,22 +266,25 @@ def _sentence(run: dict, own: list[dict], published: Sequence[dict], known) -> s
         )
     found = _prediction(own, published)
     if found is None:
-        return "One run is published, and nothing tells how far seeds spread."
+        return "Only one run is published, so the spread over seeds is unknown."
     low, high, whose = found
     where = "within"
     if not low <= top1 <= high:
         where = "below" if top1 < low else "above"
     return (
-        f"Your top-1 of {100 * top1:.1f} % is {where} what seeds spread: 95 % of"
-        f" further runs are expected between {100 * low:.1f} and {100 * high:.1f} %,"
-        f" by the spread of {whose}."
+        f"Your top-1 of {100 * top1:.1f} % is {where} the expected range: 95 % of"
+        f" further runs should fall between {100 * low:.1f} and {100 * high:.1f} %,"
+        f" given the spread of {whose}."
     )
 
 
 def _prediction(
     own: Sequence[dict], published: Sequence[dict]
 ) -> tuple[float, float, str] | None:
-    """Return where 95 % of further runs fall, and whose spread says so."""
+    """Return the 95 % prediction interval for a further run, and whose spread it has.
+
+    Without a spread, return None.
+    """
     values = [row["video_top1"] for row in own]
     groups, whose = [values], f"the {len(values)} published seeds"
     if len(values) < OWN_SPREAD:
@@ -294,7 +300,7 @@ def _prediction(
 
 
 def _changed(run: dict, known) -> str:
-    """Say in which fields a run's recipe is not the experiment's."""
+    """Describe how a run's recipe differs from the experiment's."""
     place = run["experiment"]
     if known is None or place["dataset"] not in known.datasets:
         return "it is not one of the study's"
@@ -308,7 +314,7 @@ def _changed(run: dict, known) -> str:
     ]
     hashes = recipes.recipe_hash(own), recipes.recipe_hash(parent) if parent else ""
     if not fields and record.recipe_hashes(run) != hashes:
-        fields = ["what it starts from was trained by another"]
+        fields = ["its parent was trained with another"]
     if len(fields) > SHOWN:
         fields = [*fields[:SHOWN], f"and {len(fields) - SHOWN} more"]
     return "; ".join(fields) or "they are of an older version"

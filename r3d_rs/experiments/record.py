@@ -1,8 +1,8 @@
-"""The record of a run: one JSON file, and the scores of every video beside it.
+"""Records of runs: one JSON file each, with the scores of every video beside it.
 
-`record.schema.json` describes each field. A record is written last and in one piece, so
-one that exists is a finished run. It has a checksum of itself and one of its scores: a
-byte that changes is an error, not another number.
+`record.schema.json` describes each field. A record is written last and atomically, so
+an existing record means a finished run. It holds checksums of itself and of its scores:
+a changed byte is an error, not another number.
 """
 
 import functools
@@ -27,13 +27,13 @@ from r3d_rs.files import (
     whole_file,
 )
 
-#: What stands in a table where there is no record.
+#: Entry of a table for a missing record.
 NOT_RUN = "not run"
 
 SCHEMA = Path(__file__).with_name("record.schema.json")
 
-#: Folder of what the study publishes, and that of a person's own runs, which git
-#: ignores. Only who asks for it (`-p results results`) writes into the first.
+#: Folder of the study's published records, and folder of your own runs, which git
+#: ignores. A run writes to the first only on request (`-p results results`).
 PUBLISHED, OWN = "results", "runs"
 
 #: Version of the schema.
@@ -46,7 +46,7 @@ class Scores:
 
     Args:
         ids: `(video,)` names of the videos, each once.
-        labels: `(video,)` their classes as integers.
+        labels: `(video,)` classes as integers.
         probabilities: `(video, class)`, float16.
     """
 
@@ -60,11 +60,11 @@ class Summary:
     """Video top-1 of one point over its seeds, as shares from 0 to 1.
 
     Args:
-        mean: over seeds.
+        mean: mean over seeds.
         low: lower end of the 95 % interval.
         high: upper end.
-        seeds: how many there are.
-        interval: which interval: "t over seeds" or "Wilson over videos".
+        seeds: number of seeds.
+        interval: kind of interval: "t over seeds" or "Wilson over videos".
     """
 
     mean: float
@@ -74,45 +74,47 @@ class Summary:
     interval: str
 
     def described(self) -> str:
-        """Describe it in per cent, with the interval and the number of seeds."""
+        """Format it in per cent, with the interval and the number of seeds."""
         mean, low, high = (100 * x for x in (self.mean, self.low, self.high))
         return interval.described(mean, low, high, self.seeds)
 
 
 def place(folder: Path, dataset: str, study: str, point: str, seed: int) -> Path:
-    """Return a run's place in a folder, that of the records or of the checkpoints."""
+    """Return a run's place in the folder of the records or of the checkpoints."""
     return Path(folder) / dataset / study / point / f"seed-{seed}"
 
 
 def name(experiment: dict) -> str:
-    """Return what the registry calls a record's "experiment", such as scaling/RS-50."""
+    """Return the registry's name of a record's "experiment", such as scaling/RS-50."""
     return "{study}/{point}".format(**experiment)
 
 
 def path(results: Path, dataset: str, study: str, point: str, seed: int) -> Path:
-    """Return where the record of a run is."""
+    """Return the path of a run's record."""
     return place(results, dataset, study, point, seed).with_suffix(".json")
 
 
 def scores_path(record_path: Path) -> Path:
-    """Return where the scores beside a record are."""
+    """Return the path of the scores beside a record."""
     return Path(record_path).with_suffix(".scores.npz")
 
 
 def write(record: dict, results: Path, scores: dict | None = None) -> Path:
-    """Check a record and write it with its checksums, its scores first.
+    """Check a record, then write its scores and the record, with checksums.
 
     Args:
-        record: the fields of `record.schema.json` but `scores_sha256` and `sha256`.
+        record: the fields of `record.schema.json`, without `scores_sha256` and
+            `sha256`.
         results: folder of the records.
-        scores: ids, labels and probabilities of every video, as in `Scores`.
+        scores: ids, labels and probabilities of every video, as in `Scores`; None
+            writes none.
 
     Returns:
         The file of the record.
 
     Raises:
         ValueError: naming the file and each field that does not fit; nothing is
-            written then.
+            written.
     """
     _validate({**record, "sha256": checksum_of(record)}, "a new record")
     target = path(results, **record["experiment"])
@@ -130,10 +132,10 @@ def write(record: dict, results: Path, scores: dict | None = None) -> Path:
     record = {**record, "sha256": checksum_of(record)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Of two runs that end at once each writes both of its files, one after the other.
+    # If two runs end at once, one writes both of its files before the other starts.
     with locked(target.parent):
-        # An old record must never stand beside new scores, and must stand as long as
-        # these may fail.
+        # An old record must never stand beside new scores, but must stay until writing
+        # them can no longer fail.
         if packed is None:
             target.unlink(missing_ok=True)
             scores_path(target).unlink(missing_ok=True)
@@ -150,8 +152,8 @@ def read(path: Path) -> dict:
     """Read a record and check it.
 
     Raises:
-        ValueError: naming the file and each field that does not fit, or saying that it
-            is not what was written.
+        ValueError: naming the file and each field that does not fit, or if the checksum
+            does not match.
     """
     record = parse_json(path)
     _validate(record, path)
@@ -165,11 +167,17 @@ def find(
     study: str | None = None,
     point: str | None = None,
 ) -> list[dict]:
-    """Read the records of a dataset, a study or a point, in the order of their files.
+    """Read the records of a dataset, a study or a point, sorted by folder and seed.
+
+    Args:
+        results: folder of the records.
+        dataset: name of a dataset; None for all.
+        study: name of a study; None for all.
+        point: name of a point; None for all.
 
     Raises:
-        ValueError: naming a file that does not fit the schema, or whose experiment is
-            not the one its folders name.
+        ValueError: naming a file that does not fit the schema, or that is of another
+            experiment than its folders name.
     """
     records = []
     wanted = (
@@ -180,7 +188,7 @@ def find(
     for file in sorted(files, key=lambda file: (file.parent, len(file.name), file)):
         try:
             record = read(file)
-        except FileNotFoundError:  # a run is just writing it anew
+        except FileNotFoundError:  # a run is writing it again
             continue
         if path(results, **record["experiment"]) != file:
             raise ValueError(f"{file}: its experiment is {record['experiment']}")
@@ -189,14 +197,14 @@ def find(
 
 
 def save_scores(path: Path, ids, labels, probabilities) -> str:
-    """Write the scores of every video in one piece, probabilities as float16.
+    """Write the scores of every video atomically, with probabilities as float16.
 
     Returns:
-        The SHA-256 of the file; the same scores are the same bytes.
+        The SHA-256 of the file; equal scores give equal bytes.
 
     Raises:
-        ValueError: naming the file, when the shapes do not agree, an id is there twice
-            or a probability is not in [0, 1].
+        ValueError: naming the file, if the shapes do not agree, labels are not
+            integers, an id occurs twice or a probability is not in [0, 1].
     """
     packed = _packed(_checked_scores(path, ids, labels, probabilities))
     with whole_file(path) as part:
@@ -209,8 +217,8 @@ def scores_of(results: Path, record: dict) -> Scores:
 
     Raises:
         FileNotFoundError: naming the file that is missing.
-        ValueError: as `load_scores` does, or when the run has been written anew since
-            the record was read.
+        ValueError: as `load_scores` does, or if the record has been written again since
+            it was read.
     """
     own = path(results, **record["experiment"])
     try:
@@ -220,13 +228,13 @@ def scores_of(results: Path, record: dict) -> Scores:
     except (FileNotFoundError, ValueError):
         if _is_anew(own, record):
             raise ValueError(
-                f"{own}: has been written anew since it was read: read it again"
+                f"{own}: has been written again since it was read: read it again"
             ) from None
         raise
 
 
 def _is_anew(file: Path, record: dict) -> bool:
-    """Say whether another record stands where one was read, or is being written."""
+    """Return whether another record has replaced the one read, or is being written."""
     try:
         return read(file)["sha256"] != record.get("sha256", "")
     except FileNotFoundError:
@@ -239,11 +247,12 @@ def load_scores(path: Path, sha256: str | None = None) -> Scores:
     """Read the scores of every video.
 
     Args:
-        path: of the file.
-        sha256: that the file must have; None for any.
+        path: file of the scores.
+        sha256: checksum that the file must have; None for any.
 
     Raises:
-        ValueError: naming the file, when it does not hold scores or is another.
+        ValueError: naming the file, if it holds no scores or its checksum does not
+            match.
     """
     packed = Path(path).read_bytes()
     found = hashlib.sha256(packed).hexdigest()
@@ -261,17 +270,18 @@ def load_scores(path: Path, sha256: str | None = None) -> Scores:
 def summarize(records: Sequence[dict]) -> Summary | None:
     """Average the video top-1 of one point over its seeds.
 
-    With two seeds or more the interval is Student's t over seeds, cut at 0 and 1. One
-    seed says nothing about seeds, so its interval is Wilson's over videos.
+    With two or more seeds, the interval is Student's t over seeds, cut at 0 and 1. One
+    seed says nothing about other seeds, so its interval is Wilson's over videos.
 
     Args:
-        records: of one point, one a seed.
+        records: records of one point, one per seed.
 
     Returns:
-        None where there is no record.
+        The summary, or None if there is no record.
 
     Raises:
-        ValueError: when the recipes differ, naming the fields that do, or the videos.
+        ValueError: naming the fields in which the recipes differ, or if the evaluated
+            videos differ.
     """
     if not records:
         return None
@@ -285,8 +295,8 @@ def summary(top1: Sequence[float], num_videos: int) -> Summary:
     """Average top-1 over seeds, as `summarize` does.
 
     Args:
-        top1: of each seed, as shares from 0 to 1; one or more.
-        num_videos: that each was measured on.
+        top1: top-1 of each seed, as shares from 0 to 1; one or more.
+        num_videos: number of videos that each was measured on.
     """
     if len(top1) == 1:
         low, high = interval.wilson_interval(round(top1[0] * num_videos), num_videos)
@@ -298,7 +308,7 @@ def summary(top1: Sequence[float], num_videos: int) -> Summary:
 
 
 def described(records: Sequence[dict]) -> str:
-    """Describe the video top-1 of one point in per cent, "" where there is no record.
+    """Format the video top-1 of one point in per cent; "" if there is no record.
 
     Raises:
         ValueError: as `summarize` does.
@@ -308,7 +318,7 @@ def described(records: Sequence[dict]) -> str:
 
 
 def recipe_hashes(record: dict) -> tuple[str, str]:
-    """Return the hashes of a run's recipe and of its parent's, "" without one."""
+    """Return the hashes of a run's recipe and of its parent's, "" without a parent."""
     return record["recipe_hash"], record.get("parent", {}).get("recipe_hash", "")
 
 
@@ -336,13 +346,13 @@ def _check_same_recipe(a: dict, b: dict) -> None:
 
 @functools.cache
 def _validator():
-    import jsonschema  # late: a list of published runs does without
+    import jsonschema  # late: a list of published runs does not need it
 
     def is_number(checker, value):
         return (
             isinstance(value, int | float)
             and not isinstance(value, bool)
-            and abs(value) <= sys.float_info.max  # as NaN is not
+            and abs(value) <= sys.float_info.max  # False for NaN
         )
 
     base = jsonschema.Draft202012Validator
@@ -358,7 +368,7 @@ def _validate(record: dict, file) -> None:
 
 @functools.lru_cache(maxsize=1024)  # a page of the book reads each record many times
 def _misfits(text: str) -> str:
-    """Describe each field of a record that does not fit the schema, "" without one."""
+    """Describe each field of a record that does not fit the schema; "" if all fit."""
     errors = _validator().iter_errors(json.loads(text))
     return "; ".join(
         f"{error.json_path.removeprefix('$').removeprefix('.') or 'record'}: "
@@ -368,7 +378,7 @@ def _misfits(text: str) -> str:
 
 
 def _packed(scores: Scores) -> bytes:
-    """Return the bytes of a file of scores, the same for the same scores."""
+    """Return the bytes of a file of scores; equal scores give equal bytes."""
     file = io.BytesIO()
     np.savez_compressed(file, **vars(scores))
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Every experiment of the paper by name, what runs it, and its records."""
+"""Registry of the paper's experiments: their notebooks, recipes and records."""
 
 import dataclasses
 import functools
@@ -17,19 +17,19 @@ from r3d_rs.recipes import contrastive, points, scales, table2
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe
 
-#: The paper's datasets and ours that play their parts.
+#: Pairs of a dataset of this study and the paper's dataset that it stands for.
 FIRST, SECOND = ("pantomime-20", "kinetics-400"), ("pantomime-30", "kinetics-600")
 WEB = ("pantomime-web", "web-video-text")
 
-#: Rows of Table 2 that are points of Figure 2 too: one recipe, so one run serves both.
+#: Rows of Table 2 that are also points of Figure 2: one recipe, so one run serves both.
 SAME = {
     "ablation/baseline": "scaling/R3D-50",
     "ablation/RS-200@f48": "scaling/RS-200@f48",
 }
 
 
-#: A row that is a point's network too, by a recipe of another hash: of equal seeds its
-#: runs are the point's, bit for bit. Statistics take them as one network.
+#: A row that trains the same network as a point, though its recipe has another hash.
+#: Runs with equal seeds agree bit for bit, so statistics treat them as one network.
 TWINS = {"ablation/D-stem": "scaling/RS-50"}
 
 
@@ -38,14 +38,14 @@ class Experiment:
     """One row of a table or one point of a figure.
 
     Args:
-        study: kind of run, the folder of its records.
+        study: kind of run, and the folder of its records.
         point: name within the study.
-        notebook: that runs it, without its ending.
-        parameters: of the notebook, besides dataset and seed.
-        datasets: that it is meant for, the small ones first.
-        paper: top-1 by dataset, per cent, where the paper gives it.
-        source: of these in the paper, "" where it gives none.
-        parents: the dataset of the pre-training that it starts from, by its own.
+        notebook: notebook that runs it, without the file's ending.
+        parameters: the notebook's parameters, besides dataset and seed.
+        datasets: datasets that it is meant for, the small ones first.
+        paper: the paper's top-1 by dataset, per cent; empty if it gives none.
+        source: where the paper gives them; "" if it gives none.
+        parents: dataset of the pre-training that it starts from, by its own dataset.
     """
 
     study: str
@@ -64,7 +64,7 @@ class Experiment:
 
     @property
     def scales(self) -> tuple[str, ...]:
-        """Names of the scales at which it has a recipe."""
+        """Names of the scales that it has a recipe for."""
         if self.notebook == "pretraining":
             return tuple(scales.STAGES[self.parameters["stage"]].changes)
         return tuple(scales.SCALES)
@@ -72,13 +72,13 @@ class Experiment:
     def recipe(self, dataset: str, scale: str = "") -> Recipe:
         """Return the recipe of a run on a dataset.
 
-        It is the one mapping from an experiment to what is trained: runs, plans, costs
-        and tables all ask here.
+        This is the only mapping from an experiment to what is trained. Runs, plans,
+        costs and tables all use it.
 
         Args:
-            dataset: a name in `names.DATASETS`, or of your own.
-            scale: a name in `scales.SCALES`; "" for the dataset's own. A network to
-                fine-tune keeps the scale that it was trained at.
+            dataset: a name in `names.DATASETS`, or a dataset of your own.
+            scale: a name in `scales.SCALES`; "" for the dataset's own. A trained
+                network to fine-tune keeps the scale that it was trained at.
         """
         scale = scale or names.scale(dataset)
         received = self.parameters
@@ -100,7 +100,7 @@ class Experiment:
     def parent_recipe(self, dataset: str, scale: str = "") -> Recipe | None:
         """Return the recipe of the pre-training that it starts from, or None.
 
-        Arguments are those of `recipe`.
+        The arguments are as in `recipe`.
         """
         if self.notebook == "contrastive" and not self.parameters.get("backbone"):
             return self._contrastive(scale or names.scale(dataset))[0]
@@ -113,7 +113,7 @@ class Experiment:
         return contrastive.at_scale(model, scale, untrained)
 
     def before(self, dataset: str) -> "tuple[Experiment, str] | None":
-        """Return the pre-training that it starts from, and the dataset of that."""
+        """Return the pre-training that it starts from and its dataset, or None."""
         if not self.parents:
             return None
         return get(f"pre-training/{self.point}"), self.parents[dataset]
@@ -121,7 +121,10 @@ class Experiment:
     def received(self, dataset: str, seed: int, folder: str | Path) -> dict:
         """Return the notebook's parameters for a run.
 
-        The folder is that of the runs' checkpoints, where a parent is.
+        Args:
+            dataset: dataset of the run.
+            seed: seed of the run.
+            folder: folder of the checkpoints, where the parent is.
         """
         values = {**self.parameters, "dataset": dataset, "seed": seed}
         if self.parents:
@@ -240,7 +243,7 @@ def get(name: str) -> Experiment:
     """Return an experiment.
 
     Raises:
-        ValueError: naming the experiment and those there are.
+        ValueError: naming the experiment and those allowed.
     """
     found = everything()
     if name not in found:
@@ -256,14 +259,15 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
     """Return the experiment that a notebook's parameters ask for.
 
     It is one of `everything`, or another of the same kind: other toggles of Table 2,
-    another point to pre-train, or a backbone that is given.
+    another point to pre-train, a given backbone, or a network to fine-tune.
 
     Args:
-        notebook: without its ending.
-        received: the parameters in `OWN` of this notebook.
+        notebook: name of the notebook, without the file's ending.
+        received: the parameters that `OWN` lists for this notebook.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
+        FileNotFoundError: as `networks.find` does, for a network to fine-tune.
     """
     given = {name: value for name, value in received.items() if value}
     point = received.get("point", "")
@@ -291,7 +295,7 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
     return known or Experiment(study, name, notebook, given, ())
 
 
-#: Parameters of each notebook that say which experiment it is.
+#: Parameters of each notebook that select the experiment.
 OWN = {
     "scaling": ("point",),
     "ablation": ("row", "toggles"),
@@ -301,27 +305,27 @@ OWN = {
 }
 
 
-#: What `r3d-rs run finetune/NAME` starts from by itself: of the published networks the
-#: best start for EgoGestAR (`results/calibration/fine-tuning.csv`).
+#: Network that `r3d-rs run finetune/NAME` starts from by default. Of the published
+#: networks it is the best start for EgoGestAR (`results/calibration/fine-tuning.csv`).
 NETWORK = "pantomime-web/RS-50"
 
 
 def _short(backbone: str) -> str:
-    """Return the name of a backbone: that of its file, or all that tells a run."""
+    """Return the name of a backbone: the full name of its run, or its file's name."""
     own = networks.left(backbone)
     is_run = own.run_file.exists()
     return _told(own.name if is_run else study_path("backbone", backbone).name)
 
 
 def _told(name: str) -> str:
-    """Return a network's name as part of a record's, which has no other characters."""
+    """Return a network's name with only the characters that a record's name allows."""
     return re.sub(r"[^A-Za-z0-9@+._-]+", "-", name).strip("-")
 
 
 def of_point(point: str) -> str:
     """Return the experiment of a point of Figures 1 and 2 or a row of Tables 3 and 4.
 
-    RandAugment makes the last row of Table 2 of a point of Figure 2.
+    A point with RandAugment is the last row of Table 2.
     """
     return "ablation/RA" if point.endswith("+RA") else f"scaling/{point}"
 
@@ -332,9 +336,10 @@ def untrained(point: str) -> str:
 
 
 def records(results: str | Path, dataset: str, name: str) -> list[dict]:
-    """Read the records of an experiment, and of the one that is the same (`SAME`).
+    """Read the records of an experiment, and of one with the same recipe (`SAME`).
 
-    There is one a seed, in the order of the seeds; its own where both have one.
+    There is one record per seed, in the order of the seeds. If both experiments have a
+    seed, the first one's record is taken.
     """
     found = {}
     for own in reversed([name, *same(name)]):
@@ -344,5 +349,5 @@ def records(results: str | Path, dataset: str, name: str) -> list[dict]:
 
 
 def same(name: str) -> list[str]:
-    """Return the names of other experiments that have the same recipe."""
+    """Return the names of other experiments with the same recipe (`SAME`)."""
     return [SAME[name]] if name in SAME else [a for a, b in SAME.items() if b == name]

@@ -1,4 +1,4 @@
-"""A run: what is asked for, checked before anything computes, and the record it leaves.
+"""Runs: parameters that are checked first, the setup of the process, and the record.
 
 A notebook takes four steps: `check` its parameters, `setup` the process, build, fit and
 evaluate a network, and `write_record`.
@@ -20,21 +20,21 @@ from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes import finetune, points, table2
 from r3d_rs.recipes import recipe as recipes
 
-#: Parameters that name a folder or, as a backbone does, may name one.
+#: Parameters that name a folder, or may name one as a backbone does.
 FOLDERS = (
     *("results", "checkpoints", "data_dir", "tensorboard"),
     *("parent", "backbone", "network"),
 )
 
 
-#: Parameters of `finetune.ipynb` that fit the recipe, with their types; 0 is for what
-#: `recipes.finetune.of_size` chooses.
+#: Parameters of `finetune.ipynb` that fit the recipe, with their types. With 0,
+#: `recipes.finetune.of_size` chooses the value.
 FITTING = {"batch_size": int, "learning_rate": float, "frames": int, "size": int}
 
-#: Smallest crop, pixels: the tiny scale's.
+#: Smallest crop, pixels, as at the tiny scale.
 SMALLEST = 16
 
-#: Largest seed, of NumPy's generator.
+#: Largest seed that NumPy's generator takes.
 LARGEST_SEED = 2**32 - 1
 
 
@@ -47,16 +47,17 @@ class Options:
             the study publishes.
         checkpoints: folder of the runs' states and trained networks.
         data_dir: folder of the datasets; "" for the environment variable R3D_RS_DATA
-            or, without it, the cache folder of the user.
-        scale: of the recipe, a name in `scales.SCALES`; "" for the dataset's own.
-        epochs: of training; 0 for the recipe's.
-        linear_epochs: of linear evaluation after contrastive pre-training; 0 for the
-            recipe's.
-        threads: of TensorFlow; 0 for one per core.
-        micro_batches: of a batch; 0 for what is known to fit the devices.
-        rematerialize: keep nothing of a block but its input.
-        tensorboard: folder for TensorBoard's logs, which needs its package; "" for
-            none.
+            or, without it, the user's cache folder.
+        scale: scale of the recipe, a name in `scales.SCALES`; "" for the dataset's own.
+        epochs: epochs of training; 0 for the recipe's.
+        linear_epochs: epochs of linear evaluation after contrastive pre-training; 0 for
+            the recipe's.
+        threads: threads of TensorFlow; 0 for one per core.
+        micro_batches: micro-batches per batch; 0 for a number known to fit the devices,
+            or 1 with `rematerialize`.
+        rematerialize: whether to keep only the input of each block.
+        tensorboard: folder for TensorBoard's logs; "" for none. It needs the package
+            `tensorboard`.
     """
 
     results: str = record.OWN
@@ -71,30 +72,30 @@ class Options:
     tensorboard: str = ""
 
     def __post_init__(self):
-        """Check the types; raise a ValueError that names the first wrong one."""
+        """Check the types and resolve the folders; a ValueError names a wrong field."""
         for field in dataclasses.fields(self):
             minimum = 0 if field.type is int else None
             value = getattr(self, field.name)
             parameters.check(field.name, value, field.type, minimum=minimum)
             if field.name in FOLDERS and value:
                 object.__setattr__(self, field.name, str(study_path(field.name, value)))
-        names.data_directory(self.data_dir)  # R3D_RS_DATA may name one, too
+        names.data_directory(self.data_dir)  # checks R3D_RS_DATA too
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run that is asked for.
+    """A requested run.
 
     Attributes:
         experiment: what is computed.
-        dataset: a name in `names.DATASETS`, or of your own.
+        dataset: a name in `names.DATASETS`, or a dataset of your own.
         seed: seeds weights, order and crops.
-        options: where and how.
+        options: where and how it is made.
         recipe: every choice of the run.
-        pretraining: of the contrastive pre-training before it, None without one.
+        pretraining: recipe of the contrastive pre-training before it; None without one.
         parent: network to fine-tune: the folder of its run, or its published name; ""
             for none.
-        started: when it was asked for.
+        started: time of the request.
     """
 
     experiment: registry.Experiment
@@ -110,9 +111,9 @@ class Run:
 
     @property
     def paper(self) -> recipes.Recipe:
-        """The recipe of the same experiment on Kinetics.
+        """Recipe of the same experiment on Kinetics-400.
 
-        Of a trained network that is fine-tuned it is the paper's of its model.
+        For a trained network that is fine-tuned, it is the paper's recipe of its model.
         """
         if self.experiment.notebook == "finetune" and self.parent:
             return table2.of_model(self.recipe.model)
@@ -125,7 +126,7 @@ class Run:
 
     @property
     def pretraining_folder(self) -> Path:
-        """The same of the contrastive pre-training before it."""
+        """Folder of the contrastive pre-training before it."""
         own = self.place | {"study": points.PRETRAINING}
         return record.place(self.options.checkpoints, **own)
 
@@ -146,17 +147,22 @@ class Run:
 
 
 def check(notebook: str, received: Mapping[str, object]) -> Run:
-    """Check the parameters of a run; nothing else happens.
+    """Check the parameters of a run, before anything computes.
+
+    Every notebook takes dataset, seed, its parameters in `registry.OWN` and the fields
+    of `Options`. Only "contrastive" takes `linear_epochs`, only "pretraining" takes
+    `parent`, and only "finetune" takes the parameters in `FITTING`.
 
     Args:
         notebook: "scaling", "ablation", "pretraining", "contrastive" or "finetune".
-        received: its parameters by name, or the `globals()` of the notebook before it
-            has set anything of its own: those in `registry.OWN`, dataset, seed,
-            `parent` of fine-tuning, those in `FITTING`, and the fields of `Options`.
+        received: its parameters by name, or the notebook's `globals()` before it
+            defines anything of its own.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed, or
             a backend of Keras that is not supported.
+        FileNotFoundError: naming a network to fine-tune, or its dataset, that is
+            missing.
     """
     backend.name()
     own = registry.OWN[notebook]
@@ -220,7 +226,7 @@ def check(notebook: str, received: Mapping[str, object]) -> Run:
 
 
 def _training_videos(dataset: str, data_dir: str) -> int:
-    """Return how many training videos a dataset has."""
+    """Return a dataset's number of training videos."""
     if names.source(dataset) == "rendered":
         from r3d_rs.pantomime import SETS
 
@@ -231,13 +237,13 @@ def _training_videos(dataset: str, data_dir: str) -> int:
 
 
 def setup(run: Run) -> Run:
-    """Set the process up for a run, before anything computes.
+    """Set up the process for a run, before anything computes.
 
-    Joins the processes of a JAX run, sets TensorFlow's threads, keeps what XLA
-    compiles, and leaves TensorFlow's notes out of notebooks.
+    Join the processes of a JAX run, set TensorFlow's threads, keep the programs that
+    XLA compiles, and silence TensorFlow's log in notebooks.
 
     Returns:
-        The run with its batches divided so that they fit the devices.
+        The run, with its batches divided to fit the devices.
     """
     from r3d_rs.experiments import executed
     from r3d_rs.tpu import plan
@@ -256,8 +262,9 @@ def setup(run: Run) -> Run:
     scale = options.scale or names.scale(run.dataset)
     if not found[1] and scale == "paper":
         warnings.warn(
-            f"{run.dataset}, at the paper's scale, on a CPU: JAX' or TensorFlow's"
-            " package for GPUs or TPUs is missing, or KERAS_BACKEND names the other",
+            f"{run.dataset}, at the paper's scale, on a CPU: the package of JAX or"
+            " TensorFlow for GPUs or TPUs is missing, or KERAS_BACKEND names the other"
+            " backend",
             stacklevel=2,
         )
 
@@ -276,9 +283,10 @@ def setup(run: Run) -> Run:
 
 
 def load_data(run: Run):
-    """Load the run's dataset, preparing it where it is one that is rendered here.
+    """Load the run's dataset; prepare it first if it is rendered.
 
     Raises:
+        FileNotFoundError: if it is not rendered and has not been prepared.
         ValueError: as `Dataset.check_reported` does.
     """
     from r3d_rs.data import datasets
@@ -294,14 +302,14 @@ def load_data(run: Run):
 def write_record(run: Run, history, evaluation, parent=None) -> Path:
     """Write the per-video scores and, last, the record.
 
-    The checkpoints go then, so that the same run again trains from its start. Of
-    several processes only the first writes.
+    The checkpoints are then removed, so the same run trains from its start next time.
+    Of several processes only the first writes.
 
     Args:
-        run: that is finished.
-        history: of `fit`.
-        evaluation: of `evaluate`.
-        parent: a `parents.Parent` that the run started from; None for random weights.
+        run: the finished run.
+        history: history from `fit`.
+        evaluation: evaluation from `evaluate`.
+        parent: the `parents.Parent` that the run started from; None without one.
 
     Returns:
         The record's file.
@@ -360,6 +368,6 @@ def write_record(run: Run, history, evaluation, parent=None) -> Path:
     checkpoints.remove(run.folder)
     if run.pretraining:
         checkpoints.remove(run.pretraining_folder)
-    # Of this stream nothing is kept: a published notebook names no machine's folders.
+    # A kept notebook drops stderr, so it does not publish this machine's folders.
     print(f"record: {path.absolute()}", file=sys.stderr)
     return path

@@ -1,4 +1,4 @@
-"""What `evaluation.ipynb` asks for: a trained network, a dataset, a split."""
+"""Inputs of `evaluation.ipynb`: a trained network, a dataset and a split."""
 
 from collections.abc import Mapping
 
@@ -8,9 +8,9 @@ from r3d_rs.paths import local_path, study_path
 from r3d_rs.recipes import points, scales
 from r3d_rs.videos.listing import SPLITS
 
-#: The notebook's parameters. `official` is the prefix of an official checkpoint, used
-#: instead of `network`, and `point` its network in Fig. 2. An empty dataset is the
-#: network's own, an empty split the one whose accuracy is reported.
+#: The notebook's parameters. `official` is the prefix of an official checkpoint to use
+#: instead of `network`; `point` is its network in Fig. 2. By default the dataset is the
+#: network's own, and the split is the one whose accuracy is reported.
 PARAMETERS = ("network", "official", "point", "dataset", "split", "scores", "data_dir")
 
 
@@ -22,7 +22,7 @@ def load(received: Mapping[str, object]):
             checked before anything is loaded.
 
     Raises:
-        FileNotFoundError: naming a network or a dataset that is not there.
+        FileNotFoundError: naming a network or a dataset that is missing.
         ValueError: naming a parameter, the value received and the values allowed, or a
             checkpoint that is damaged or does not fit.
     """

@@ -1,4 +1,4 @@
-"""Tables and pictures of a run's notebook."""
+"""Tables and figures of a run's notebook."""
 
 import dataclasses
 import itertools
@@ -35,7 +35,7 @@ def recipe_table(paper: Recipe, recipe: Recipe) -> pd.DataFrame:
 
 
 def transfer_table(parent: Parent) -> pd.DataFrame:
-    """List how many variables a run has from its parent, and which are new."""
+    """Show how many variables a run takes from its parent, and list the new ones."""
     if not parent:
         return pd.DataFrame({"variables": {"new, random": "all"}})
     rows = {
@@ -46,7 +46,7 @@ def transfer_table(parent: Parent) -> pd.DataFrame:
 
 
 def sample_clips(dataset: Dataset, recipe: Recipe, seed: int, count: int = 6) -> Figure:
-    """Draw the first training clips of a run, cropped and mirrored as trained on."""
+    """Draw the first training clips of a run, cropped and mirrored as in training."""
     return film_strips(*first_clips(dataset, recipe, seed=seed, count=count))
 
 
@@ -66,7 +66,7 @@ def learning_curves(history: History) -> Figure:
 def accuracies(evaluation: Evaluation, chance: bool = False) -> pd.DataFrame:
     """Show the accuracies in per cent, with top-1's 95 % interval over videos.
 
-    With `chance` the share of the most frequent class is added.
+    With `chance`, add the share of the most frequent class.
     """
     metrics = evaluation.metrics()
     low, high = metrics["video_top1_interval"]
@@ -89,7 +89,7 @@ def accuracies(evaluation: Evaluation, chance: bool = False) -> pd.DataFrame:
 
 
 def confusion(dataset: Dataset, evaluation: Evaluation) -> Figure:
-    """Draw the shares of each class's videos by predicted class."""
+    """Draw the confusion matrix: each row is the shares of one class's videos."""
     classes = len(dataset.classes)
     counts = np.zeros((classes, classes))
     best = evaluation.probabilities.argmax(1)
@@ -113,9 +113,9 @@ def confusion(dataset: Dataset, evaluation: Evaluation) -> Figure:
 def example_predictions(
     dataset: Dataset, recipe: Recipe, evaluation: Evaluation, count: int = 8
 ) -> Figure:
-    """Draw the first test videos: true class, the class predicted, its probability.
+    """Draw the first evaluated videos: true class, predicted class and its probability.
 
-    A wrong prediction is marked with a cross and set in red.
+    Wrong predictions have a cross and a red title.
     """
     split = dataset.evaluated
     views = pipeline.evaluation_views(dataset, recipe, split=split)
@@ -135,7 +135,7 @@ def example_predictions(
 def sample_pairs(
     dataset: Dataset, recipe: ContrastiveRecipe, seed: int, count: int = 4
 ) -> Figure:
-    """Draw the two views of some training videos, one below the other."""
+    """Draw both views of some training videos, one below the other."""
     from r3d_rs.contrastive.views import training_pairs
 
     def batches(few):
@@ -151,17 +151,17 @@ def sample_pairs(
 def neighbors(
     dataset: Dataset, recipe: Recipe, parent: Parent, queries: int = 4, nearest: int = 3
 ) -> Figure:
-    """Draw some videos, each with those whose features are most like its own.
+    """Draw some videos, each followed by its nearest neighbors in feature space.
 
-    The videos are some hundred of the evaluated split, each by the view in its middle;
-    a neighbor of another class is set in red.
+    The videos are the first 400 of the evaluated split, each with its central view. A
+    neighbor of another class has a red title.
 
     Args:
         dataset: a prepared dataset.
-        recipe: of the linear evaluation.
+        recipe: recipe of the linear evaluation.
         parent: the backbone.
-        queries: videos that are compared.
-        nearest: neighbors of each.
+        queries: number of videos to draw with their neighbors.
+        nearest: number of neighbors of each.
     """
     videos = pipeline.evaluation_views(
         dataset,
@@ -193,9 +193,9 @@ def neighbors(
 
 
 def _features(videos, recipe: Recipe, parent: Parent) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of videos, and features of length 1 of their only views.
+    """Return the labels of videos, and unit-length features of their only views.
 
-    Some videos at a time: a clip of Kinetics is 25 MB.
+    Videos are read in batches, as a clip of Kinetics takes 25 MB.
     """
     network = build_model(recipe, 1, size=recipe.eval_size)
     transfer(parent.weights, network)
@@ -208,7 +208,7 @@ def _features(videos, recipe: Recipe, parent: Parent) -> tuple[np.ndarray, np.nd
 
 
 def network(trained: Trained, data: Dataset, split: str) -> pd.Series:
-    """Describe what is evaluated on what."""
+    """Describe the network, the videos and the views of an evaluation."""
     recipe = trained.recipe
     return pd.Series(
         {
@@ -227,9 +227,12 @@ def network(trained: Trained, data: Dataset, split: str) -> pd.Series:
 def against_record(
     trained: Trained, evaluations: dict[tuple[int, int], Evaluation], split: str
 ) -> pd.DataFrame:
-    """Compare a published network's accuracy with what it was published with.
+    """Compare a network's accuracy with the accuracy that it was published with.
 
-    The evaluations are those of `multiview.evaluate_over_views` on the split.
+    Args:
+        trained: the network; the table has one row if it is not published.
+        evaluations: from `multiview.evaluate_over_views`, all views last.
+        split: split that was evaluated.
     """
     *_, own = evaluations.values()
     rows = {"here": 100 * own.metrics()["video_top1"]}
@@ -241,7 +244,7 @@ def against_record(
 
 
 def over_views(evaluations: dict[tuple[int, int], Evaluation]) -> pd.DataFrame:
-    """Show the accuracies over more and more views, in per cent."""
+    """Show the accuracies for each number of views, in per cent."""
     names = ("video_top1", "video_top5", "clip_top1")
     rows = {
         f"{clips}×{crops}": {

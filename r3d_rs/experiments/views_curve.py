@@ -1,7 +1,7 @@
-"""Accuracy over the number of views: trained networks, evaluated again with fewer.
+"""Accuracy by number of views: trained networks, evaluated again with fewer views.
 
-A record keeps a video's scores averaged over all its views, so that a curve needs the
-networks. `write` keeps one row a network and number of views in
+A record keeps a video's scores averaged over all its views, so the curve needs the
+networks. `write` keeps one row per network and number of views in
 `<results>/<dataset>/views.csv`.
 """
 
@@ -23,15 +23,18 @@ def path(results: Path, dataset: str) -> Path:
 
 
 def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
-    """Evaluate a finished run's network with every number of views up to its own.
+    """Evaluate a finished run's network with every number of clips up to its own.
+
+    Each number of clips is evaluated with one crop and with all crops.
 
     Args:
         checkpoint: the run's folder.
         data_dir: folder of the datasets; None for the default.
 
     Returns:
-        Rows with clips, crops, top1 (share of videos right), clip_top1 (share of single
-        views right), videos and recipe (the hash of the network's recipe).
+        Rows with the fields clips, crops, top1, clip_top1, videos and recipe. Top-1 is
+        a share of the videos, clip top-1 a share of the single views, and recipe is the
+        hash of the network's recipe.
 
     Raises:
         FileNotFoundError, ValueError: as `trained.load` and `Trained.load_data` do.
@@ -71,7 +74,7 @@ def write(
     seeds: Sequence[int],
     data_dir: str | None = None,
 ) -> Path:
-    """Measure networks of the scaling study that the file lacks or has stale rows of.
+    """Measure networks of the scaling study with missing or stale rows in the file.
 
     Several processes may add to the file at once.
 
@@ -79,8 +82,8 @@ def write(
         checkpoints: folder of the runs' checkpoints.
         results: folder of the records.
         dataset: canonical name.
-        points: of the study.
-        seeds: of each.
+        points: points of the study.
+        seeds: seeds of each point.
         data_dir: folder of the datasets; None for the default.
 
     Returns:
@@ -88,7 +91,7 @@ def write(
 
     Raises:
         FileNotFoundError: naming a record that is missing, or as `measure` does.
-        ValueError: as `measure` does, or naming a network that is not its record's.
+        ValueError: as `measure` does, or naming a network that differs from its record.
     """
     target = path(results, dataset)
     for point, seed in itertools.product(points, seeds):
@@ -102,7 +105,7 @@ def write(
         measured = pd.DataFrame(measure(folder, data_dir), columns=COLUMNS)
         measured = measured.assign(point=point, seed=seed)
         if fault := _fault(measured, run):
-            raise ValueError(f"{folder}: the network {fault}: it is of another run")
+            raise ValueError(f"{folder}: the network {fault}: it is from another run")
         with locked(target.parent):
             rows = _rows(target)  # another process may have added some
             others = rows[~_of(rows, point, seed)].to_dict("records")
@@ -117,11 +120,11 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
     """Read the measured curve and compare it with the records.
 
     Returns:
-        The file's rows; none where it has not been measured.
+        The file's rows; no rows if there is no file.
 
     Raises:
-        ValueError: naming networks without a record, or whose record has another
-            recipe, or another accuracy over all views: the curve is stale then.
+        ValueError: naming networks without a record, or with another recipe or another
+            accuracy over all views than their record. The curve is then stale.
     """
     file = path(results, dataset)
     rows, faults = _rows(file), []
@@ -132,7 +135,7 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
             faults.append(f"{point}, seed {seed}, {fault}")
     if faults:
         raise ValueError(
-            f"{file}: {'; '.join(faults)}: measure again, by `r3d-rs report views`, or"
+            f"{file}: {'; '.join(faults)}: measure again with `r3d-rs report views`, or"
             " remove these rows"
         )
     return rows
@@ -143,12 +146,12 @@ def _rows(file: Path) -> pd.DataFrame:
 
 
 def _of(rows: pd.DataFrame, point: str, seed: int) -> pd.Series:
-    """Return for each row whether it is a network's."""
+    """Return for each row whether it belongs to a network."""
     return (rows["point"] == point) & (rows["seed"] == seed)
 
 
 def _fault(own: pd.DataFrame, run: dict | None) -> str:
-    """Return how the rows of a network disagree with its record, "" if they agree."""
+    """Describe how a network's rows disagree with its record; "" if they agree."""
     if run is None:
         return "has no record"
     clips, crops = (run["recipe"][f"{kind}_views"] for kind in ("temporal", "spatial"))

@@ -41,9 +41,9 @@ def test_a_run_is_within_below_or_above_what_seeds_spread():
         found = published.compare(run_of(seed=7, top1=top1), table).sentence
         # Student's 4.303 for 2 degrees, s = 2 points, one more of three seeds.
         assert found == (
-            f"Your top-1 of {100 * top1:.1f} % is {where} what seeds spread: 95 % of"
-            " further runs are expected between 52.1 and 71.9 %, by the spread of the 3"
-            " published seeds."
+            f"Your top-1 of {100 * top1:.1f} % is {where} the expected range: 95 % of"
+            " further runs should fall between 52.1 and 71.9 %, given the spread of the"
+            " 3 published seeds."
         )
 
 
@@ -51,7 +51,7 @@ def test_one_published_seed_has_the_spread_of_its_dataset():
     one = run_of("scaling/RS-101", top1=0.7)
     alone = published.compare(run_of("scaling/RS-101", seed=1), rows([one]))
     assert alone.sentence == (
-        "One run is published, and nothing tells how far seeds spread."
+        "Only one run is published, so the spread over seeds is unknown."
     )
     others = [run_of(seed=i, top1=0.5 + 0.02 * i) for i in range(4)]
     found = published.compare(
@@ -71,7 +71,7 @@ def test_another_recipe_is_not_compared_and_says_in_what():
     tuned = run_of("fine-tuning/RS-50")
     other = tuned | {"parent": {"recipe_hash": "another"}}
     found = published.compare(other, rows([tuned])).sentence
-    assert "what it starts from was trained by another" in found
+    assert "its parent was trained with another" in found
 
 
 def test_other_videos_are_not_compared():

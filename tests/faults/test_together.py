@@ -73,7 +73,7 @@ def test_two_writers_of_a_record(tmp_path):
             try:
                 scores = record.scores_of(tmp_path, found)
             except (FileNotFoundError, ValueError) as error:
-                assert "written anew since" in str(error)
+                assert "written again since" in str(error)
             else:
                 assert belong_together(found, scores)
     assert [process.exitcode for process in both] == [0, 0]
