@@ -1,9 +1,9 @@
-"""Pantomime: a dataset of human actions that is made, not downloaded.
+"""Pantomime: a rendered dataset of human actions.
 
 Articulated figures act out classes of actions in front of a random camera. Most
-classes come in pairs that are each other's time reversal, so that neither a single
-frame nor a bag of frames tells them apart. The same seed gives the same frames, byte
-for byte, on every machine (see `exact`).
+classes come in pairs that are each other's time reversal. Neither a single frame nor a
+bag of frames tells such a pair apart. The same seed gives the same frames, byte for
+byte, on every machine (see `exact`).
 
 It may import files, cores and progress.
 """

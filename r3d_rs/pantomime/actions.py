@@ -1,16 +1,17 @@
 """The classes: how joint angles move over time.
 
-An action is a function from its phase to a pose, a mapping of channels to arrays
-over time; channels it does not name keep the values of standing. Angles are degrees:
+An action is a function from its phase to a pose. A pose maps channels to arrays over
+time. Channels that it does not name keep their values in `STANDING`. Angles are in
+degrees, with the positive direction in parentheses:
 
-- `yaw` (positive to the figure's left), `pitch` (forward), of the pelvis;
-- `spine`, `neck` (forward) and `twist` (to the left), of the chest and head;
-- `shoulder` (forward and up), `side` (away from the body), `turn` (of the upper arm
-  about itself), `elbow`;
-- `hip` (forward), `spread` (away from the body), `knee`;
+- pelvis: `yaw` (to the figure's left), `pitch` (forward);
+- chest and head: `spine`, `neck` (forward), `twist` (to the left);
+- arms: `shoulder` (forward and up), `side` (away from the body), `turn` (of the upper
+  arm about its axis), `elbow`;
+- legs: `hip` (forward), `spread` (away from the body), `knee`.
 
-limbs prefixed with `l_` or `r_`. `x` (to the figure's right), `y` (up) and `z`
-(forward) shift the body, in metres.
+Channels of limbs have the prefix `l_` or `r_`. `x` (to the figure's right), `y` (up)
+and `z` (forward) shift the body, in metres.
 """
 
 import dataclasses
@@ -34,10 +35,10 @@ STANDING = {
 
 
 def keyframes(*frames: tuple[float, Mapping[str, float]]) -> Callable:
-    """Return the action that passes through poses at given phases, linearly between.
+    """Return an action that interpolates linearly between poses at given phases.
 
-    A limb's name without `l_` or `r_` stands for both limbs. A channel named nowhere
-    stands; one named somewhere is that of `STANDING` in the frames that omit it.
+    A limb channel without `l_` or `r_` applies to both limbs. A channel that only some
+    poses name has its value in `STANDING` in the others.
     """
     poses = [(phase, _both(pose)) for phase, pose in frames]
     names = {name for _, pose in poses for name in pose}
@@ -97,7 +98,7 @@ def _turn_left(phase: np.ndarray) -> Pose:
         "r_hip": 22.0 * _up(-s),
         "l_knee": 40.0 * _up(s),
         "r_knee": 40.0 * _up(-s),
-        # arms ahead show which way the figure faces
+        # Arms stretched forward show which way the figure faces.
         **dict.fromkeys(("l_shoulder", "r_shoulder"), 80.0 + 0.0 * s),
         **dict.fromkeys(("l_elbow", "r_elbow"), 4.0 + 0.0 * s),
     }
@@ -210,17 +211,17 @@ class Action:
     """One class: a motion, and how a video runs through it."""
 
     pose: Callable[[np.ndarray], Pose]
-    """From the phase to joint angles."""
+    """Function from the phase to joint angles."""
     period: tuple[float, float] | None = None
-    """Frames in which the phase grows by 1, over and over; None: from 0 to 1, once."""
+    """Range of frames per cycle; None runs once, from phase 0 to 1."""
     reverse: bool = False
-    """Run backwards."""
+    """Whether the motion runs backwards."""
     sided: bool = False
-    """Left and right are the class: never exchange the limbs."""
+    """Whether left and right define the class. If so, limbs are never exchanged."""
     on_feet: float = 1.0
-    """What stays in place: 1 the feet, 0 the pelvis, or a point in between."""
+    """What stays in place: the feet (1), the pelvis (0) or a point in between."""
     prop: str | None = None
-    """What the figure acts with: "stool", "box" or "ball"."""
+    """Object that the figure acts with: "stool", "box" or "ball"."""
 
 
 def _pair(forward: str, backward: str, action: Action) -> dict[str, Action]:
@@ -293,11 +294,11 @@ ACTIONS: dict[str, Action] = {
     **_pair("swim forward", "swim backward", Action(_swim, period=(15, 20))),
 }
 
-#: Pantomime-30's classes; the first 20 are Pantomime-20's.
+#: Pantomime-30's classes in the order of their labels; Pantomime-20 has the first 20.
 CLASSES_30 = tuple(ACTIONS)
 #: Pantomime-20's classes, in the order of their labels.
 CLASSES_20 = CLASSES_30[:20]
-#: What a class turns into in a mirror, where that is another class.
+#: The class that a mirror image shows, for each class that a mirror changes.
 FLIP_CHANGES = {
     "turn left": "turn right",
     "turn right": "turn left",

@@ -1,4 +1,4 @@
-"""The figure: a skeleton of joint angles, and the shapes that clothe it."""
+"""The figure: a skeleton posed by joint angles, and the shapes of its body."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from r3d_rs.pantomime.exact import cosine, sine
 
-#: Lengths and radii of an adult's parts, shares of the height.
+#: Lengths and radii of an adult's body parts, as shares of the height.
 PARTS = {
     "hips": 0.060,
     "spine": 0.285,
@@ -36,10 +36,10 @@ class Frame:
     forward: np.ndarray
 
     def about(self, axis: str, degrees: np.ndarray) -> "Frame":
-        """Turn about an own axis: the next axis in cyclic order moves to the one after.
+        """Return the frame turned about one of its own axes.
 
-        About `right` that is up to forward, about `up` forward to right, and about
-        `forward` right to up.
+        A turn about `right` moves up to forward, a turn about `up` moves forward to
+        right, and a turn about `forward` moves right to up.
         """
         one, other = _AXES[axis]
         a, b = getattr(self, one), getattr(self, other)
@@ -49,10 +49,10 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """A capsule or, where its ends coincide, a sphere, moving over time."""
+    """A moving capsule, or a sphere if its ends coincide."""
 
     start: np.ndarray
-    """`(time, 3)`, metres."""
+    """`(time, 3)`, metres; `end` likewise."""
     end: np.ndarray
     start_radius: float
     end_radius: float
@@ -62,9 +62,15 @@ class Shape:
 def joints(
     pose: dict[str, np.ndarray], height: float, on_feet: float
 ) -> dict[str, np.ndarray]:
-    """Return where the joints are, each `(time, 3)`: right, up, forward; in metres.
+    """Return the positions of the joints, each `(time, 3)`: right, up, forward.
 
-    The figure's lowest point touches the ground (up = 0) but for the pose's `y`.
+    Positions are in metres. The figure's lowest point is on the ground (up = 0), raised
+    by the pose's `y`. `front` is the direction in which the chest faces.
+
+    Args:
+        pose: all channels over time, as in `actions`.
+        height: height of the figure, in metres.
+        on_feet: what stays in place, as in `Action`.
     """
     time = len(pose["yaw"])
     part = {name: share * height for name, share in PARTS.items()}
@@ -78,7 +84,7 @@ def joints(
     at["chest"] = at["pelvis"] + part["spine"] * chest.up
     at["head"] = at["chest"] + part["neck"] * chest.up + part["head"] * head.up
     at["hair"] = at["head"] + 0.02 * height * head.up - 0.022 * height * head.forward
-    # what shows where the figure's front is: a cap's peak and a rucksack
+    # A cap's peak and a rucksack show which way the figure faces.
     at["brow"] = at["head"] + 0.035 * height * head.up
     at["peak"] = at["brow"] + 0.15 * height * head.forward
     behind = at["chest"] - 0.125 * height * chest.forward
@@ -105,7 +111,7 @@ def joints(
 def _arm(at, pose, part, chest, side, sign):
     shoulder = at["chest"] + sign * part["shoulders"] * chest.right
     upper = chest.about("right", -pose[f"{side}_shoulder"])
-    # to the figure's right the arm swings from down to right, and mirrored
+    # The right arm swings from down to right; the left arm is mirrored.
     upper = upper.about("forward", sign * pose[f"{side}_side"])
     upper = upper.about("up", sign * pose[f"{side}_turn"])
     fore = upper.about("right", -pose[f"{side}_elbow"])
@@ -119,7 +125,7 @@ def _leg(at, pose, part, pelvis, side, sign):
     thigh = pelvis.about("right", -pose[f"{side}_hip"])
     thigh = thigh.about("forward", sign * pose[f"{side}_spread"])
     shank = thigh.about("right", pose[f"{side}_knee"])
-    # the ankle keeps the sole level as far as it can bend
+    # The ankle keeps the sole level as far as it can bend.
     tilt = pose["pitch"] - pose[f"{side}_hip"] + pose[f"{side}_knee"]
     foot = shank.about("right", -np.clip(tilt, -25.0, 45.0))
     at[f"{side}_hip"] = hip
@@ -131,7 +137,7 @@ def _leg(at, pose, part, pelvis, side, sign):
 
 @dataclasses.dataclass(frozen=True)
 class Clothes:
-    """Colors, RGB in [0, 1]."""
+    """Colors of the figure, RGB in [0, 1], and lengths of its clothes."""
 
     skin: tuple[float, float, float]
     hair: tuple[float, float, float]
@@ -147,7 +153,14 @@ class Clothes:
 def shapes(
     at: dict[str, np.ndarray], height: float, girth: float, clothes: Clothes
 ) -> list[Shape]:
-    """Return the shapes of a figure whose joints are `at`."""
+    """Return the shapes of a figure with the joints `at`.
+
+    Args:
+        at: positions of the joints, as `joints` returns them.
+        height: height of the figure, in metres.
+        girth: factor of all radii except the head's.
+        clothes: colors and lengths of the clothes.
+    """
 
     def shape(start, end, start_radius, end_radius, color):
         thick = height * girth

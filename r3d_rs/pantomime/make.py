@@ -1,4 +1,4 @@
-"""Rendering the whole dataset into files laid out like Kinetics."""
+"""Render the whole dataset into video files in Kinetics' layout."""
 
 import csv
 import dataclasses
@@ -20,20 +20,20 @@ from r3d_rs.pantomime.sets import SETS
 from r3d_rs.pantomime.video import SPLITS, video
 from r3d_rs.progress import bar
 
-#: Raised whenever the frames of a seed change.
+#: Version of the frames; increased whenever a seed gives other frames.
 VERSION = 2
 #: Columns of Kinetics' CSV files, as `videos.listing` reads them.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
-#: Start and end in the videos' names and lists, whole seconds.
+#: Start and end in the videos' names and lists, in whole seconds.
 TIME = (0, -(-FRAMES // RATE))
 
 _X264 = "qp=18:aq-mode=0:mbtree=0:psy=0:threads=1:keyint=20:scenecut=0"
-#: SMPTE 170M, in the numbering of ITU-T H.273.
+#: Code point of SMPTE 170M in ITU-T H.273.
 _BT601 = 6
 
 
 def video_id(name: str, split: str, index: int) -> str:
-    """Return a video's id, like YouTube's: p220-tr0001, of version 2."""
+    """Return a video's id of 11 characters, like YouTube's, such as p220-tr0001."""
     return f"p{VERSION}{name.removeprefix('pantomime-')[:2]}-{split[:2]}{index:04d}"
 
 
@@ -45,23 +45,27 @@ def make(
     workers: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Render Pantomime into a directory, and return it.
+    """Render Pantomime into a directory.
 
-    The directory appears when it is complete; one that is complete is returned at once.
-    It holds `<split>/<class>/<id>_<start>_<end>.mp4` and `<split>.csv`, as Kinetics
-    does, for the splits "train", "validate" and "test", and `pantomime.json`.
+    The directory appears once it is complete. If it is complete already, nothing is
+    rendered. As in Kinetics, it holds `<split>/<class>/<id>_<start>_<end>.mp4` and
+    `<split>.csv` for the splits "train", "validate" and "test" that have videos. It
+    also holds `pantomime.json`.
 
     Args:
-        directory: to make, in a directory that may be written to.
-        name: of the set of videos, one of `SETS`.
-        seed: of all that is random; the same seed gives the same frames everywhere.
-        workers: processes to render in; all usable cores by default.
-        progress: show a bar.
+        directory: directory to make, within a writable directory.
+        name: name of the set of videos, one of `SETS`.
+        seed: seeds everything random; the same seed gives the same frames everywhere.
+        workers: number of processes that render; all usable cores by default.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The absolute path of the directory.
 
     Raises:
-        ValueError: there is no set of this name.
-        FileExistsError: the directory holds something else.
-        OSError: the directory cannot be written, the disk being full for example.
+        ValueError: if there is no set of this name.
+        FileExistsError: if the directory holds something else.
+        OSError: if the directory cannot be written, for example on a full disk.
     """
     directory = Path(directory).absolute()
     if name not in SETS:
@@ -85,13 +89,13 @@ def make(
         (incomplete / "pantomime.json").write_text(json.dumps(about, indent=1) + "\n")
         incomplete.rename(directory)
     except OSError as error:
-        # another process may have finished in the meantime
+        # Another process may have finished in the meantime.
         if _finished(directory, about):
             return directory
         raise OSError(
             error.errno,
-            f"cannot write {name} to {directory}: {error.strerror or error}; make room"
-            " and start it again",
+            f"cannot write {name} to {directory}: {error.strerror or error}; free some"
+            " space and start again",
         ) from error
     finally:
         shutil.rmtree(incomplete, ignore_errors=True)
@@ -99,14 +103,21 @@ def make(
 
 
 def _finished(directory: Path, about: dict) -> bool:
-    """Return whether the directory is this dataset; False if it may become it."""
+    """Return whether a directory holds this dataset.
+
+    Returns:
+        True, or False if the directory is missing or empty.
+
+    Raises:
+        FileExistsError: if the directory holds something else.
+    """
     try:
         found = files.parse_json(directory / "pantomime.json")
     except FileNotFoundError:
         if not directory.exists() or not any(directory.iterdir()):
             return False
         raise FileExistsError(
-            f"{directory} is there but is no Pantomime (it has no pantomime.json); "
+            f"{directory} exists but is no Pantomime (it has no pantomime.json); "
             "remove it or choose another directory"
         ) from None
     for key, value in about.items():
@@ -118,7 +129,7 @@ def _finished(directory: Path, about: dict) -> bool:
     return True
 
 
-#: A file to write and the arguments of `video` for its frames.
+#: A file to write, and the arguments of `video` for its frames.
 Job = tuple[Path, tuple[str, int, str, int, int]]
 
 
@@ -168,10 +179,14 @@ def _write_list(directory: Path, name: str, split: str) -> None:
 
 
 def to_yuv(frames: np.ndarray) -> np.ndarray:
-    """Return RGB frames in BT.601 Y'CbCr 4:2:0 of limited range, in integers.
+    """Convert RGB frames to limited-range BT.601 Y'CbCr 4:2:0 in integer arithmetic.
 
-    From `(time, height, width, 3)` to `(time, 3 * height // 2, width)`, the planes of
-    Y', Cb and Cr one below the other.
+    Args:
+        frames: uint8 `(time, height, width, 3)`.
+
+    Returns:
+        uint8 `(time, 3 * height // 2, width)`, with the planes Y', Cb and Cr stacked
+        vertically.
     """
     time, height, width, _ = frames.shape
     r, g, b = (frames[..., i].astype(np.int32) for i in range(3))
@@ -188,7 +203,7 @@ def to_yuv(frames: np.ndarray) -> np.ndarray:
 
 
 def encode(frames: np.ndarray) -> bytes:
-    """Return an MP4 file of H.264 video of RGB frames, at a constant quantizer."""
+    """Encode RGB frames as H.264 with a constant quantizer, and return the MP4 file."""
     _, height, width, _ = frames.shape
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:

@@ -1,11 +1,11 @@
-"""From shapes and a camera to pixels."""
+"""Render shapes, as a camera sees them, to pixels."""
 
 import numpy as np
 
 from r3d_rs.pantomime.figure import Shape
 from r3d_rs.pantomime.scene import FRAMES, HEIGHT, WIDTH, Camera
 
-#: Direction of the light in the picture (right, down) and toward the camera.
+#: Direction toward the light: right and down in the picture, and toward the camera.
 _LIGHT = (-0.35, -0.5, 0.79)
 _AMBIENT = 0.55
 
@@ -18,8 +18,14 @@ def render(
 ) -> np.ndarray:
     """Return the video, uint8 `(time, height, width, 3)`.
 
-    Shapes are painted from the farthest to the nearest, frame by frame; their edges
-    are anti-aliased by their distance to the pixel's center.
+    In each frame, shapes are painted from the farthest to the nearest. Their edges are
+    anti-aliased by their distance to the pixel's center.
+
+    Args:
+        shapes: shapes in the scene.
+        camera: camera that sees them.
+        background: RGB in [0, 1], `(height, width, 3)`.
+        occluder: opacity and colors of something in front of everything, or None.
     """
     ends = np.stack([np.stack([s.start, s.end]) for s in shapes], 1)
     radii = np.array([[s.start_radius, s.end_radius] for s in shapes]).T[:, :, None]
@@ -32,7 +38,7 @@ def render(
         for a in (x, y, radii)
     )
 
-    # a margin around the picture, so that a shape's box always lies on the canvas
+    # A margin around the picture keeps every shape's box on the canvas.
     reach = np.ceil(np.maximum(radii[0], radii[1]) + 1.0)
     left = np.floor(np.minimum(x[0], x[1]) - reach)
     top = np.floor(np.minimum(y[0], y[1]) - reach)
@@ -73,14 +79,14 @@ def render(
     np.clip(picture, np.float32(0.0), np.float32(1.0), out=picture)
     picture *= np.float32(255.0)
     picture += np.float32(0.5)
-    return picture.astype(np.uint8)  # cuts off, which rounds what is 0.5 higher
+    return picture.astype(np.uint8)  # truncation rounds, since 0.5 was added
 
 
 def _capsule(columns, rows, x, y, radii):
-    """Return the opacity of capsules, one a frame, where it is above zero.
+    """Draw a capsule in each frame, and return the pixels with opacity above zero.
 
     Returns:
-        Opacity `(pixel, 1)`, which of all they are, and brightness `(pixel, 1)`.
+        Their opacity `(pixel, 1)`, flat indices `(pixel,)` and brightness `(pixel, 1)`.
     """
     x0, x1, y0, y1, r0, r1 = (a[:, None, None] for a in (*x, *y, *radii))
     px = columns.astype(np.float32) + np.float32(0.5) - x0

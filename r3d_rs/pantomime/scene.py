@@ -1,4 +1,4 @@
-"""What is random about a video but its motion: camera, clothes, surroundings."""
+"""Random parts of a video other than its motion: camera, clothes and surroundings."""
 
 import dataclasses
 
@@ -7,40 +7,40 @@ import numpy as np
 from r3d_rs.pantomime.exact import Draws, cosine, sine
 from r3d_rs.pantomime.figure import Clothes, Shape
 
-#: Frames of a video, their height and width in pixels, and how many a second has.
+#: Number of frames in a video, their height and width in pixels, and frames per second.
 FRAMES, HEIGHT, WIDTH, RATE = 40, 64, 80, 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Variation:
-    """How much videos differ: ranges drawn from uniformly, and probabilities."""
+    """How much videos differ: ranges of uniform draws, and probabilities."""
 
     transition: tuple[float, float] = (18.0, 34.0)
-    """Frames that a motion which happens once takes."""
+    """Duration of a motion that happens once, in frames."""
     amplitude: tuple[float, float] = (0.65, 1.1)
-    """Factor of all joint angles."""
+    """Factor of all joint angles and shifts, relative to standing."""
     sway: float = 3.0
-    """Largest idle oscillation of a joint, degrees."""
+    """Largest idle oscillation of a joint, in degrees."""
     azimuth: tuple[float, float] = (20.0, 65.0)
-    """Camera's angle to the figure's front, degrees, to either side."""
+    """Camera's angle to the figure's front, to either side, in degrees."""
     elevation: tuple[float, float] = (4.0, 20.0)
-    """Camera's angle above the floor, degrees."""
+    """Camera's angle above the horizontal, in degrees."""
     distance: tuple[float, float] = (4.0, 6.5)
-    """Camera's, metres."""
+    """Camera's distance from the point it looks at, in metres."""
     size: tuple[float, float] = (0.54, 0.76)
-    """Height of the standing figure, share of the picture's."""
+    """Height of the standing figure, as a share of the picture's height."""
     shift: tuple[float, float] = (9.0, 2.5)
-    """Largest offset of the figure from its place, right and down, pixels."""
+    """Largest horizontal and vertical offset of the figure, in pixels."""
     height: tuple[float, float] = (1.5, 1.9)
-    """Of the body, metres."""
+    """Height of the body, in metres."""
     girth: tuple[float, float] = (0.9, 1.2)
-    """Factor of the limbs' radii."""
+    """Factor of all radii of the body except the head's."""
     contrast: tuple[float, float] = (0.24, 0.5)
-    """Lightness between clothes and surroundings, of 1."""
+    """Difference in lightness between clothes and surroundings, in [0, 1]."""
     texture: float = 0.03
-    """Largest deviation of the surroundings' texture, of 1."""
+    """Strength of the surroundings' texture, in lightness."""
     second_distractor: float = 0.5
-    """Probability of a second moving thing."""
+    """Probability of a second distractor."""
     occluder: float = 0.12
     """Probability of a pillar or bar in front of everything."""
 
@@ -56,14 +56,17 @@ class Camera:
     elevation: float
     distance: float
     focal: float
-    """Pixels."""
+    """Focal length, in pixels."""
     target: float
-    """Height of the point looked at, metres."""
+    """Height of the point that the camera looks at, in metres."""
     center: tuple[float, float]
-    """Where that point is in the picture, (x, y), pixels."""
+    """Position (x, y) of that point in the picture, in pixels."""
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return x and y in pixels, pixels per metre, and depth in metres."""
+        """Return x and y in pixels, the scale in pixels per metre, and depth in metres.
+
+        Points are `(..., 3)`: right, up, forward; in metres.
+        """
         sa, ca = float(sine(self.azimuth)), float(cosine(self.azimuth))
         se, ce = float(sine(self.elevation)), float(cosine(self.elevation))
         x, y, z = points[..., 0], points[..., 1] - self.target, points[..., 2]
@@ -76,7 +79,7 @@ class Camera:
 
 
 def draw_camera(draws: Draws, height: float) -> Camera:
-    """Return a random camera for a figure of a height in metres."""
+    """Return a random camera for a figure of the given height in metres."""
     v = VARIATION
     side = draws.sign()
     azimuth = side * draws.between(*v.azimuth)
@@ -96,7 +99,7 @@ def draw_camera(draws: Draws, height: float) -> Camera:
 
 
 def _color(draws: Draws, lightness: float, chroma: float) -> tuple[float, float, float]:
-    """Return a random color whose channels average to `lightness`, but for clipping."""
+    """Return a random color with mean `lightness` over its channels before clipping."""
     red, green, blue = (draws.between(-1.0, 1.0) for _ in range(3))
     mean = (red + green + blue) / 3.0
     return tuple(
@@ -105,7 +108,7 @@ def _color(draws: Draws, lightness: float, chroma: float) -> tuple[float, float,
 
 
 def _off(draws: Draws, lightness: float) -> float:
-    """Return a lightness well away from another."""
+    """Return a random lightness that contrasts with the given one."""
     contrast = draws.between(*VARIATION.contrast)
     sign = draws.sign()
     if not 0.06 <= lightness + sign * contrast <= 0.94:
@@ -114,7 +117,7 @@ def _off(draws: Draws, lightness: float) -> float:
 
 
 def draw_clothes(draws: Draws, lightness: float) -> Clothes:
-    """Return random clothes for a figure before surroundings of a lightness."""
+    """Return random clothes for a figure in surroundings of the given lightness."""
     tone = draws.between(0.35, 0.95)
     dark = draws.between(0.05, 0.3)
     return Clothes(
@@ -131,7 +134,7 @@ def draw_clothes(draws: Draws, lightness: float) -> Clothes:
 
 
 def _noise(draws: Draws, rows: int, columns: int) -> np.ndarray:
-    """Return smooth noise in [-1, 1] of the picture's shape."""
+    """Return smooth noise in [-1, 1], `(height, width)`."""
     grid = 2.0 * draws.uniform((rows + 1, columns + 1)) - 1.0
     y = (np.arange(HEIGHT) + 0.5) * (rows / HEIGHT)
     x = (np.arange(WIDTH) + 0.5) * (columns / WIDTH)
@@ -145,7 +148,7 @@ def _noise(draws: Draws, rows: int, columns: int) -> np.ndarray:
 
 
 def _stripes(draws: Draws) -> np.ndarray:
-    """Return slanted stripes in [-1, 1] of the picture's shape."""
+    """Return slanted stripes in [-1, 1], `(height, width)`."""
     angle = draws.between(0.0, 180.0)
     pitch = draws.between(8.0, 20.0)
     y, x = np.arange(HEIGHT)[:, None], np.arange(WIDTH)[None, :]
@@ -165,7 +168,7 @@ def _surface(draws: Draws, lightness: float, rows: int) -> np.ndarray:
 
 
 def draw_background(draws: Draws, lightness: float, edge: float) -> np.ndarray:
-    """Return a wall above a floor, `(height, width, 3)`; they meet in row `edge`."""
+    """Return a wall above a floor, `(height, width, 3)`, which meet near row `edge`."""
     wall = _surface(draws, lightness, 5)
     floor = _surface(draws, lightness + draws.between(-0.03, 0.03), 12)
     slant = draws.between(-0.06, 0.06)
@@ -176,11 +179,11 @@ def draw_background(draws: Draws, lightness: float, edge: float) -> np.ndarray:
 
 
 def draw_distractors(draws: Draws, camera: Camera) -> list[Shape]:
-    """Return one or two balls or sticks that drift by, behind or before the figure."""
+    """Return one or two balls or sticks that drift behind or in front of the figure."""
     time = np.arange(FRAMES) - 0.5 * FRAMES
     things = []
     for index in range(2):
-        # drawn in any case, so that the rest of the video does not depend on it
+        # Drawn even if absent, so its presence does not change the rest of the video.
         start = [draws.between(-1.5, 1.5), draws.between(0.1, 2.0)]
         speed = [draws.between(-0.05, 0.05), draws.between(-0.025, 0.025)]
         depth = draws.sign() * draws.between(0.5, 1.0)
@@ -205,7 +208,10 @@ def draw_distractors(draws: Draws, camera: Camera) -> list[Shape]:
 
 
 def draw_occluder(draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return opacity `(height, width, 1)` and colors of a pillar or bar, or None."""
+    """Return the opacity and colors of a pillar or bar, or None if there is none.
+
+    Opacity is `(height, width, 1)`, colors are `(height, width, 3)`.
+    """
     upright = draws.chance(0.6)
     width = draws.between(4.0, 8.0)
     place = draws.between(0.15, 0.85)

@@ -1,4 +1,4 @@
-"""The sets of videos: which classes, how many, and how right their labels are."""
+"""The sets of videos: their classes, sizes and label noise."""
 
 import dataclasses
 
@@ -12,13 +12,13 @@ class VideoSet:
     """One set of videos.
 
     Attributes:
-        classes: in the order of their labels.
-        train: training videos of each class; `validate` and `test` likewise.
-        validate: of each class.
-        test: of each class.
-        noise: share of the training videos that show another class than their label.
-        stream: sets with the same number share the random draws of a video, those with
-            different ones share no video.
+        classes: classes in the order of their labels.
+        train: number of training videos per class.
+        validate: number of validation videos per class.
+        test: number of test videos per class.
+        noise: probability that a training video shows another class than its label.
+        stream: number of the random stream. Sets with the same stream share each
+            video's random draws; sets with different streams share no videos.
     """
 
     classes: tuple[str, ...]
@@ -29,15 +29,15 @@ class VideoSet:
     stream: int = 0
 
     def count(self, split: str) -> int:
-        """Return how many videos a split has."""
+        """Return the number of videos in a split."""
         return getattr(self, split) * len(self.classes)
 
     def label(self, index: int) -> str:
-        """Return the label of a split's video number `index`."""
+        """Return the label of video number `index` of any split."""
         return self.classes[index % len(self.classes)]
 
     def shown(self, seed: int, split: str, index: int) -> str:
-        """Return the class that a video shows, which with noise is not its label."""
+        """Return the class that a video shows; with noise it may not be its label."""
         label = self.label(index)
         draws = Draws(seed, SPLITS.index(split), index, 1 + self.stream)
         if split != "train" or not draws.chance(self.noise):
@@ -46,9 +46,9 @@ class VideoSet:
         return others[int(draws.between(0.0, len(others)))]
 
 
-#: Pantomime-20 plays Kinetics-400's part and Pantomime-30 Kinetics-600's. The videos of
-#: Pantomime-web are labelled like those that a search for a class's name finds: many
-#: show something else. It plays the part of Web Video Text (§4.5).
+#: Pantomime-20 stands in for Kinetics-400, and Pantomime-30 for Kinetics-600.
+#: Pantomime-web stands in for Web Video Text (§4.5). Its labels imitate a search for a
+#: class name: many of the videos show something else.
 SETS = {
     "pantomime-20": VideoSet(CLASSES_20),
     "pantomime-30": VideoSet(CLASSES_30),

@@ -1,4 +1,4 @@
-"""One video: a class acted out by a random figure in a random place."""
+"""Make one video: a random figure acts out a class in a random place."""
 
 import numpy as np
 
@@ -24,11 +24,11 @@ def video(name: str, seed: int, split: str, index: int, stream: int = 0) -> np.n
     """Return the frames of a video, uint8 `(time, height, width, 3)`.
 
     Args:
-        name: the class, one of `CLASSES_30`.
-        seed: the dataset's.
+        name: name of the class, one of `CLASSES_30`.
+        seed: seed of the dataset.
         split: "train", "validate" or "test".
-        index: the video's number in the split.
-        stream: of random draws; videos of different streams have nothing in common.
+        index: number of the video in the split.
+        stream: number of the random stream; other streams give independent videos.
     """
     draws = Draws(seed, SPLITS.index(split) + len(SPLITS) * stream, index)
     action = ACTIONS[name]
@@ -51,9 +51,9 @@ def video(name: str, seed: int, split: str, index: int, stream: int = 0) -> np.n
 def _phase(draws: Draws, action: Action) -> np.ndarray:
     """Return the action's phase over the frames.
 
-    A motion that happens once has a random onset and duration and a time warp that is
-    its own reversal; so a frame drawn at random is as likely under an action as under
-    its reverse.
+    A motion that happens once has a random onset, duration and time warp. The warp is
+    symmetric in time, so a random frame is equally likely under an action and its
+    reverse.
     """
     time = np.arange(FRAMES, dtype=np.float64)
     duration = draws.between(*VARIATION.transition)
@@ -88,7 +88,7 @@ def _motion(draws: Draws, action: Action, phase: np.ndarray) -> Pose:
 
 
 def _exchange_limbs(pose: Pose) -> Pose:
-    """Return the pose of a left-handed figure for a right-handed one's."""
+    """Return the pose with left and right limbs exchanged and the twist negated."""
     other = {"l_": "r_", "r_": "l_"}
     swapped = {other.get(k[:2], k[:2]) + k[2:]: v for k, v in pose.items()}
     return {**swapped, "twist": -pose["twist"]}
@@ -97,10 +97,10 @@ def _exchange_limbs(pose: Pose) -> Pose:
 def _prop(
     draws: Draws, action: Action, phase: np.ndarray, at: Pose, height: float
 ) -> list[Shape]:
-    """Return what the figure acts with."""
+    """Return the shapes of the object that the figure acts with."""
     color = tuple(draws.between(0.3, 0.7) for _ in range(3))
     if action.prop == "stool":
-        # stands where the pelvis is when it is lowest
+        # The stool stands where the pelvis is lowest.
         seat = at["pelvis"][np.argmin(at["pelvis"][:, 1])] * np.array([1.0, 0.0, 1.0])
         low, high = (
             np.tile(seat + np.array([0.0, up * height, 0.0]), (FRAMES, 1))
@@ -118,7 +118,7 @@ def _prop(
 
 
 def _ball(at: Pose, phase: np.ndarray, height: float, color: tuple) -> Shape:
-    """Return a ball that leaves the throwing hand at phase 0.5, or comes into it."""
+    """Return a ball that leaves the hand at phase 0.5, or reaches it in reverse."""
     hand = max(("l_hand", "r_hand"), key=lambda name: float(at[name][:, 1].max()))
     release = int(np.argmin(np.abs(phase - 0.5)))
     flight = np.maximum(phase - 0.5, 0.0)[:, None]

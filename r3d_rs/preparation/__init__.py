@@ -1,4 +1,4 @@
-"""Preparation: videos become a dataset of TFRecords, which is then checked.
+"""Prepare videos as a dataset of TFRecords, and verify it.
 
 It may import files, cores, progress, paths, pantomime, videos, data and options.
 """

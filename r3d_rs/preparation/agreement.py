@@ -1,4 +1,4 @@
-"""Whether a dataset that is there is the one that options ask for."""
+"""Check that a prepared dataset is the one that the options ask for."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,23 +15,23 @@ from r3d_rs.videos import listing
 
 
 def check_options(dataset: Dataset, place: Place, options: dict) -> None:
-    """Check that a dataset that is there may be what options of `prepare` ask for.
+    """Check that a prepared dataset agrees with the options of `prepare`.
 
     Raises:
-        ValueError: naming the options that differ, and the folder of the dataset.
+        ValueError: naming the options that differ and the dataset's folder.
     """
     where, found = place.folder, list(_differences(dataset, **options))
     if not where.exists():
         where = place.garden
         found = [
-            f"{option} is {value}, and these are Model Garden's records"
+            f"{option} is {value}, but these are Model Garden's records"
             for option, value in options.items()
         ]
     if found:
         raise ValueError(
-            f"dataset {dataset.name} is prepared already, and otherwise:"
-            f" {'; '.join(found)}. Remove {where} to prepare it anew, or choose another"
-            " data directory"
+            f"dataset {dataset.name} is already prepared, but differently:"
+            f" {'; '.join(found)}. Remove {where} to prepare it again, or choose"
+            " another data directory"
         )
 
 
@@ -43,20 +43,20 @@ def _differences(
     short_side: int | None = None,
     max_aside: float = 1.0,
 ) -> Iterator[str]:
-    """Yield in what a dataset made of videos is not what options ask for."""
+    """Yield the options that do not agree with a dataset made of videos."""
     lists = annotations or videos
     if lists and dataset.annotations:
         given, kept = map(listing.labels, (Path(lists), dataset.annotations))
         splits = [s for s in listing.SPLITS if given.get(s) != kept.get(s)]
-        if given and splits:  # the videos may be gone, and their lists
+        if given and splits:  # the videos and their lists may be gone
             option = "annotations" if annotations else "videos"
             yield (
-                f"{option} is {lists}, whose CSV files of {', '.join(splits)} are not"
-                f" those in {dataset.annotations}"
+                f"{option} is {lists}, but its CSV files for {', '.join(splits)}"
+                f" differ from those in {dataset.annotations}"
             )
     side = _short_side(dataset) if short_side else None
     if side is not None and side != short_side:
-        yield f"short_side is {short_side}, that of the stored frames {side}"
+        yield f"short_side is {short_side}, but the stored frames have {side}"
     for split, part in dataset.splits.items():
         aside = [video for video in dataset.aside if video.split == split]
         try:
@@ -66,7 +66,7 @@ def _differences(
 
 
 def _short_side(dataset: Dataset) -> int:
-    """Return the shorter side of the first training video's frames."""
+    """Return the shorter side of the first training video's frames, in pixels."""
     examples = (
         records.examples(path, dataset.parse) for path in dataset.split("train").files
     )
@@ -75,10 +75,11 @@ def _short_side(dataset: Dataset) -> int:
 
 
 def check_edition(dataset: Dataset) -> None:
-    """Check that a version that rendered other videos did not prepare a Pantomime.
+    """Check that this version's videos are in a prepared Pantomime dataset.
 
     Raises:
-        ValueError: naming what was found and expected, and what to remove.
+        ValueError: naming the videos found and expected, and the folders to remove, if
+            a version that rendered other videos prepared it.
     """
     for split, part in dataset.splits.items():
         listed = listing.SPLITS[split][0]

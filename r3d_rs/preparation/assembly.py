@@ -1,4 +1,4 @@
-"""A dataset's folder, made of shards in TensorFlow Datasets' layout (`data.layout`)."""
+"""Assemble shards into a dataset's folder, in TFDS' layout (see `data.layout`)."""
 
 import json
 import os
@@ -20,16 +20,16 @@ def make(
     classes: Sequence[str],
     written: Mapping[str, Sequence[shards.Written]],
 ) -> None:
-    """Make a dataset of its shards: its folder appears when it is complete.
+    """Assemble a dataset from its shards. Its folder appears once it is complete.
 
     Args:
-        folder: of the dataset.
+        folder: the dataset's folder.
         csvs: the CSV file of each split.
-        classes: names, by label.
-        written: the shards of each split, all of them.
+        classes: class names, indexed by label.
+        written: all shards of each split.
 
     Raises:
-        OSError: naming the folder, when it cannot be written.
+        OSError: naming the folder, if it cannot be written.
     """
     incomplete = folder.with_name(f"incomplete.{folder.name}")
     shutil.rmtree(incomplete, ignore_errors=True)
@@ -58,9 +58,9 @@ def make(
 
 
 def restore(folder: Path, partial: Path) -> None:
-    """Take back into `partial` the shards that `make` had moved when it was stopped.
+    """Move the shards that an interrupted `make` had moved back to `partial`.
 
-    It moves them where a file system has no links.
+    `make` moves shards only on file systems without hard links.
     """
     incomplete = folder.with_name(f"incomplete.{folder.name}")
     for path in incomplete.glob(f"{LAYOUT}-*.tfrecord-*"):
@@ -73,7 +73,7 @@ def restore(folder: Path, partial: Path) -> None:
 def _link(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         os.replace(old, new)
 
 
@@ -82,7 +82,7 @@ def write(
     classes: Sequence[str],
     written: Mapping[str, Sequence[shards.Written]],
 ) -> None:
-    """Write the small files that describe the records, as TensorFlow Datasets does."""
+    """Write the small files that describe the records to TensorFlow Datasets."""
     described = [
         {
             "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
@@ -106,7 +106,7 @@ def write(
 
 
 def _features(num_classes: int) -> dict:
-    """Return TensorFlow Datasets' description of the features of a record."""
+    """Return TensorFlow Datasets' description of a record's features."""
     pixels = {"dimensions": ["-1", "-1", "3"]}
     jpeg = {"dtype": "uint8", "encodingFormat": "jpeg", "shape": pixels}
     image = _feature("image_feature.Image", image=jpeg)

@@ -1,6 +1,7 @@
 """Commands `r3d-rs data`: prepare, inspect and verify a dataset.
 
-What a command calls is imported when it runs: TensorFlow takes seconds, help does not.
+Commands import what they call when they run: TensorFlow takes seconds to import, and
+help should be quick.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ videos_option = click.option(
     "--videos",
     type=INPUT,
     is_eager=True,
-    show_default="DATASET in the folder of the datasets",
+    show_default="DATASET in the data directory",
     help="Folder of the video files.",
 )
 annotations_option = click.option(
     "--annotations",
     type=INPUT,
-    show_default="that of the videos",
+    show_default="the folder of the videos",
     help="Folder of the CSV files.",
 )
 
@@ -69,27 +70,29 @@ def data() -> None:
     "--validation",
     type=float,
     show_default="0.2",
-    help="Share of your own videos to validate on, without folders of splits.",
+    help="Share of your own videos to validate on, if there are no folders of splits.",
 )
 @click.option(
     "--group",
     metavar="REGEX",
-    help="Part of a file's name, such as '^[^/]*/(p[0-9]+)'; videos that have the same"
-    " go into the same split.",
+    help="Regular expression for a part of the path, such as '^[^/]*/(p[0-9]+)'. Videos"
+    " with the same match go into the same split.",
 )
-@click.option("--draw", type=int, help="Another number divides otherwise.")
+@click.option(
+    "--draw", type=int, help="Seed of the division into training and validation."
+)
 @click.option(
     "--no-flip",
     metavar="CLASS,CLASS",
     multiple=True,
-    help="Classes of your own that are told apart by left and right. One whose name has"
-    " a comma takes an option of its own.",
+    help="Your classes that differ by left and right; their clips are never mirrored."
+    " Repeat the option for a class name that contains a comma.",
 )
 @click.option("--records", type=INPUT, help="Folder of Model Garden's TFRecords.")
 @click.option(
     "--labels",
     type=FILE,
-    help="File with the classes of --records, one a line.",
+    help="File with the classes of --records, one per line.",
 )
 def prepare(
     dataset: str,
@@ -109,9 +112,9 @@ def prepare(
 ) -> None:
     """Prepare DATASET, such as pantomime-20 or kinetics-400.
 
-    With --videos it may have a name of your own. Then the folder has a subfolder for
-    each class, or folders train, validation and test with such subfolders, or lists
-    train.csv and so on with the columns label and path.
+    With --videos, DATASET may be a name of your own. Then the folder has one of three
+    layouts: a subfolder for each class; folders train, validation and test with such
+    subfolders; or lists train.csv and so on with the columns label and path.
     """
     own = {
         "validation": validation,
@@ -132,7 +135,7 @@ def prepare(
             if value is not None:
                 raise click.UsageError(
                     f"--{name.replace('_', '-')}: not allowed with --records, which"
-                    " are used as they are"
+                    " are used unchanged"
                 )
     if labels and not records:
         raise click.UsageError("--labels: allowed only with --records")
@@ -155,14 +158,14 @@ def prepare(
 @dataset_argument
 @data_dir_option
 def merge(dataset: str, data_dir: Path | None) -> None:
-    """Make DATASET of its parts, once all are written."""
+    """Merge the parts of DATASET once all are written."""
     from r3d_rs.preparation.preparation import merge
 
     _print_splits(merge(dataset, data_dir))
 
 
 def _print_splits(dataset) -> None:
-    """Print how many videos each split has, and of how many something is missing."""
+    """Print how many videos each split has, and how many are set aside or repaired."""
     for split, part in dataset.splits.items():
         lists = {
             "set aside": dataset.aside,
@@ -184,10 +187,10 @@ def _print_splits(dataset) -> None:
     "--picture",
     type=FILE,
     show_default="DATASET.png",
-    help="File of the contact sheet.",
+    help="Image file for the contact sheet.",
 )
 def inspect(dataset: str, data_dir: Path | None, picture: Path | None) -> None:
-    """Show what the prepared DATASET holds, and draw a contact sheet."""
+    """Summarize the prepared DATASET and draw a contact sheet."""
     from r3d_rs.data import datasets
     from r3d_rs.data import inspect as overview
 
@@ -207,11 +210,11 @@ def inspect(dataset: str, data_dir: Path | None, picture: Path | None) -> None:
 def verify(
     dataset: str, data_dir: Path | None, videos: Path | None, annotations: Path | None
 ) -> None:
-    """Compare DATASET with its CSV files, and read all its records.
+    """Read all records of DATASET and compare them with its CSV files.
 
-    Clips are counted that are in two splits, or in the training split of another
-    dataset in the same folder. Before DATASET is prepared, list the videos of its CSV
-    files that have no file.
+    Also count clips that are in two splits, or in the training or evaluated split of
+    another dataset in the data directory. If DATASET is not prepared yet, list the
+    videos in its CSV files that have no file.
     """
     from r3d_rs.data import datasets
     from r3d_rs.preparation import overlaps
@@ -220,7 +223,7 @@ def verify(
     name = canonical_name(dataset, data_dir)
     if not datasets.is_prepared(name, data_dir):
         videos = videos or data_directory(data_dir) / name
-        click.echo(f"{name} is not prepared; this is about its files in {videos}")
+        click.echo(f"{name} is not prepared; checking its files in {videos}")
         found = checks.check_folder(videos, annotations or videos)
         for split, (total, absent) in found.items():
             number = len(absent)
@@ -242,7 +245,7 @@ def verify(
             if video.split == split:
                 click.echo(f"  frames: {video.id} ({video.label}): {video.reason}")
     broken = any(report.broken for report in reports)
-    # Where frames lie is not known of a file that is broken.
+    # A broken file has no frame index.
     twice = [] if broken else overlaps.find(prepared, data_directory(data_dir))
     for overlap in twice:
         click.echo(f"same clips: {overlap}")
@@ -255,7 +258,7 @@ def verify(
 
 
 def _print(report: Report, evaluated: str) -> None:
-    """Print what `verify` found about a split."""
+    """Print the report of `verify` on a split."""
     listed = "no CSV file" if report.listed is None else report.listed.total()
     note = ", whose accuracy is reported" if report.split == evaluated else ""
     total = report.stored.total()

@@ -1,8 +1,8 @@
-"""Clips that lie in two splits, or in a training set and in another's evaluated split.
+"""Find clips that are in two splits, of one dataset or of two.
 
-Accuracy on such clips is that of what was trained on. A clip is the same where it is of
-the same video and their seconds overlap, by the ids, or where all frames as they are
-stored are the same, bytes for bytes.
+Accuracy on such clips is too high if a network was trained on them. Two clips are the
+same if their ids name the same video and overlapping seconds. They are also the same if
+all their stored frames agree in size and hash.
 """
 
 import hashlib
@@ -19,26 +19,27 @@ from r3d_rs.data import datasets, frame_index
 from r3d_rs.data.names import DATASETS, own_names
 from r3d_rs.videos import finding, listing
 
-#: Ids that name a record's place in its file, and no video.
+#: An id that names a record's place in its file instead of a video.
 PLACE = re.compile(r".+__\d+")
-#: The id of a clip: that of the video, and the seconds where it starts and ends.
+#: A clip's id: the video's id, and the seconds at which the clip starts and ends.
 STRETCH = re.compile(r"(.+)_(\d+)_(\d+)")
-#: MediaSequence's has the start alone. YouTube's ids, which may look like either, have
-#: eleven characters.
+#: A clip's id in MediaSequence, which has only the start. A bare YouTube id may look
+#: like either; it has eleven characters.
 START = re.compile(r"(.{11})_(\d+)")
-#: Clips of Kinetics have so many seconds.
+#: Length of Kinetics' clips, in seconds.
 SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Clips of one split that are in another, too.
+    """Clips of one split that are also in another.
 
     Attributes:
-        one: the split that is looked through, with its dataset's name if it differs.
-        other: the one that has the same clips.
-        ids: in each of them, a pair for every clip of `one` that is in `other`.
-        within: both are of one dataset.
+        one: name of the split that is searched.
+        other: name of the split that has the same clips, with its dataset if it is
+            another one.
+        ids: for every clip of `one` that is in `other`, its ids in both.
+        within: whether both splits belong to the same dataset.
     """
 
     one: str
@@ -47,16 +48,16 @@ class Overlap:
     within: bool
 
     def __str__(self) -> str:
-        """Say how many there are, and name some."""
+        """Return a text that counts the clips and names the first three."""
         some = ", ".join(a if a == b else f"{a} ({b})" for a, b in self.ids[:3])
         more = ", …" if len(self.ids) > 3 else ""
         return f"{len(self.ids)} clips of {self.one} are in {self.other}: {some}{more}"
 
 
 def of_ids(one: Iterable[str], other: Iterable[str]) -> dict[str, str]:
-    """Return for each clip that is in another list, by its id, one that it is there.
+    """Map the id of each clip that is also in another list to an id in that list.
 
-    An id without seconds is that of a whole video.
+    An id without seconds stands for a whole video.
     """
     stretches = {}
     for ident in other:
@@ -74,7 +75,7 @@ def of_ids(one: Iterable[str], other: Iterable[str]) -> dict[str, str]:
 
 
 def _stretch(ident: str) -> tuple[str, float, float] | None:
-    """Return a clip's video and seconds, None where its id is its record's place."""
+    """Return a clip's video, start and end in seconds; None if its id is a place."""
     if PLACE.fullmatch(ident):
         return None
     if found := START.fullmatch(ident):
@@ -87,28 +88,31 @@ def _stretch(ident: str) -> tuple[str, float, float] | None:
 def of_frames(
     one: frame_index.FrameIndex, other: frame_index.FrameIndex
 ) -> dict[str, str]:
-    """Return for each clip whose frames are also another's, one that has them."""
+    """Map the id of each clip to the id of a clip in `other` with the same frames."""
     known = dict(zip(_contents(other), other.ids.tolist(), strict=True))
     pairs = zip(_contents(one), one.ids.tolist(), strict=True)
     return {ident: known[content] for content, ident in pairs if content in known}
 
 
 def _contents(index: frame_index.FrameIndex) -> list[bytes]:
-    """Return a hash of the frames of each clip."""
+    """Return one hash for each clip, of the sizes and hashes of its frames."""
     frames = np.stack([index.size, index.hash], 1)
     bounds = zip(index.row[:-1].tolist(), index.row[1:].tolist(), strict=True)
     return [hashlib.sha256(frames[a:b].tobytes()).digest() for a, b in bounds]
 
 
 def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
-    """Look for clips of a dataset's splits in each other and in other datasets.
+    """Find clips that a dataset's splits share with each other or with other datasets.
 
-    Of the other datasets in the data directory those splits are compared that a network
-    could be trained on before it is evaluated here, or here before it is there.
+    A network may be trained on one dataset and evaluated on another. So the evaluated
+    split of each is compared with the training split of the other.
 
     Args:
-        dataset: prepared.
-        directory: of the datasets.
+        dataset: a prepared dataset.
+        directory: the data directory, whose other prepared datasets are compared.
+
+    Returns:
+        The overlaps that have clips.
     """
     own = {split: dataset.frames(split) for split in dataset.splits}
     pairs = itertools.combinations(own, 2)
@@ -123,7 +127,7 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
         except (OSError, ValueError) as error:
             warnings.warn(f"{name} is not compared: {error}", stacklevel=2)
             continue
-        # One pair where both have training videos alone.
+        # Both pairs are the same if both datasets evaluate on their training split.
         pairs = dict.fromkeys(
             [(dataset.evaluated, "train"), ("train", other.evaluated)]
         )
@@ -134,7 +138,7 @@ def find(dataset: datasets.Dataset, directory: Path) -> list[Overlap]:
 
 
 def of_lists(annotations: Path) -> list[Overlap]:
-    """Look for clips in two of the CSV files of a folder, before they are prepared."""
+    """Find clips that are in two CSV files of a folder, before preparation."""
     labels = listing.labels(annotations)
     rows = {split: list(videos) for split, videos in labels.items()}
     pairs = itertools.combinations(rows, 2)
@@ -148,7 +152,7 @@ def of_lists(annotations: Path) -> list[Overlap]:
 def _overlap(own: Mapping, split: str, theirs: Mapping, against: str, name: str):
     one, other = own[split], theirs[against]
     known = other.ids.tolist()
-    if name:  # a path is below the other's own folder, and says nothing about this one
+    if name:  # equal paths in the folders of two datasets may be different videos
         known = [ident for ident in known if not finding.is_video(ident)]
     pairs = of_frames(one, other) | of_ids(one.ids.tolist(), known)
     where = f"{name}'s {against}" if name else against

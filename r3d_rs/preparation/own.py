@@ -1,7 +1,7 @@
-"""Datasets of your own: a folder of videos becomes the lists that one is prepared by.
+"""Make the lists of a dataset of your own from a folder of videos.
 
-A subfolder is a class. Above the classes there may be folders of splits; without them
-some videos of each class are put aside for validation.
+Each subfolder is a class. There may be folders of splits above the classes. Without
+them some videos of each class become the validation split.
 """
 
 import csv
@@ -22,35 +22,36 @@ from r3d_rs.data.names import Kind, Place
 from r3d_rs.files import whole_file, write_json
 from r3d_rs.videos import finding, listing
 
-#: Shorter side of the stored frames, pixels, unless another is asked for: crops of 112
-#: are to it what the paper's of 224 are to 256.
+#: Default shorter side of the stored frames, in pixels. Crops have 112 pixels, and the
+#: ratio is the paper's: 224 of 256.
 SHORT_SIDE = 128
-#: Folder, in the dataset's, of the lists that are made of folders of videos.
+#: Folder, within the dataset's folder, of the lists made from folders of videos.
 LISTS = "lists"
-#: Share of the videos that are validated on.
+#: Default share of the videos to validate on.
 VALIDATION = 0.2
-#: Other names of the folders of splits.
+#: The split that each folder name stands for.
 FOLDERS = {"training": "train", "valid": "validation", "testing": "test"}
 FOLDERS |= {name: split for split, names in listing.SPLITS.items() for name in names}
-#: Orders in which groups are tried, until each class is in both splits.
+#: Number of orders of the groups to try until each class is in both splits.
 ORDERS = 1000
-#: Words in the name of a class that its mirror image may not show.
+#: Words in a class name that suggest that a mirror image shows another class.
 SIDES = re.compile(r"left|right|clockwise", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What is said of a dataset of one's own when it is prepared.
+    """Options for the preparation of a dataset of your own.
 
     Args:
-        validation: share of the videos to validate on, where the folder has no splits;
+        validation: share of the videos to validate on, if the folder has no splits;
             None for `VALIDATION`.
-        group: a regular expression; videos whose names have the same group of it, the
-            first that matches, or the same match where it has none, go into the same
-            split. None divides each class video by video, with a warning.
-        draw: another number gives another division.
-        no_flip: classes whose clips are never mirrored, each by itself or some with
-            commas between.
+        group: regular expression that is searched in each video's path, without the
+            ending. Its first group that matches is the key, or the whole match if it
+            has no groups. Videos with the same key go into the same split. None divides
+            each class video by video, with a warning.
+        draw: seed of the division; None for 0.
+        no_flip: classes whose clips are never mirrored. An item may be one class or
+            several separated by commas.
     """
 
     validation: float | None = None
@@ -59,7 +60,7 @@ class Options:
     no_flip: tuple[str, ...] | None = None
 
     def __post_init__(self):
-        """Raise a ValueError that names a wrong value and those allowed."""
+        """Raise a ValueError that names a wrong value and the allowed ones."""
         if self.validation is not None and not 0 < self.validation < 1:
             raise ValueError(
                 f"parameter validation: received {self.validation!r}, allowed is a"
@@ -69,16 +70,16 @@ class Options:
             re.compile(self.group or "")
         except re.error as error:
             raise ValueError(
-                f"parameter group: received {self.group!r}, which is no regular"
+                f"parameter group: received {self.group!r}, which is not a regular"
                 f" expression: {error}"
             ) from error
 
     def given(self) -> list[str]:
-        """Return the names of those that are given."""
+        """Return the names of the options that are not None."""
         return [name for name, value in vars(self).items() if value is not None]
 
 
-#: The labels of a split's videos by path or id, by split.
+#: For each split, the label of each video by its path or id.
 Splits = Mapping[str, Mapping[str, str]]
 
 
@@ -89,28 +90,28 @@ def describe(
     short_side: int | None,
     options: Options,
 ) -> Path:
-    """Write down what a dataset of one's own is, before it is prepared.
+    """Write the description of your own dataset, before it is prepared.
 
-    What was written stays as soon as a part or the whole dataset is there. Then
-    `short_side` and `no_flip` have that as their default, and options that differ are
-    refused. Once the dataset is prepared, the videos may be gone. No other process may
-    describe it meanwhile.
+    Once a part of the dataset or all of it is written, the description stays. Then its
+    `short_side` and `no_flip` are the defaults, and other values raise an error. A
+    prepared dataset can be described again without the videos. No other process may
+    describe the dataset at the same time.
 
     Args:
-        place: of the dataset.
+        place: place of the dataset.
         videos: folder of the videos.
-        annotations: folder of lists; None where they are the videos', or where a list
-            is made of the folders.
-        short_side: of the stored frames, pixels; None for `SHORT_SIDE`.
-        options: of its preparation.
+        annotations: folder of the lists; None if they are in the folder of the videos,
+            or are to be made from its subfolders.
+        short_side: shorter side of the stored frames in pixels; None for `SHORT_SIDE`.
+        options: options of the preparation.
 
     Returns:
-        The folder of its lists.
+        The folder of the lists.
 
     Raises:
-        FileNotFoundError: when there is no such folder.
-        ValueError: naming the folder and what is missing in it, an option that does not
-            fit, or the dataset when it is there, or in parts, and another.
+        FileNotFoundError: if there is no such folder, or no list in `annotations`.
+        ValueError: naming the folder and what is missing in it, a wrong option, or the
+            dataset if it is already prepared differently, as a whole or in part.
     """
     made, there = place.root / LISTS, place.is_prepared()
     kept = place.folder / layout.ANNOTATIONS
@@ -139,7 +140,7 @@ def describe(
 def _asked(
     videos: Path, annotations: Path | None, options: Options
 ) -> tuple[Path | None, Splits]:
-    """Return the folder of the lists, None where there are none, and the videos."""
+    """Return the folder of the lists, or None if there are none, and the videos."""
     lists = annotations or videos
     if csvs := listing.find_csvs(lists):
         names = ", ".join(path.name for path in csvs.values())
@@ -151,37 +152,38 @@ def _asked(
 
 
 def _refuse_division(where: str, options: Options) -> None:
-    """Raise a ValueError where options divide videos that are divided already."""
+    """Raise a ValueError if options would divide videos that have splits already."""
     if divides := [name for name in options.given() if name != "no_flip"]:
-        raise ValueError(f"{where}, so that {', '.join(divides)} is not allowed")
+        raise ValueError(f"{where}, so {', '.join(divides)} is not allowed")
 
 
 def _compare(
     place: Place, kind: Kind, noted: Kind, splits: Splits, lists: Path
 ) -> None:
-    """Raise a ValueError where a dataset, or its parts, are not what is asked for.
+    """Raise a ValueError if a dataset, or its parts, differ from what is asked for.
 
-    Asked for are `kind` and `splits`; there are `noted` and the videos in `lists`.
+    What is asked for is in `kind` and `splits`. What is there is in `noted` and in the
+    lists of the folder `lists`.
     """
     there, kept = place.is_prepared(), listing.labels(lists)
     different = [
-        f"{len(splits.get(split, ()))} videos in {split}, and those of the dataset are"
+        f"{len(splits.get(split, ()))} videos in {split}, but the dataset has"
         f" {len(kept.get(split, ()))} others"
         for split in listing.SPLITS
         if splits.get(split, {}) != kept.get(split, {})
     ]
-    # Of a dataset that is there, frames and records tell the rest.
+    # For a prepared dataset, `agreement` compares the stored frames.
     for name in ["no_flip"] if there else vars(kind):
         one, other = (_text(getattr(own, name)) for own in (kind, noted))
         if one != other:
-            different.append(f"{name} is {one}, and that of the dataset {other}")
+            different.append(f"{name} is {one}, but {other} in the dataset")
     if different:
-        how, hint = "in parts", f"Give all parts the same, or remove {place.partial}"
+        how, hint = "partly", f"Give all parts the same, or remove {place.partial}"
         if there:
-            anew = f"Remove {place.root} to prepare it anew"
+            anew = f"Remove {place.root} to prepare it again"
             how, hint = "already", f"{anew}, or choose another name"
         raise ValueError(
-            f"dataset {place.name} is prepared {how}, and otherwise:"
+            f"dataset {place.name} is {how} prepared, but differently:"
             f" {'; '.join(different)}. {hint}"
         )
 
@@ -191,9 +193,10 @@ def _text(value) -> str:
 
 
 def write_lists(splits: Splits, folder: Path) -> None:
-    """Write a list of each split, with the columns `label` and `path`.
+    """Write a list for each split, with the columns `label` and `path`.
 
-    One that is there already is left alone: it may be read meanwhile.
+    A list that already has this content is not written again, since another process may
+    be reading it. The list of a split that is not in `splits` is removed.
     """
     for split in listing.SPLITS:
         path = folder / f"{split}.csv"
@@ -211,7 +214,7 @@ def write_lists(splits: Splits, folder: Path) -> None:
 
 
 def find(folder: Path, options: Options) -> Splits:
-    """Find a folder's videos; the errors are those of `describe`."""
+    """Find the videos of each split in a folder; for errors see `describe`."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder of videos")
     above = {
@@ -226,13 +229,13 @@ def find(folder: Path, options: Options) -> Splits:
     others = [path.name for path in _folders(folder) if path.name not in above]
     if others:
         raise ValueError(
-            f"{where} and beside them {', '.join(map(repr, others[:3]))}; allowed are"
-            " splits alone, with classes in them, or classes alone"
+            f"{where} and also {', '.join(map(repr, others[:3]))}; allowed are either"
+            " splits that contain classes, or only classes"
         )
     splits = {}
     for name, split in above.items():
         if split in splits:
-            raise ValueError(f"{where}, of which two are the split {split}")
+            raise ValueError(f"{where}, and two of them are the split {split}")
         splits[split] = _videos(folder / name, folder, every=split == "train")
     _check(folder, splits["train"])
     return {split: splits[split] for split in listing.SPLITS if split in splits}
@@ -241,15 +244,20 @@ def find(folder: Path, options: Options) -> Splits:
 def kind_of(
     splits: Splits, no_flip: Iterable[str] = (), short_side: int = SHORT_SIDE
 ) -> Kind:
-    """Return what is fixed about a dataset of one's own; its splits have "train".
+    """Return the kind of a dataset of your own.
+
+    Args:
+        splits: labels of the videos by split; must have "train".
+        no_flip: classes that are never mirrored, as in `Options`.
+        short_side: shorter side of the stored frames, in pixels.
 
     Raises:
-        ValueError: naming a class in `no_flip`, as `Options` has it, that is not there.
+        ValueError: naming a class in `no_flip` that the dataset does not have.
     """
     classes = sorted(set(splits["train"].values()))
     named = []
     for given in no_flip:
-        # The name of a class may have commas.
+        # A class name may contain commas.
         parts = [given] if given in classes else re.split(r"\s*,\s*", given.strip())
         for name in parts:
             if name not in classes:
@@ -266,14 +274,14 @@ def kind_of(
             " them as they are",
             stacklevel=6,  # whoever calls `prepare`
         )
-    # A list may have a header alone.
+    # A list may have only a header.
     evaluated = next((s for s in ("validation", "test") if splits.get(s)), "train")
     no_flip = tuple(dict.fromkeys(named))
     return Kind(len(classes), evaluated, short_side, scale="small", no_flip=no_flip)
 
 
 def _no_flip(names: list[str]) -> str:
-    """Return options that name classes, as a shell takes them."""
+    """Return `--no-flip` options that name the classes, quoted for a shell."""
     if all(name == shlex.quote(name) and "," not in name for name in names):
         return f"--no-flip {','.join(names)}"
     return " ".join(f"--no-flip {shlex.quote(name)}" for name in names)
@@ -288,13 +296,13 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _videos(folder: Path, root: Path, every: bool) -> dict[str, str]:
-    """Return the classes of the videos in a folder of classes, by path below `root`.
+    """Return the class of each video in a folder of classes, by path below `root`.
 
-    Where `every` is true, each class has to have a video.
+    With `every`, each class must have a video.
     """
     found, without = {}, {}
     for own in _folders(folder):
-        # A Mac writes accents as characters of their own.
+        # macOS stores accents as separate characters.
         label = unicodedata.normalize("NFC", own.name)
         if label != label.strip() or not listing.is_line(label):
             raise ValueError(
@@ -329,7 +337,7 @@ def _videos(folder: Path, root: Path, every: bool) -> dict[str, str]:
 
 
 def _endings(folder: Path) -> str:
-    """Return some endings of the files in a tree of folders, as a text."""
+    """Return a text that names up to five endings of the files in a folder's tree."""
     names = [name for _, own in finding.walk(folder) for name in own if name[0] != "."]
     endings = {os.path.splitext(name)[1] for name in names} - {""}
     some = ", ".join(sorted(endings)[:5]) or "files without endings"
@@ -337,32 +345,32 @@ def _endings(folder: Path) -> str:
 
 
 def _check(folder: Path, videos: Mapping[str, str]) -> None:
-    """Raise a ValueError where there are not two classes."""
+    """Raise a ValueError if there are fewer than two classes."""
     classes = set(videos.values())
     if len(classes) < 2:
         raise ValueError(
-            f"{folder}: has one class alone, {classes.pop()!r}; expected are two or"
-            " more, each a subfolder with videos"
+            f"{folder}: has only one class, {classes.pop()!r}; expected two or more,"
+            " each a subfolder with videos"
         )
 
 
 def _divided(folder: Path, videos: Mapping[str, str], options: Options) -> Splits:
-    """Put some videos of each class aside for validation."""
+    """Divide the videos into training and validation, with each class in both."""
     _check(folder, videos)
     counts = Counter(videos.values())
     for label, count in counts.items():
         if count < 2:
             raise ValueError(
-                f"{folder}: class {label!r} has one video; expected are two or more,"
-                " one to train on and one to validate"
+                f"{folder}: class {label!r} has one video; expected two or more, one to"
+                " train on and one to validate on"
             )
     share, draw = options.validation or VALIDATION, options.draw or 0
     if options.group is not None:
         aside = _groups(folder, videos, options.group, share, draw)
     else:
         warnings.warn(
-            "videos are divided one by one: where several show the same person or"
-            " place, accuracy will be too high; --group says which belong together",
+            "videos are divided one by one: if several show the same person or place,"
+            " accuracy will be too high; --group says which belong together",
             stacklevel=8,  # whoever calls `prepare`
         )
         aside = set()
@@ -379,7 +387,7 @@ def _divided(folder: Path, videos: Mapping[str, str], options: Options) -> Split
 def _groups(
     folder: Path, videos: Mapping[str, str], group: str, share: float, draw: int
 ) -> set[str]:
-    """Return the videos of some groups, of which and of the others each class has."""
+    """Return the validation videos: whole groups, so that each class is in both."""
     groups = {}
     for path in videos:
         stem = os.path.splitext(path)[0]
@@ -388,15 +396,15 @@ def _groups(
         key = next((part for part in parts if part is not None), "")
         if not key:
             raise ValueError(
-                f"parameter group: received {group!r}, which {stem!r} in"
-                f" {folder} does not have; expected is a part of every name"
+                f"parameter group: received {group!r}, which matches nothing in"
+                f" {stem!r} in {folder}; it must match a part of every name"
             )
         groups.setdefault(key, []).append(path)
     wanted, labels = share * len(videos), set(videos.values())
     for order in range(ORDERS):
         aside = set()
         for key in _shuffled(groups, draw * ORDERS + order):
-            # As near to the share as whole groups can come.
+            # Add a group only if that brings the share closer to the wanted one.
             if abs(len(aside) + len(groups[key]) - wanted) < abs(len(aside) - wanted):
                 aside |= set(groups[key])
         if (
@@ -406,14 +414,14 @@ def _groups(
         ):
             return aside
     raise ValueError(
-        f"parameter group: received {group!r}, by which the videos in"
-        f" {folder} are {len(groups)} groups ({', '.join(sorted(groups)[:5])}, …); no"
-        " division of these has every class in training and in validation"
+        f"parameter group: received {group!r}, which divides the videos in {folder}"
+        f" into {len(groups)} groups ({', '.join(sorted(groups)[:5])}, …); no division"
+        " of these with every class in training and in validation was found"
     )
 
 
 def _shuffled(names: Iterable[str], draw: int) -> list[str]:
-    """Return names in an order that they and a number decide."""
+    """Return names in an order that depends only on them and on `draw`."""
     return sorted(
         names, key=lambda name: hashlib.sha256(f"{draw} {name}".encode()).digest()
     )

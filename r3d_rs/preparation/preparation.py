@@ -1,9 +1,9 @@
-"""Preparation: from listed videos to a dataset of TFRecords.
+"""Prepare listed videos as a dataset of TFRecords.
 
-The CSV files say which videos there are (`listing`). `shards` plans which of them a
-TFRecord file holds, has each decoded and encoded as JPEGs (`clip`), and writes them.
-Here that is done for a dataset by its name, at once or in parts, and the shards become
-a dataset (`datasets`) when all are there. Either way gives the same bytes, and can be
+CSV files list the videos (`listing`). `shards` assigns them to TFRecord files, has each
+video decoded and encoded as JPEGs (`clip`), and writes the files. This module prepares
+a dataset by its name, at once or in parts. It assembles the shards into a dataset
+(`datasets`) once all are written. Both ways give the same bytes, and both can be
 stopped and started again.
 """
 
@@ -32,7 +32,7 @@ from r3d_rs.preparation.own import Options as Own
 from r3d_rs.preparation.own import describe
 from r3d_rs.videos import listing
 
-#: Share of a split's videos that may be missing or broken, unless more are allowed.
+#: Default share of a split's videos that may be missing or broken.
 MAX_ASIDE = 0.05
 
 
@@ -49,44 +49,45 @@ def prepare(
     part: str | None = None,
     own: Own | None = None,
 ) -> Dataset | None:
-    """Make a dataset ready for training, unless it is already.
+    """Prepare a dataset for training, unless it is already prepared.
 
-    Pantomime is rendered first, UCF-101 downloaded (see `ucf101.prepare`). Kinetics'
-    videos have to be there: `train.csv`, and `validate.csv` and `test.csv` if there are
-    such splits, and the video files in any folders (see `finding.locate`).
+    Pantomime is rendered first, and UCF-101 is downloaded (see `ucf101.prepare`). You
+    provide Kinetics: `train.csv`, `validate.csv` and `test.csv` if there are such
+    splits, and the video files in any folders (see `finding.locate`).
 
-    A dataset that is there is left as it is, and options that ask for another are
-    refused, as far as can be known: it keeps the CSV files, the size of the frames and
-    which videos were set aside, and not where the videos were. The same command again
-    succeeds, even without the videos.
+    A prepared dataset stays unchanged, and the same command succeeds even without the
+    videos. Options that do not agree with the dataset raise an error if that can be
+    known. The dataset keeps its CSV files, the size of its frames and the videos that
+    were set aside, but not the folder of the videos.
 
-    With a part only that part of the shards is written. Parts may be written side by
-    side, on machines that share the data directory, and then `merge` makes the dataset.
+    With `part`, only that part of the shards is written. Machines that share the data
+    directory may write parts in parallel; `merge` then makes the dataset.
 
     Args:
-        name: one of `DATASETS` or an alias; with `videos` also a name of your own.
-        data_dir: folder of the datasets; see `data_directory`.
-        progress: show progress bars.
-        videos: folder of the videos, by default `<data_dir>/<name>`. UCF-101's are
-            downloaded without it.
-        annotations: folder of the CSV files, by default the videos'.
-        short_side: of the stored frames, pixels; by default the dataset's.
-        max_aside: share of a split's videos that may be missing or broken (0.05).
-        workers: processes to decode in; all usable cores by default.
+        name: a name in `DATASETS` or an alias; with `videos` also a name of your own.
+        data_dir: the data directory; see `data_directory`.
+        progress: whether to show progress bars.
+        videos: folder of the videos; by default `<data_dir>/<name>`, except for
+            UCF-101, which is downloaded.
+        annotations: folder of the CSV files; by default the folder of the videos.
+        short_side: shorter side of the stored frames in pixels; the default depends on
+            the dataset.
+        max_aside: share of a split's videos that may be missing or broken; by default
+            0.05.
+        workers: number of processes that decode videos; all usable cores by default.
         part: "3/64" for the third of 64 parts.
-        own: what else is said of a dataset of your own, if anything.
+        own: further options for a dataset of your own.
 
     Returns:
-        The dataset; None where a part of it has been written.
+        The dataset, or None if a part of it was written.
 
     Raises:
-        ValueError: for an unknown name, a number that is not allowed, options of a
-            dataset that takes none, options that differ from those of the dataset that
-            is there (naming them and its folder) or of its other parts, a malformed CSV
-            file (naming file and line) or too many videos that cannot be used (naming
-            some).
-        FileNotFoundError: naming a CSV file that is not there.
-        OSError: naming a file that cannot be written, the disk being full for example.
+        ValueError: for an unknown name, a number or an option that is not allowed,
+            options that differ from the prepared dataset (naming them and its folder)
+            or from its other parts, a malformed CSV file (naming file and line) or too
+            many unusable videos (naming some).
+        FileNotFoundError: naming a missing CSV file.
+        OSError: naming a file that cannot be written, for example on a full disk.
     """
     _check_number("short_side", short_side, 1)
     _check_number("max_aside", max_aside, 0, 1)
@@ -99,8 +100,8 @@ def prepare(
     own = own or Own()
     if (given := own.given()) and (place.name in DATASETS or videos is None):
         raise ValueError(
-            f"{place.name}: received {', '.join(given)}, allowed for a dataset of your"
-            " own alone, with its videos"
+            f"{place.name}: received {', '.join(given)}, allowed only for a dataset of"
+            " your own, with its videos"
         )
     options = _given(
         annotations=annotations,
@@ -128,7 +129,7 @@ def prepare(
         agreement.check_edition(dataset)
     elif options:
         agreement.check_options(dataset, place, options)
-    for split in dataset.splits.values():  # a run would make them otherwise
+    for split in dataset.splits.values():  # else a run would make the indexes
         frame_index.load(split, dataset.parse, progress)
     return dataset
 
@@ -140,32 +141,32 @@ def _given(**options) -> dict:
 def _check_number(
     name: str, value: float | None, least: int, most: float = math.inf
 ) -> None:
-    """Raise a ValueError where a number is given that is not allowed."""
-    if value is not None and not least <= value <= most:  # a NaN is not, either
+    """Raise a ValueError if a number is given that is not allowed."""
+    if value is not None and not least <= value <= most:  # refuses NaN, too
         allowed = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise ValueError(f"parameter {name}: received {value!r}, allowed is {allowed}")
 
 
 def _place(name: str, data_dir: str | Path | None, new: bool) -> Place:
-    """Return the place of a dataset that is known, or of a new one of one's own."""
+    """Return the place of a known dataset, or of a new one of your own."""
     if not new or name in DATASETS or name in ALIASES:
         name = canonical_name(name, data_dir)
     elif not OWN_NAME.fullmatch(name):
         raise ValueError(
-            f"parameter dataset: received {name!r}, which is no name; allowed are"
-            " letters without accents, digits, - and _, up to 64"
+            f"parameter dataset: received {name!r}, which is not a valid name; allowed"
+            " are up to 64 letters without accents, digits, - and _"
         )
     return Place(name, data_directory(data_dir))
 
 
 def _make_folder(place: Place) -> None:
-    """Make a dataset's folder, or say how to choose another."""
+    """Make a dataset's folder, or raise an OSError that says how to choose another."""
     try:
         place.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = (
             f"{error.strerror}: no dataset can be written here; choose another folder"
-            " by --data-dir or R3D_RS_DATA"
+            " with --data-dir or R3D_RS_DATA"
         )
         raise OSError(error.errno, reason, str(place.directory)) from error
 
@@ -173,16 +174,19 @@ def _make_folder(place: Place) -> None:
 def merge(
     name: str, data_dir: str | Path | None = None, progress: bool = True
 ) -> Dataset:
-    """Make a dataset of its parts once all are there; nothing is decoded.
+    """Merge the parts of a dataset once all are written; nothing is decoded.
 
     Args:
-        name: one of `DATASETS`, an alias or a dataset of your own.
-        data_dir: folder of the datasets; see `data_directory`.
-        progress: show progress bars.
+        name: a name in `DATASETS`, an alias or a dataset of your own.
+        data_dir: the data directory; see `data_directory`.
+        progress: whether to show progress bars.
+
+    Returns:
+        The dataset.
 
     Raises:
-        FileNotFoundError: when no part has been prepared.
-        ValueError: naming the parts that are missing; and as `prepare` does.
+        FileNotFoundError: if no part has been prepared.
+        ValueError: naming the missing parts, or as in `prepare`.
         OSError: naming a file that cannot be written.
     """
     place = _place(name, data_dir, new=False)
@@ -192,7 +196,7 @@ def merge(
     if not place.parts.exists():
         raise FileNotFoundError(
             f"dataset {place.name} has no parts: looked for {place.parts}; prepare them"
-            f" by {command} 1/N` to N/N"
+            f" with {command} 1/N` to N/N"
         )
     with locked(place.lock):
         assembly.restore(place.folder, place.partial)
@@ -209,8 +213,8 @@ def merge(
     if missing:
         parts = ", ".join(f"{part}/{count}" for part in sorted(missing))
         raise ValueError(
-            f"dataset {place.name} lacks the parts {parts}; prepare them by"
-            f" {command} I/{count}`, with the options of the others"
+            f"dataset {place.name} lacks the parts {parts}; prepare them with"
+            f" {command} I/{count}` and the same options as the others"
         )
     return prepare(place.name, data_dir, progress, **options)
 
@@ -223,7 +227,7 @@ def _source(
     short_side: int | None = None,
     max_aside: float = MAX_ASIDE,
 ) -> shards.Source:
-    """Return videos and how they are stored, with the defaults of their dataset."""
+    """Return a dataset's videos and how to store them, with its defaults."""
     videos = Path(videos or place.directory / place.name)
     side = short_side or place.kind.short_side
     return shards.Source(videos, Path(annotations or videos), side, max_aside)
@@ -235,7 +239,7 @@ def _max_classes(place: Place) -> int | None:
 
 
 def _describe(place: Place, options: dict, own: Own) -> dict:
-    """Return the options with the lists of a dataset of one's own, described by now."""
+    """Describe a dataset if it is your own, and return the options with its lists."""
     if place.name in DATASETS or "videos" not in options:
         return options
     lists, side = options.get("annotations"), options.get("short_side")
@@ -246,12 +250,12 @@ def _describe(place: Place, options: dict, own: Own) -> dict:
 def _write(
     place: Place, options: dict, own: Own, workers: int | None, progress: bool
 ) -> dict:
-    """Prepare a dataset, unless it is already; return its options."""
+    """Prepare a dataset, unless it is already prepared, and return its options."""
     there = place.is_prepared()
     with contextlib.nullcontext() if there else locked(place.lock):
         options = _describe(place, options, own)
         source = names.source(place.name)
-        if place.is_prepared():  # by now
+        if place.is_prepared():  # perhaps by another process, meanwhile
             return options
         if source == "download":
             ucf101.prepare(place.root, options.get("videos"), progress)
@@ -267,7 +271,7 @@ def _write(
 def _build(
     place: Place, source: shards.Source, workers: int | None, progress: bool
 ) -> None:
-    """Write all shards that are not there yet, and make them a dataset."""
+    """Write all shards that are not finished yet, and assemble the dataset."""
     assembly.restore(place.folder, place.partial)
     classes, planned = shards.plan(source, _max_classes(place))
     written = {
@@ -281,10 +285,10 @@ def _build(
 
 
 def _tidy(place: Place) -> None:
-    """Seal a dataset, and remove what preparations that were stopped have left."""
+    """Seal a dataset, and remove what interrupted preparations have left."""
     if not place.folder.exists():
         return
-    with contextlib.suppress(OSError):  # a folder that may only be read
+    with contextlib.suppress(OSError):  # a read-only folder
         seal_folder(place.folder)  # TensorFlow Datasets does not
     for left in (
         place.partial,
@@ -294,11 +298,11 @@ def _tidy(place: Place) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-# Parts: shards 1, N + 1, 2 N + 1 … of every split are the first of N parts.
+# Parts: the first of N parts has the shards 1, N + 1, 2 N + 1 … of every split.
 
 
 def _numbers(part: str) -> tuple[int, int]:
-    """Return the number of a part, from 1, and how many there are."""
+    """Return the number of a part, from 1, and the number of parts."""
     found = re.fullmatch(r"(\d+)/(\d+)", part)
     number, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= count:
@@ -317,15 +321,16 @@ def _write_part(
     workers: int | None,
     progress: bool,
 ) -> bool:
-    """Write a part of the shards, but for those that are there already.
+    """Write a part of the shards, except those already finished.
 
     Returns:
-        True; False, with nothing written, where the dataset is there by now.
+        True, or False if another process has prepared the dataset meanwhile; then
+        nothing is written.
     """
     with locked(place.lock, shared=True):
         if place.is_prepared():
             return False
-        # Of a dataset of one's own the first part decides what it is.
+        # The first part fixes the description of a dataset of your own.
         alone = place.name not in DATASETS
         with locked(place.partial / ".lock") if alone else contextlib.nullcontext():
             options = _describe(place, options, own)
@@ -347,9 +352,9 @@ def _write_part(
 
 
 def _note_parts(place: Place, count: int, source: shards.Source) -> None:
-    """Write down what parts are of, or check that this one is of the same.
+    """Write the source of the parts, or check that this part has the same source.
 
-    Another number of parts is no mistake: every shard is the same in both.
+    The number of parts may change, since it does not change the shards.
     """
     path = place.parts
     note = {

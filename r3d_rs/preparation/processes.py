@@ -1,4 +1,4 @@
-"""Calls in processes of their own, which may crash or hang without harm."""
+"""Call a function in separate processes, which may crash or hang without harm."""
 
 import signal
 from collections import deque
@@ -10,24 +10,30 @@ import pebble
 from r3d_rs.cores import spawning, usable_cores
 from r3d_rs.videos import clip
 
-#: A video that takes longer to decode is set aside.
+#: Time limit for decoding one video; a video that takes longer is set aside.
 TIMEOUT_SECONDS = 300
 
-#: What to do where the machine was short of something.
+#: Advice if the machine was short of memory or file handles.
 _AGAIN = "what is finished stays: start it again, perhaps with fewer workers"
 
 
 def isolated_map(
     function: Callable, tasks: Iterable[tuple], workers: int | None
 ) -> Iterator:
-    """Call a function on processes of its own; yield the results in order.
+    """Call a function in separate processes and yield the results in order.
 
-    A few tasks are taken ahead of the consumer. A call that crashes its process or
-    takes longer than `TIMEOUT_SECONDS` gives a text that says so instead of a result.
+    Tasks run ahead of the consumer, about two per worker. A call that crashes its
+    process or exceeds `TIMEOUT_SECONDS` yields a text with the reason instead of a
+    result.
+
+    Args:
+        function: called with the arguments of each task.
+        tasks: tuples of arguments.
+        workers: number of processes; None for all usable cores.
 
     Raises:
-        ChildProcessError: when a process cannot be started, is killed from outside or
-            finds the machine short of memory or file handles.
+        ChildProcessError: if a process cannot be started, is killed from outside or
+            runs short of memory or file handles.
     """
     workers = workers or usable_cores()
     with pebble.ProcessPool(
@@ -48,7 +54,7 @@ def isolated_map(
 def _schedule(pool: pebble.ProcessPool, function, task: tuple):
     try:
         return pool.schedule(function, task, timeout=TIMEOUT_SECONDS)
-    except RuntimeError as error:  # it could not start its processes
+    except RuntimeError as error:  # the pool could not start its processes
         raise ChildProcessError(
             f"the processes that decode videos failed: {error}; {_AGAIN}"
         ) from error
@@ -60,14 +66,14 @@ def _result(future):
     except TimeoutError:
         return f"decoding took longer than {TIMEOUT_SECONDS} seconds"
     except pebble.ProcessExpired as error:
-        # By one's own fault a process ends by another signal.
+        # A process that crashes ends with another signal than SIGKILL.
         if error.exitcode >= 0 or error.exitcode == -signal.SIGKILL:
             raise ChildProcessError(
-                "a process that decodes videos was ended from outside (exit code"
-                f" {error.exitcode}), as when memory is short; {_AGAIN}"
+                "a process that decodes videos was killed from outside (exit code"
+                f" {error.exitcode}), perhaps for lack of memory; {_AGAIN}"
             ) from error
         return f"decoding crashed its process (exit code {error.exitcode})"
-    except (OSError, MemoryError, RuntimeError) as error:  # RuntimeError: of the pool
+    except (OSError, MemoryError, RuntimeError) as error:  # the pool's RuntimeError
         raise ChildProcessError(
             f"a process that decodes videos failed: {error}; {_AGAIN}"
         ) from error

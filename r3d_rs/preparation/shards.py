@@ -1,7 +1,7 @@
-"""Shards: some of a split's videos in one TFRecord file, planned and then written.
+"""Plan and write shards: TFRecord files that each hold some of a split's videos.
 
-Which videos a shard holds depends on their ids alone. One that is written stays: a
-preparation that was stopped goes on with the next.
+Only the ids of the videos decide which shard they go to. Finished shards are kept, so
+an interrupted preparation continues with the next one.
 """
 
 import contextlib
@@ -22,22 +22,23 @@ from r3d_rs.progress import bar
 from r3d_rs.videos import clip, finding, listing
 from r3d_rs.videos.listing import Aside, Video
 
-#: Videos in a shard. Kinetics' take some 10 MB each.
+#: Videos per shard. A Kinetics video takes about 10 MB.
 SHARD_VIDEOS = 32
 
 
 class TooManyAsideError(ValueError):
-    """More videos had to be set aside than is allowed."""
+    """More videos had to be set aside than allowed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Videos on disk, and how they are stored.
+    """Videos on disk, and how to store them.
 
     Attributes:
         videos: folder of the videos, in any layout that `finding.locate` reads.
         annotations: folder of the CSV files.
-        short_side: of the stored frames, pixels; None for the videos' own.
+        short_side: shorter side of the stored frames in pixels; None keeps the videos'
+            own size.
         max_aside: share of a split's videos that may be missing or broken.
     """
 
@@ -52,9 +53,9 @@ class Shard:
     """Some videos of a split, in the order in which they are written.
 
     Attributes:
-        split: of the dataset.
+        split: name of the split.
         index: number of the shard.
-        videos: what it holds.
+        videos: the videos it holds.
     """
 
     split: str
@@ -63,11 +64,11 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Name of the shard's files without the ending."""
+        """File name of the shard, without the ending."""
         return f"{self.split}-{self.index:05d}"
 
     def fingerprint(self, short_side: int | None) -> str:
-        """Return a hash of the videos' names and files and of all settings."""
+        """Return a hash of the videos' ids, labels, files and storage settings."""
         files = [
             (video.id, video.label, str(video.path), _size(video.path))
             for video in self.videos
@@ -79,21 +80,20 @@ class Shard:
 def plan(
     source: Source, max_classes: int | None = None
 ) -> tuple[list[str], dict[str, list[Shard]]]:
-    """Return the classes and every split's shards.
+    """Return the classes and the shards of every split.
 
-    The classes are the labels of the training split in alphabetical order, which is
-    Kinetics' own order of classes. All CSV files are read, and all files looked for,
-    before the first video is decoded: a mistake in the last of them is not found hours
-    later.
+    The classes are the labels of the training split in alphabetical order, as in
+    Kinetics. This reads all CSV files and looks for all video files before any video is
+    decoded. A mistake in the last of them thus shows at once, not hours later.
 
     Args:
         source: the videos.
-        max_classes: how many there may be; None for any number.
+        max_classes: maximum number of classes; None for any number.
 
     Raises:
-        FileNotFoundError: when there is no CSV file of the training split.
+        FileNotFoundError: if the training split has no CSV file.
         ValueError: naming a malformed line of a CSV file, or too many classes.
-        TooManyAsideError: when too many files of a split are not there.
+        TooManyAsideError: if too many video files of a split are missing.
     """
     training = listing.find_csv(source.annotations, "train")
     classes = _classes(training or source.annotations / "train.csv", max_classes)
@@ -109,7 +109,7 @@ def plan(
 
 
 def _classes(path: Path, most: int | None) -> list[str]:
-    """Return the classes in the CSV file of a training split, in order."""
+    """Return the classes in a training split's CSV file, in alphabetical order."""
     counts = Counter(video.label for video in listing.read(path))
     if not counts:
         raise ValueError(f"{path}: lists no videos")
@@ -123,7 +123,7 @@ def _classes(path: Path, most: int | None) -> list[str]:
 
 
 def cut(videos: Sequence[Video], split: str) -> list[Shard]:
-    """Divide a split's videos among shards, in an order that only their ids decide."""
+    """Divide a split's videos into shards, in the order of their ids' hashes."""
     ordered = sorted(
         videos, key=lambda video: hashlib.sha256(video.id.encode()).digest()
     )
@@ -135,13 +135,13 @@ def cut(videos: Sequence[Video], split: str) -> list[Shard]:
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """A shard that is on disk.
+    """A shard on disk.
 
     Attributes:
-        path: of its TFRecord file.
-        num_videos: that it holds.
-        aside: those that it does not hold.
-        repaired: those whose pictures are not one a frame, with the numbers.
+        path: its TFRecord file.
+        num_videos: number of videos it holds.
+        aside: videos that were set aside, with the reason.
+        repaired: videos with broken pictures or repeated frames, with the numbers.
     """
 
     path: Path
@@ -150,10 +150,10 @@ class Written:
     repaired: tuple[Aside, ...] = ()
 
     def frames(self) -> dict[str, np.ndarray]:
-        """Return where its frames lie: its part of the split's index."""
+        """Return the shard's part of the split's frame index."""
         try:
             return read_arrays(self.path.with_suffix(".npz"))
-        except (FileNotFoundError, ValueError):  # of an older version, or damaged
+        except (FileNotFoundError, ValueError):  # an older version's, or damaged
             return frame_index.of_file(self.path, records.parse)
 
 
@@ -167,21 +167,25 @@ def write(
     workers: int | None = None,
     progress: bool = True,
 ) -> list[Written]:
-    """Write shards of a split, but for those that are there already.
+    """Write shards of a split, except those already finished.
 
     Args:
-        shards: of one split.
-        folder: to write to.
-        classes: names, by label.
-        source: of the videos.
-        total: videos of the split, where these shards are a part of it.
-        workers: processes to decode in; all usable cores by default.
-        progress: show a bar.
+        shards: shards of one split.
+        folder: folder to write to.
+        classes: class names, indexed by label.
+        source: the videos and how to store them.
+        total: number of videos in the split; by default those in `shards`.
+        workers: processes that decode videos; all usable cores by default.
+        progress: whether to show a progress bar.
+
+    Returns:
+        All of `shards` as written, in order.
 
     Raises:
-        TooManyAsideError: naming some of the videos and why; the shards written stay.
+        TooManyAsideError: naming some of the videos and the reasons. Finished shards
+            are kept.
         OSError: naming the file that could not be written.
-        ChildProcessError: when the machine is short of memory or file handles.
+        ChildProcessError: if the machine is short of memory or file handles.
     """
     videos = [video for shard in shards for video in shard.videos]
     labels = {name: label for label, name in enumerate(classes)}
@@ -210,18 +214,18 @@ def write(
 
 
 def check(aside: Sequence[Aside], total: int, split: str, max_aside: float) -> None:
-    """Raise `TooManyAsideError` if more than a share of a split is set aside."""
+    """Raise `TooManyAsideError` if a larger share than `max_aside` is set aside."""
     if len(aside) > max_aside * total:
         some = "; ".join(f"{video.id}: {video.reason}" for video in aside[:5])
         raise TooManyAsideError(
             f"split {split}: {len(aside)} of {total} videos cannot be used, allowed are"
-            f" {max_aside:.1%} (max_aside); the first of them are {some}."
-            " A split without a CSV file is left out"
+            f" {max_aside:.1%} (max_aside); the first are {some}."
+            " To leave out a split, remove its CSV file"
         )
 
 
 def absent(shards: Iterable[Shard]) -> list[Aside]:
-    """Return the videos of which there is no file."""
+    """Return the videos that have no file."""
     return [
         Aside(shard.split, video.id, video.label, video.absent)
         for shard in shards
@@ -231,7 +235,7 @@ def absent(shards: Iterable[Shard]) -> list[Aside]:
 
 
 def _write_shard(shard, folder, short_side, results, labels, shown) -> Written:
-    """Write a shard, where its frames lie and then, what makes it count, the note."""
+    """Write a shard's records, its frame index and, last, the note that finishes it."""
     path = folder / f"{shard.name}.tfrecord"
     aside, repaired, rows = [], [], frame_index.FileRows()
     try:
@@ -258,7 +262,7 @@ def _write_shard(shard, folder, short_side, results, labels, shown) -> Written:
         note["aside"] = [dataclasses.astuple(video) for video in aside]
         note["repaired"] = [dataclasses.astuple(video) for video in repaired]
         write_json(path.with_suffix(".json"), note)
-    except ChildProcessError:  # not in writing
+    except ChildProcessError:  # an OSError, but not from writing
         raise
     except (tf.errors.OpError, OSError) as error:
         raise records.not_written(path, error) from error
@@ -266,9 +270,9 @@ def _write_shard(shard, folder, short_side, results, labels, shown) -> Written:
 
 
 def finished(shard: Shard, folder: Path, short_side: int | None) -> Written | None:
-    """Return a shard that is in a folder, None if it is not or is another's.
+    """Return a shard as written, or None if it is not finished in `folder`.
 
-    One whose note is damaged counts as missing.
+    A shard of other videos or settings, or with a damaged note, is not finished.
     """
     path = folder / f"{shard.name}.tfrecord"
     try:
@@ -284,6 +288,6 @@ def finished(shard: Shard, folder: Path, short_side: int | None) -> Written | No
 
 
 def _size(path: Path | None) -> int | None:
-    with contextlib.suppress(OSError):  # gone by now: it is set aside when it is read
+    with contextlib.suppress(OSError):  # gone meanwhile: reading it will set it aside
         return None if path is None else path.stat().st_size
     return None

@@ -1,4 +1,4 @@
-"""UCF-101, which TensorFlow Datasets downloads or makes of one's own copies."""
+"""Prepare UCF-101 by TensorFlow Datasets, from a download or from your own copies."""
 
 import errno
 import shutil
@@ -9,32 +9,32 @@ from pathlib import Path
 from r3d_rs.data.names import UCF101
 from r3d_rs.videos.finding import walk
 
-#: The lists of its first split.
+#: List files of the first of UCF-101's three splits.
 LISTS = {"train": "trainlist01.txt", "test": "testlist01.txt"}
 
 
 def prepare(root: Path, videos: Path | None = None, progress: bool = True) -> None:
     """Let TensorFlow Datasets prepare the first of UCF-101's three splits.
 
-    What it needs is checked, and how much it downloads is printed, before that begins.
+    First check the requirements and print the size of the download.
 
     Args:
-        root: folder that it writes to.
-        videos: folder of one's own copies: the AVI files, and the lists
-            (`trainlist01.txt`, `testlist01.txt`), in any folders below it. Nothing is
-            downloaded then.
-        progress: print the size of the download.
+        root: folder to write to.
+        videos: folder of your own copies: the AVI files and the lists
+            (`trainlist01.txt`, `testlist01.txt`), in any folders below it. None
+            downloads the videos.
+        progress: whether to print the size of the download.
 
     Raises:
-        FileNotFoundError: when there is no program `ffmpeg`, or naming a list or some
-            listed videos that are not there.
-        ModuleNotFoundError: when TensorFlow Datasets cannot be imported.
-        OSError: when the disk is too small for the download.
+        FileNotFoundError: if the program `ffmpeg` is missing, or naming a missing list
+            or some listed videos that are missing.
+        ModuleNotFoundError: if TensorFlow Datasets cannot be imported.
+        OSError: if the disk is too small for the download.
     """
     if shutil.which("ffmpeg") is None:
         raise FileNotFoundError(
-            "ucf101 needs the program ffmpeg, which is not found: install it first, as"
-            " by `apt install ffmpeg` or `conda install ffmpeg`"
+            "ucf101 needs the program ffmpeg, which is not found: install it first, for"
+            " example with `apt install ffmpeg` or `conda install ffmpeg`"
         )
     try:
         import tensorflow_datasets as tfds
@@ -48,7 +48,7 @@ def prepare(root: Path, videos: Path | None = None, progress: bool = True) -> No
         _announce(sum(info.size for info in builder.url_infos.values()), root, progress)
     else:
         files, lists = _own(videos)
-        # What a builder of TensorFlow Datasets downloads and reads is this method's.
+        # In a TFDS builder this method downloads the files and lists what to read.
         builder._split_generators = lambda manager: {
             split: _examples(lines, files) for split, lines in lists.items()
         }
@@ -58,10 +58,10 @@ def prepare(root: Path, videos: Path | None = None, progress: bool = True) -> No
 
 
 def _announce(size: int, root: Path, progress: bool) -> None:
-    """Say how much is downloaded, or that the disk is too small."""
+    """Print the size of the download, or raise an OSError if the disk is too small."""
     free = shutil.disk_usage(root).free
     needs = f"{size / 1e9:.1f} GB, and as much again to unpack them"
-    own = "for one's own copies, give their folder by --videos"
+    own = "to use your own copies, give their folder with --videos"
     if free < 2 * size:
         text = f"ucf101 downloads {needs}, found {free / 1e9:.1f} GB free; {own}"
         raise OSError(errno.ENOSPC, text, str(root))
@@ -70,10 +70,10 @@ def _announce(size: int, root: Path, progress: bool) -> None:
 
 
 def _own(folder: Path) -> tuple[dict[str, Path], dict[str, list[str]]]:
-    """Return one's own AVI files by name, in small letters, and the lines of the lists.
+    """Return your own files by lower-case name, and the sorted videos of each list.
 
     Raises:
-        FileNotFoundError: naming a list or some listed videos that are not there.
+        FileNotFoundError: naming a missing list or some listed videos that are missing.
     """
     found = {name: Path(place, name) for place, names in walk(folder) for name in names}
     files = {name.lower(): path for name, path in found.items()}
@@ -81,7 +81,7 @@ def _own(folder: Path) -> tuple[dict[str, Path], dict[str, list[str]]]:
     for split, name in LISTS.items():
         if name not in found:
             raise FileNotFoundError(
-                f"{folder}: there is no {name}, in no folder below it; it is in"
+                f"{folder}: there is no {name} in it or below; the file is part of"
                 " UCF101TrainTestSplits-RecognitionTask.zip"
             )
         lines = found[name].read_text(encoding="utf-8").splitlines()
@@ -90,18 +90,18 @@ def _own(folder: Path) -> tuple[dict[str, Path], dict[str, list[str]]]:
         if gone:
             raise FileNotFoundError(
                 f"{folder}: {len(gone)} of the {len(lists[split])} videos in {name} are"
-                f" not there, such as {', '.join(gone[:3])}"
+                f" missing, such as {', '.join(gone[:3])}"
             )
     return files, lists
 
 
 def _key(line: str) -> str:
-    """Return the name of a listed video as TensorFlow Datasets has it."""
+    """Return a listed video's name, spelled as in TensorFlow Datasets."""
     return line.rpartition("/")[2].replace("HandStandPushups", "HandstandPushups")
 
 
 def _examples(lines: list[str], files: Mapping[str, Path]) -> Iterator[tuple]:
-    """Yield what TensorFlow Datasets makes records of, as its own builder does."""
+    """Yield examples as TensorFlow Datasets' own builder of UCF-101 does."""
     for line in lines:
         label, name = line.rpartition("/")[0], _key(line)
         yield name, {"video": str(files[name.lower()]), "label": label}

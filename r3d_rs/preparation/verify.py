@@ -1,4 +1,4 @@
-"""Checks of a prepared dataset against its CSV files: counts, gaps, broken records."""
+"""Check a prepared dataset against its CSV files: counts, gaps and broken records."""
 
 import collections
 import dataclasses
@@ -14,16 +14,17 @@ from r3d_rs.videos.listing import Aside
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a split of a dataset holds, beside what its CSV file lists.
+    """Comparison of a split's records with its CSV file.
 
     Attributes:
-        split: its name.
-        listed: videos of each class in the CSV file; None without such a file.
-        stored: videos of each class in the records.
-        missing: videos that are listed and not stored, with the reason.
-        surplus: ids that are stored and not listed, or stored under another class.
-        broken: what is wrong with records, each naming its file and number.
-        sha256: of the sorted ids of the videos stored, one a line.
+        split: name of the split.
+        listed: number of videos of each class in the CSV file; None without such a
+            file.
+        stored: number of videos of each class in the records.
+        missing: videos that are listed but not stored, with the reason.
+        surplus: ids that are stored but not listed, or stored under another class.
+        broken: texts that name the file and number of a record and what is wrong.
+        sha256: SHA-256 of the sorted ids of the stored videos, one per line.
     """
 
     split: str
@@ -36,7 +37,7 @@ class Report:
 
     @property
     def short(self) -> dict[str, tuple[int, int]]:
-        """Videos listed and stored of every class that lacks some."""
+        """Numbers of listed and stored videos, for every class that lacks some."""
         listed = self.listed or {}
         return {
             label: (count, self.stored[label])
@@ -48,16 +49,18 @@ class Report:
 def check_split(
     dataset: Dataset, split: str, annotations: Path | None, progress: bool = True
 ) -> Report:
-    """Read every record of a split, and compare them with its CSV file.
+    """Read a split's records and compare them with its CSV file.
 
-    A record is broken if its checksum does not fit, if its video has been before, or if
-    one of its frames does not begin and end as a JPEG.
+    A record is broken if its checksum is wrong, if its video occurs twice, or if a
+    frame does not begin and end as a JPEG. After a record that cannot be read, the rest
+    of its file is not read either, and those videos count as missing.
 
     Args:
         dataset: a prepared dataset.
-        split: to read.
-        annotations: folder of the CSV files, which need not be there.
-        progress: show a bar.
+        split: name of the split.
+        annotations: folder of the CSV files; None or a folder without the split's file
+            skips the comparison.
+        progress: whether to show a progress bar.
     """
     found, broken = {}, []
     shown = bar(
@@ -70,7 +73,7 @@ def check_split(
         for place, video in _videos(dataset, split, broken):
             ident = video["id"].numpy().decode()
             if ident in found:
-                broken.append(f"{place}: video {ident} has been before")
+                broken.append(f"{place}: video {ident} is there twice")
             if not all(map(clip.is_whole_jpeg, video["frames"].numpy())):
                 broken.append(f"{place}: video {ident} has a frame that is no JPEG")
             found[ident] = dataset.classes[int(video["label"])]
@@ -89,14 +92,14 @@ def check_split(
 
 
 def check_folder(videos: Path, annotations: Path) -> dict[str, tuple[int, list[str]]]:
-    """Look for the files of every listed video, without opening them.
+    """Look for the file of every listed video, without opening it.
 
     Returns:
-        For each split that has a CSV file, how many videos it lists and the ids of
-        those that have no file, with the names of files that are none of videos.
+        For each split that has a CSV file, the number of videos it lists and the ids of
+        those without a file. A file of the right name that is no video is named, too.
 
     Raises:
-        FileNotFoundError: when there is no CSV file.
+        FileNotFoundError: if there is no CSV file.
     """
     found = {}
     for split, listed in listing.read_folder(annotations).items():
@@ -114,7 +117,7 @@ def _without_file(video: listing.Video) -> str:
 
 
 def _videos(dataset: Dataset, split: str, broken: list[str]) -> Iterator:
-    """Yield the place and features of every record that can be read."""
+    """Yield the place and features of each record, up to a file's first broken one."""
     for path in dataset.split(split).files:
         try:
             yield from records.examples(

@@ -108,7 +108,7 @@ def test_records_do_not_replace_what_is_prepared(data_dir, tmp_path):
 
 def test_options_of_videos_are_refused_where_records_are_used(garden):
     data_dir = Path(garden.splits["train"].files[0]).parents[1]
-    message = "already, and otherwise: short_side is 320, and these are Model Garden's"
+    message = "but differently: short_side is 320, but these are Model Garden's"
     with pytest.raises(ValueError, match=message):
         preparation.prepare("kinetics-400", data_dir, False, short_side=320)
     assert preparation.prepare("kinetics-400", data_dir, False, workers=1) == garden

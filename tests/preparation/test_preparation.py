@@ -233,15 +233,15 @@ def test_bad_videos_are_set_aside_with_the_reason(mixed, tmp_path):
         file.write("wave,new,0,10,train\n")
     folder = Path(dataset.splits["train"].files[0]).parent
     for options, message in (
-        ({"short_side": 320}, "short_side is 320, that of the stored frames 48"),
+        ({"short_side": 320}, "short_side is 320, but the stored frames have 48"),
         ({"max_aside": 0.1}, "max_aside is 0.1: split train: 5 of 40 videos cannot"),
-        ({"annotations": lists}, f"annotations is {lists}, whose CSV files of train "),
-        ({"videos": lists}, f"videos is {lists}, whose CSV files of train are not"),
-        ({"short_side": 64, "max_aside": 0}, "short_side is 64, that of the stored fr"),
+        ({"annotations": lists}, f"annotations is {lists}, but its CSV files for tr"),
+        ({"videos": lists}, f"videos is {lists}, but its CSV files for train differ"),
+        ({"short_side": 64, "max_aside": 0}, "short_side is 64, but the stored frames"),
     ):
-        with pytest.raises(ValueError, match=f"already, and otherwise: {message}") as e:
+        with pytest.raises(ValueError, match=f"but differently: {message}") as e:
             preparation.prepare(NAME, tmp_path, False, **options)
-        assert f"Remove {folder} to prepare it anew" in str(e.value)
+        assert f"Remove {folder} to prepare it again" in str(e.value)
 
 
 def test_a_link_that_leads_nowhere_is_a_video_without_a_file(tmp_path, monkeypatch):
@@ -271,7 +271,7 @@ def test_too_many_bad_videos_stop_the_preparation_until_they_are_replaced(
     with pytest.raises(
         shards.TooManyAsideError,
         match=r"split train: \d of 40 videos cannot be used, allowed are 5.0% "
-        r"\(max_aside\); the first of them are train-\d",
+        r"\(max_aside\); the first are train-\d",
     ):
         prepare(copy, tmp_path)
     with pytest.raises(FileNotFoundError, match="not prepared"):
@@ -299,7 +299,7 @@ def test_missing_files_are_known_before_anything_is_decoded(tmp_path, monkeypatc
     for i in range(9):
         (tmp_path / f"v{i}.mp4").touch()
     monkeypatch.setattr(clip, "encoded", None)
-    with pytest.raises(shards.TooManyAsideError, match=r"test: 9 of 9 .* without a"):
+    with pytest.raises(shards.TooManyAsideError, match=r"test: 9 of 9 .* leave out"):
         prepare(tmp_path, tmp_path)
 
 
@@ -495,7 +495,7 @@ def test_parts_side_by_side_of_which_one_is_killed_give_the_same_bytes(
     assert not partial(tmp_path).exists()
     # All is done: neither a part nor merging again does anything.
     assert prepare(videos, tmp_path, part="1/2").splits == merged.splits
-    with pytest.raises(ValueError, match="already, and otherwise: short_side is 36"):
+    with pytest.raises(ValueError, match="but differently: short_side is 36"):
         prepare(videos, tmp_path, part="1/2", short_side=36)
     assert preparation.merge(NAME, tmp_path, False).splits == merged.splits
     assert not partial(tmp_path).exists()

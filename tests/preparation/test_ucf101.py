@@ -94,7 +94,7 @@ def test_own_copies_that_lack_something_are_named(own, tmp_path):
     ):
         prepare()
     (own / "lists" / "ucfTrainTestlist" / "trainlist01.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"there is no trainlist01\.txt, in no"):
+    with pytest.raises(FileNotFoundError, match=r"there is no trainlist01\.txt in it"):
         prepare()
 
 
