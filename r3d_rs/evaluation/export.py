@@ -179,11 +179,11 @@ def for_hub(network: str, hub: str, folder: Path) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", f"r3d-rs-{one.name}".lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     one.model().save(folder / "model.keras")
-    text = cards.card(one)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    card = cards.card(one)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     write_json(folder / "run.json", one.run)
     if hub == "kaggle":
-        body = text.split("---\n", 2)[2].strip()
+        body = card.split("---\n", 2)[2].strip()
         owner = {"ownerSlug": "INSERT_OWNER_SLUG_HERE"}
         model = {
             "title": one.name,

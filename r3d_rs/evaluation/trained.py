@@ -43,11 +43,6 @@ class Trained:
     short_side: int | None = None
     published: networks.Published | None = None
 
-    @property
-    def record(self) -> dict | None:
-        """Record of a published network's run; None for other networks."""
-        return self.published and self.published.record
-
     def load_data(
         self, data_dir: str | None = None, name: str = ""
     ) -> datasets.Dataset:

@@ -196,22 +196,6 @@ def find(
     return records
 
 
-def save_scores(path: Path, ids, labels, probabilities) -> str:
-    """Write the scores of every video atomically, with probabilities as float16.
-
-    Returns:
-        The SHA-256 of the file; equal scores give equal bytes.
-
-    Raises:
-        ValueError: naming the file, if the shapes do not agree, labels are not
-            integers, an id occurs twice or a probability is not in [0, 1].
-    """
-    packed = _packed(_checked_scores(path, ids, labels, probabilities))
-    with whole_file(path) as part:
-        part.write_bytes(packed)
-    return hashlib.sha256(packed).hexdigest()
-
-
 def scores_of(results: Path, record: dict) -> Scores:
     """Read the scores of every video of a record.
 

@@ -237,9 +237,10 @@ def against_record(
     *_, own = evaluations.values()
     rows = {"here": 100 * own.metrics()["video_top1"]}
     if trained.published and split == trained.published.about["split"]:
-        about = trained.published.about
-        rows["published network"] = 100 * about["metrics"]["video_top1"]
-        rows["record of its run"] = 100 * trained.record["metrics"]["video_top1"]
+        both = {"published network": trained.published.about}
+        both["record of its run"] = trained.published.record
+        for name, one in both.items():
+            rows[name] = 100 * one["metrics"]["video_top1"]
     return pd.DataFrame({"top-1, %": {name: f"{x:.2f}" for name, x in rows.items()}})
 
 

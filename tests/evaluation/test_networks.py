@@ -47,7 +47,7 @@ def test_a_published_network_is_the_runs_in_half_precision(
         np.testing.assert_array_equal(np.asarray(half), expected)
     again = evaluate(one.model, dataset, one.recipe).metrics()
     assert again == published.about["metrics"]
-    assert one.record["experiment"]["seed"] == finished.run.seed
+    assert one.published.record["experiment"]["seed"] == finished.run.seed
     kept = (finished.folder / "model.keras").stat().st_size
     assert published.file.stat().st_size < 0.6 * kept
 

@@ -57,9 +57,11 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
 
 
 def test_the_same_scores_are_the_same_bytes(tmp_path):
-    for name in ("a.npz", "b.npz"):
-        record.save_scores(tmp_path / name, **made_up_scores())
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    one, other = (
+        record.scores_path(record.write(made_up(), tmp_path / name, made_up_scores()))
+        for name in "ab"
+    )
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_record_is_not_changed_by_writing(tmp_path):
