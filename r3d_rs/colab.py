@@ -36,7 +36,7 @@ def backend() -> str:
 
 
 def missing() -> list[str]:
-    """Return the notebooks' requirements of which no version is installed."""
+    """Return the notebooks' requirements that have no installed version."""
     try:
         from packaging.requirements import Requirement
     except ImportError:
