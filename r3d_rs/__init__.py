@@ -1,26 +1,26 @@
 """A reproducibility study of 3D ResNet-RS (arXiv 2109.01696).
 
-Importing the package loads neither TensorFlow nor JAX: its parts are imported when
-they are first named.
+Importing the package loads neither TensorFlow nor JAX. Each part is imported on its
+first use.
 """
 
 import importlib
 import importlib.util
 import os
 
-# By itself TensorFlow uses oneDNN only on processors that have AVX-512 VNNI; others
-# take several times as long for a training step without it (the chapter Speed). It is
-# read when TensorFlow is imported.
+# By default TensorFlow uses oneDNN only on processors with AVX-512 VNNI. Without it, a
+# training step takes several times as long on others (see the chapter Speed).
+# TensorFlow reads this variable on import.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# The core installs JAX alone, and Keras looks for TensorFlow unless it is told.
+# The core installs only JAX, but Keras' default backend is TensorFlow.
 if importlib.util.find_spec("tensorflow") is None:
     os.environ.setdefault("KERAS_BACKEND", "jax")
 
-#: Of the study; CITATION.cff and CHANGELOG.md follow it (`make release` compares them).
+#: Version of the study. `make release` compares CITATION.cff and CHANGELOG.md with it.
 __version__ = "0.5.0"
 
-#: The public address of the study. Where a file has to repeat it, a test compares them.
+#: Public address of the study. A test compares it with the files that repeat it.
 REPOSITORY = "https://github.com/r3d-rs/r3d-rs"
 
 _PARTS = (
@@ -28,7 +28,7 @@ _PARTS = (
     *("operations", "pantomime", "paper", "recipes", "report", "tpu", "training"),
 )
 
-#: Functions that are the package's own, and where they are.
+#: Functions offered by the package itself, and the modules that define them.
 _FUNCTIONS = {
     "load": "r3d_rs.evaluation.trained",
     "predict": "r3d_rs.evaluation.trained",

@@ -1,7 +1,8 @@
-"""Keras' backend and settings, which are the library's and not a person's.
+"""Keras' backend and settings, set by the library and not by the user.
 
-`~/.keras/keras.json` and environment variables change the axes, the precision and the
-number of epochs of every network of a machine. What a run computes is in its recipe.
+`~/.keras/keras.json` and environment variables can change the axes, the precision and
+the number of epochs of every network on a machine. Only a run's recipe may decide what
+the run computes.
 """
 
 import contextlib
@@ -10,15 +11,15 @@ import os
 import sys
 from pathlib import Path
 
-#: Backends of Keras that networks are computed on.
+#: Keras backends that the library supports.
 ALLOWED = ("tensorflow", "jax")
 
 
 def name() -> str:
-    """Return the backend that Keras has, or will have once it is imported.
+    """Return the backend that Keras uses, or will use once it is imported.
 
     Raises:
-        ValueError: naming the setting, when it is not one of `ALLOWED`.
+        ValueError: naming the setting, if the backend is not one of `ALLOWED`.
     """
     found, where = _chosen()
     if found not in ALLOWED:
@@ -30,7 +31,7 @@ def name() -> str:
 
 
 def _chosen() -> tuple[str, str]:
-    """Return the backend, and what says so; where Keras looks, in its order."""
+    """Return the backend and the setting that chooses it, searched in Keras' order."""
     if keras := sys.modules.get("keras"):
         return keras.backend.backend(), "Keras' backend"
     if found := os.environ.get("KERAS_BACKEND"):
@@ -40,14 +41,15 @@ def _chosen() -> tuple[str, str]:
     path = Path(os.environ.get("KERAS_HOME", default), "keras.json").expanduser()
     try:
         return json.loads(path.read_text())["backend"], f"backend in {path}"
-    except (OSError, ValueError, KeyError, TypeError):  # Keras has its default then
+    except (OSError, ValueError, KeyError, TypeError):  # Keras uses its default
         return ALLOWED[0], "Keras' backend"
 
 
 def leave_accelerators() -> None:
-    """Keep TensorFlow, which reads the data, off GPUs where JAX computes.
+    """Hide GPUs from TensorFlow, which only reads the data, when JAX computes.
 
-    By itself it takes their memory. Where it has been used already, nothing changes.
+    By default TensorFlow would take their memory. This does nothing if TensorFlow has
+    used its devices already.
     """
     if _chosen()[0] == "tensorflow":
         return
@@ -58,12 +60,12 @@ def leave_accelerators() -> None:
 
 
 def use() -> None:
-    """Give Keras, and JAX under it, the settings that numbers depend on.
+    """Set the options of Keras, and of JAX under it, that results depend on.
 
-    The room of the networks calls it when it is imported.
+    `r3d_rs.models` calls this on import.
 
     Raises:
-        ValueError: as `name` does, or when Keras is told to keep its variables in NNX.
+        ValueError: as in `name`, or if Keras is set to keep its variables in NNX.
     """
     found = name()
     import keras

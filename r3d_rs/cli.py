@@ -1,8 +1,8 @@
-"""The command line: the commands of the rooms as one program.
+"""Command line: one program with the commands of all rooms.
 
-A room's commands are in its `commands.py`, which imports click alone, so that help is
-quick. An expected failure ends with one message and exit code 1, a wrong command or
-option with 2.
+Each room defines its commands in `commands.py`, which imports only click to keep help
+fast. An expected failure prints one message and exits with code 1. A wrong command or
+option exits with code 2.
 """
 
 import importlib.abc
@@ -21,18 +21,19 @@ from r3d_rs.operations.commands import cost, overview, rerun, run, tpu
 from r3d_rs.preparation.commands import data
 from r3d_rs.report.commands import report
 
-#: What ends a command with a message alone. RuntimeError: no memory for a thread.
+#: Failures shown as a message, without a traceback. A thread that finds no memory
+#: raises RuntimeError.
 EXPECTED = (ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
 
-#: What click itself ends, of these classes: --help, Ctrl-C, `r3d-rs list | head`.
+#: Subclasses of these that click handles itself: --help, Ctrl-C, `r3d-rs list | head`.
 ENDED = (click.exceptions.Exit, click.Abort, BrokenPipeError)
 
 
 class Program(click.Group):
-    """A group of commands whose expected failures are messages."""
+    """A click group that reports expected failures as messages."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was asked for."""
+        """Run the requested command."""
         try:
             return super().invoke(ctx)
         except ENDED:
@@ -42,7 +43,7 @@ class Program(click.Group):
 
 
 def described(error: Exception) -> str:
-    """Return an expected failure in words, without the class of its exception."""
+    """Return the message for an expected failure, without the exception's class."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return (
             f"the Python package {error.name!r} is not installed: in a checkout of"
@@ -55,16 +56,16 @@ def described(error: Exception) -> str:
 
 
 def _show_warning(message, category, *_, **__) -> None:
-    """Print a warning without the line of the library that it comes from."""
+    """Print a user warning without the source line that raised it."""
     if issubclass(category, UserWarning):
         click.echo(f"Warning: {message}", err=True)
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):
-    """Imports TensorFlow without the lines that it prints before its settings count."""
+    """Imports TensorFlow silently: it logs before its own settings take effect."""
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
-        """Return how to import TensorFlow, and leave all other modules alone."""
+        """Return a silent import spec for TensorFlow, None for any other module."""
         if name != "tensorflow":
             return None
         sys.meta_path.remove(self)
@@ -76,7 +77,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
 
 
 def _silently(function, *arguments) -> None:
-    """Call a function while what libraries write to stderr goes nowhere."""
+    """Call a function while discarding everything written to stderr."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -98,7 +99,7 @@ def _silently(function, *arguments) -> None:
 @click.version_option(r3d_rs.__version__, message=f"r3d-rs {r3d_rs.__version__}")
 def main() -> None:
     """Prepare datasets, run experiments, and compare their results."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notes of TensorFlow
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hide TensorFlow's notes
     if not any(isinstance(one, _QuietTensorFlow) for one in sys.meta_path):
         sys.meta_path.insert(0, _QuietTensorFlow())
     warnings.showwarning = _show_warning

@@ -1,6 +1,7 @@
-"""Running a notebook in Colab: it installs what is missing and nothing else.
+"""Setup of a notebook in Colab: install what is missing and nothing else.
 
-Only Python's own library and pip's are imported, since nothing else may be there yet.
+This module imports only the standard library and pip's copy of `packaging`, because
+nothing else may be installed yet.
 """
 
 import importlib.util
@@ -11,31 +12,31 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-#: Extras of the package that the notebooks need, besides its core ("").
+#: Extras of the package that the notebooks need; "" is the core.
 EXTRAS = ("", "data", "study")
 
-#: Packages that bring the module `tensorflow`; any of them will do.
+#: Packages that provide the module `tensorflow`; any of them will do.
 TENSORFLOW = {"tensorflow", "tensorflow-cpu"}
 
-#: What a notebook does without in Colab: papermill starts notebooks from outside, and
-#: only UCF-101 is downloaded by TensorFlow Datasets.
+#: Packages that a notebook does not need in Colab: papermill runs notebooks from
+#: outside, and TensorFlow Datasets only downloads UCF-101.
 NOT_NEEDED = {"papermill", "tensorflow-datasets", "importlib-resources"}
 
-#: Where a TPU or an NVIDIA GPU shows itself on the machines of Colab.
+#: Device files of TPUs and NVIDIA GPUs on Colab's machines.
 ACCELERATORS = ("/dev/accel0", "/dev/vfio/0", "/dev/nvidia0")
 
 
 def backend() -> str:
     """Return the Keras backend: JAX on a TPU or a GPU, TensorFlow on a CPU.
 
-    Whole runs were made on GPUs with JAX, none with TensorFlow.
+    The study's full runs on GPUs used JAX, never TensorFlow.
     """
     found = any(Path(device).exists() for device in ACCELERATORS)
     return "jax" if found else "tensorflow"
 
 
 def missing() -> list[str]:
-    """Return the notebooks' requirements that are not installed in any version."""
+    """Return the notebooks' requirements that have no installed version."""
     try:
         from packaging.requirements import Requirement
     except ImportError:
@@ -56,13 +57,14 @@ def missing() -> list[str]:
 
 
 def install_missing() -> list[str]:
-    """Install what is missing; what is there keeps its version.
+    """Install missing requirements, and keep the version of installed packages.
 
     Returns:
         The requirements that were installed.
 
     Raises:
-        RuntimeError: with pip's own words, when no version goes with what is there.
+        RuntimeError: with pip's message, if pip cannot install them, such as when no
+            version is compatible with the installed packages.
     """
     wanted = missing()
     if not wanted:

@@ -1,4 +1,4 @@
-"""How many processor cores there are to work with, and processes to work on them."""
+"""Number of usable processor cores, and how worker processes are started."""
 
 import contextlib
 import math
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from multiprocessing import context
 from pathlib import Path
 
-#: Where Linux says how much time a container may take, and of which group this is.
+#: Where Linux keeps the CPU quotas of control groups and lists this process's groups.
 CGROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
     """Return how many cores this process may use, at least 1.
 
-    A container, a batch queue or `taskset` may allow fewer than the machine has. A part
-    of a core counts as one.
+    A container, a batch queue or `taskset` may allow fewer than the machine has.
+    Fractions of a core are rounded up.
     """
     if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
         cores = os.process_cpu_count()
@@ -35,7 +35,7 @@ def _quotas() -> Iterator[float]:
             _, controllers, path = line.split(":", 2)
             if controllers and "cpu" not in controllers.split(","):
                 continue
-            # The second version has one tree, the first one of each controller.
+            # Version 2 has one tree; version 1 has a tree for each controller.
             top = CGROUPS / "cpu" if controllers else CGROUPS
             group = top / path.lstrip("/")
             for folder in (group, *group.parents):
@@ -44,17 +44,17 @@ def _quotas() -> Iterator[float]:
 
 
 def _quota(folder: Path) -> Iterator[float]:
-    with contextlib.suppress(OSError, ValueError):  # "max": there is none
+    with contextlib.suppress(OSError, ValueError):  # "max": no quota
         quota, period = map(int, (folder / "cpu.max").read_text().split())
         yield quota / period
     with contextlib.suppress(OSError, ValueError):
         quota = int((folder / "cpu.cfs_quota_us").read_text())
-        if quota > 0:  # -1: there is none
+        if quota > 0:  # -1: no quota
             yield quota / int((folder / "cpu.cfs_period_us").read_text())
 
 
 class _Process(context.SpawnProcess):
-    """A new process that does not run the program that started it once more."""
+    """A spawned process that does not run the main program again."""
 
     @staticmethod
     def _Popen(process):
@@ -68,7 +68,7 @@ class _Spawning(context.SpawnContext):
 
 @contextlib.contextmanager
 def _without_program() -> Iterator[None]:
-    """Hide from `multiprocessing` which program this is."""
+    """Hide the main program from `multiprocessing`."""
     program = sys.modules["__main__"]
     names = ("__spec__", "__file__")
     hidden = {name: vars(program).pop(name) for name in names if name in vars(program)}
@@ -80,8 +80,9 @@ def _without_program() -> Iterator[None]:
 
 
 def spawning() -> multiprocessing.context.BaseContext:
-    """Return how processes are started: new ones, with nothing of this one in them.
+    """Return a `multiprocessing` context that spawns new, empty processes.
 
-    What they call is in the library. So a program needs no `if __name__ == "__main__"`.
+    The processes only call functions of the library. A program that uses them needs no
+    `if __name__ == "__main__"`.
     """
     return _Spawning()

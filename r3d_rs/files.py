@@ -1,9 +1,9 @@
-"""Atomic file writes, locks between processes, and checksums of what is read.
+"""Atomic file writes, locks between processes, and checksums of files.
 
-JSON files have a checksum of themselves. NumPy's files of arrays are ZIP files, whose
-checksums are compared as they are read; objects, which NumPy would unpickle, are never
-loaded. The small files of a prepared dataset are sealed: one file has the checksums of
-all others. A byte that changes is an error, not another number.
+JSON files contain their own checksum. NumPy's `.npz` files are ZIP files, and their
+checksums are compared on reading. Pickled objects in them are never loaded. The small
+files of a prepared dataset are sealed: one file lists the checksums of all others. A
+changed byte raises an error instead of changing a result.
 """
 
 import contextlib
@@ -21,37 +21,37 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-#: The field of a JSON file that has the checksum of the others.
+#: The field of a JSON file that holds the checksum of its other fields.
 CHECKSUM = "sha256"
 
-#: What reading a damaged ZIP file may raise: a changed byte may also ask for another
-#: method of compression or for a password.
+#: Errors raised on reading a damaged ZIP file. A changed byte may also call for another
+#: compression method or for a password.
 ZIP_DAMAGE = (ValueError, EOFError, KeyError, RuntimeError, OverflowError)
 ZIP_DAMAGE += (zipfile.BadZipFile, zlib.error, struct.error)
 
-#: The file that has the checksums of a prepared dataset's small files.
+#: The file that holds the checksums of a prepared dataset's small files.
 SEAL = "sealed.json"
-#: What has checksums of its own: records and the index of the frames. The names of the
-#: classes, the numbers of videos and the annotations are in small files that TensorFlow
-#: Datasets writes and reads without any.
+#: Files without a checksum in the seal. Records and frame indexes have their own.
+#: Class names, video counts and annotations are in the small files that are sealed;
+#: TensorFlow Datasets writes and reads them without checksums.
 UNSEALED = ("*.tfrecord-*", "*.npz", ".*", SEAL)
 
 
 @contextlib.contextmanager
 def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
-    """Let a file be written under another name, and then give it its own.
+    """Write a file atomically: under a temporary name, then renamed.
 
-    What a process that was killed has left of the same file is removed.
+    Temporary files that killed processes left for the same file are removed.
 
     Args:
-        path: of the file; its folder is made where there is none.
-        ending: of the other name, where what writes it wants its own.
+        path: the file to write. A missing folder is created.
+        ending: suffix of the temporary name, for writers that require one.
 
     Yields:
-        A path in the same folder, to write to. If writing fails, nothing is left of it.
+        The temporary path, in the same folder. It is removed if writing fails.
 
     Raises:
-        OSError: naming the file, when it cannot be written.
+        OSError: naming the file, if it cannot be written.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{ending}")
@@ -59,8 +59,8 @@ def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent, f".{path.name}.*.tmp*")
         with temporary.open("ab") as lock:
-            # The lock says that this file's process lives. Not every file system has
-            # locks; leftovers stay there.
+            # The lock shows that the writing process is alive. On a file system without
+            # locks, leftovers stay.
             with contextlib.suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield temporary
@@ -68,16 +68,16 @@ def whole_file(path: Path, ending: str = "") -> Iterator[Path]:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None and error.errno is not None:  # of a `write`
+        if error.filename is None and error.errno is not None:  # from a `write`
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
-        with contextlib.suppress(OSError):  # it must not hide the first error
+        with contextlib.suppress(OSError):  # must not hide the first error
             temporary.unlink()
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove what `whole_file` was writing in processes that do not live any more."""
+    """Remove temporary files that `whole_file` left in processes that were killed."""
     for path in folder.glob(pattern):
         with contextlib.suppress(OSError), path.open("rb+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,10 +85,13 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
 
 
 def try_lock(file: IO | int, shared: bool = False) -> bool:
-    """Lock an open file or folder, and return whether no other process has it.
+    """Try to lock an open file or folder without waiting.
 
-    Others may have a `shared` lock, too, if they share it. Where the file system has no
-    locks, nobody is kept out.
+    Several processes can hold a `shared` lock at once. On a file system without locks
+    this always succeeds.
+
+    Returns:
+        Whether the lock was taken; False if another process holds it.
     """
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -101,14 +104,14 @@ def try_lock(file: IO | int, shared: bool = False) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path, shared: bool = False) -> Iterator[None]:
-    """Wait until no other process has a lock, and hold it; see `try_lock`.
+    """Wait for the lock on a file or folder, and hold it; see `try_lock`.
 
-    The lock is that of a folder or of a file, which is made where there is none.
+    If there is neither, an empty file is created.
     """
     how = os.O_RDONLY
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        how = os.O_RDWR | os.O_CREAT  # NFS locks only what may be written
+        how = os.O_RDWR | os.O_CREAT  # NFS locks only writable files
     lock = os.open(path, how, 0o666)
     try:
         with contextlib.suppress(OSError):
@@ -119,16 +122,16 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
 
 
 def checksum_of(fields: dict) -> str:
-    """Return the SHA-256 of all fields but `sha256`, as JSON with sorted keys."""
+    """Return the SHA-256 of all fields except `sha256`, as JSON with sorted keys."""
     others = {name: value for name, value in fields.items() if name != CHECKSUM}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def check_checksum(path: Path, fields: dict) -> None:
-    """Compare the checksum of a file's fields with the one among them.
+    """Compare a file's fields with the checksum stored among them.
 
     Raises:
-        ValueError: naming the file, when they differ.
+        ValueError: naming the file, if they do not agree.
     """
     found = checksum_of(fields)
     if fields[CHECKSUM] != found:
@@ -139,20 +142,20 @@ def check_checksum(path: Path, fields: dict) -> None:
 
 
 def write_json(path: Path, fields: dict) -> None:
-    """Write fields and their checksum as JSON, in one piece."""
+    """Write fields and their checksum as JSON, atomically."""
     text = json.dumps({**fields, CHECKSUM: checksum_of(fields)}, indent=1) + "\n"
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:
-    """Read what `write_json` wrote, without the checksum.
+    """Read the fields that `write_json` wrote, without the checksum.
 
-    A file that has none is from before there were any, and is taken as it is.
+    Older versions wrote no checksum; such a file is not checked.
 
     Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: naming the file, when it is not what was written.
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, if it is damaged.
     """
     fields = parse_json(path)
     if fields.get(CHECKSUM) is not None:
@@ -162,15 +165,15 @@ def read_json(path: Path) -> dict:
 
 
 def parse_json(path: Path) -> dict:
-    """Parse a file of JSON that has an object; its checksum is not compared.
+    """Parse a JSON file that holds an object, without comparing its checksum.
 
     Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: naming the file, when it has something else.
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, if it holds anything else.
     """
     try:
         fields = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, or too deep
+    except (ValueError, RecursionError) as error:  # JSON, UTF-8 or nesting
         raise ValueError(f"{path}: not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"{path}: not JSON: no object, but {type(fields).__name__}")
@@ -178,15 +181,15 @@ def parse_json(path: Path) -> dict:
 
 
 def read_arrays(path: Path, file: BinaryIO | None = None) -> dict[str, np.ndarray]:
-    """Read all arrays of a file of NumPy's.
+    """Read all arrays of an `.npz` file.
 
     Args:
-        path: of the file.
-        file: its content, where that has been read already.
+        path: the file.
+        file: its open content; None to open `path`.
 
     Raises:
-        OSError: when the file cannot be read.
-        ValueError: naming the file, when it is damaged or has objects of Python.
+        OSError: if the file cannot be read.
+        ValueError: naming the file, if it is damaged or holds Python objects.
     """
     if file is None:
         with Path(path).open("rb") as file:
@@ -200,7 +203,7 @@ def read_arrays(path: Path, file: BinaryIO | None = None) -> dict[str, np.ndarra
         with found as arrays:
             return {name: arrays[name] for name in arrays.files}
     except OSError as error:
-        if error.errno != errno.EINVAL:  # of a place before the file's begin
+        if error.errno != errno.EINVAL:  # a seek before the file's start
             raise
         raise ValueError(f"{path}: damaged: {error}") from error
     except ZIP_DAMAGE as error:
@@ -210,10 +213,11 @@ def read_arrays(path: Path, file: BinaryIO | None = None) -> dict[str, np.ndarra
 
 
 def check_zip(file: BinaryIO | Path) -> None:
-    """Compare the checksums of all parts of a ZIP file.
+    """Check the checksums of all parts of a ZIP file.
 
     Raises:
-        ValueError: naming a part whose checksum does not fit; others of `ZIP_DAMAGE`.
+        ValueError: naming a part with a wrong checksum. Other damage raises one of
+            `ZIP_DAMAGE`.
     """
     with zipfile.ZipFile(file) as parts:
         if damaged := parts.testzip():
@@ -221,7 +225,7 @@ def check_zip(file: BinaryIO | Path) -> None:
 
 
 def small_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file to be sealed by its path within the folder."""
+    """Return the SHA-256 of each file to seal, by its path in the folder."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(
             path.read_bytes()
@@ -232,16 +236,16 @@ def small_files(folder: Path) -> dict[str, str]:
 
 
 def seal_folder(folder: Path) -> None:
-    """Write the checksums of a folder's small files, if they have not been."""
+    """Write the checksums of a folder's small files, unless it is sealed already."""
     if not (folder / SEAL).exists():
         write_json(folder / SEAL, {"files": small_files(folder)})
 
 
 def check_folder(folder: Path) -> None:
-    """Check that the small files are those that were sealed, where they were.
+    """Check the small files of a folder against its seal, if it has one.
 
     Raises:
-        ValueError: naming a file that has changed or is gone.
+        ValueError: naming a file that has changed or is missing.
     """
     if not (folder / SEAL).exists():
         return

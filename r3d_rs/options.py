@@ -1,6 +1,6 @@
-"""Names, paths and options that commands of several rooms take.
+"""Command-line options and parameter types shared by several rooms.
 
-It imports click alone, so that help is quick.
+This module imports only click and light modules of the library, to keep help fast.
 """
 
 import difflib
@@ -15,38 +15,39 @@ from r3d_rs.paths import local_path, study_path
 
 
 class Name(click.ParamType):
-    """A name that the study knows; a wrong one is answered by close ones and by all."""
+    """A known name; the message for a wrong one lists close names and all names."""
 
     def __init__(self, kind: str, known: Callable[[], Iterable[str]]):
-        """Take what is named, such as "dataset", and a function that returns names."""
+        """Keep the kind of name, such as "dataset", and a function for known names."""
         self.name = kind
         self.known = known
 
     def convert(self, value: str, param, ctx) -> str:
-        """Return the name that was received."""
+        """Return a known name, or refuse it."""
         known = list(dict.fromkeys(self.known()))
         return value if value in known else self.refuse(value, known, param, ctx)
 
     def refuse(self, value: str, known: list[str], param, ctx) -> NoReturn:
-        """End with a message that has close names and all of them."""
+        """Fail with a message that lists close names and all names."""
         close = ", ".join(difflib.get_close_matches(value, known))
         meant = f"; did you mean {close}?" if close else "."
         self.fail(f"received {value!r}{meant} Allowed: {', '.join(known)}.", param, ctx)
 
 
 class DatasetName(Name):
-    """The name of a dataset of the study, or of one of your own that is there.
+    """The name of a dataset of the study, or of a prepared one of your own.
 
-    Where videos are given, it may be new. The options that say where are read before.
+    With `--videos` the name may be new. The options that it depends on are eager: click
+    reads them first.
     """
 
     def convert(self, value: str, param, ctx) -> str:
-        """Return the name that was received."""
+        """Return a known or new name, or refuse it."""
         given = ctx.params if ctx else {}
         where, videos = given.get("data_dir"), given.get("videos")
         if isinstance(given.get("parameters"), dict):
             where = given["parameters"].get("data_dir")
-        # What was not given may be an object of click's own.
+        # A missing value may be an internal object of click.
         known = [
             *self.known(),
             *own_names(where if isinstance(where, str | Path) else None),
@@ -56,20 +57,20 @@ class DatasetName(Name):
 
 
 class Local(click.Path):
-    """A file or folder of this machine; an address such as gs://bucket is refused.
+    """A local file or folder; an address such as gs://bucket is refused.
 
     Args:
-        of_study: a relative one is below the checkout, as `paths.study_path` says.
-        **options: of click's own type.
+        of_study: whether a relative path is resolved by `paths.study_path`.
+        **options: options of `click.Path`.
     """
 
     def __init__(self, of_study: bool = False, **options):
-        """Keep whose rule it follows."""
+        """Keep how relative paths are resolved."""
         super().__init__(**options)
         self.of_study = of_study
 
     def convert(self, value: str, param, ctx) -> Path:
-        """Return the path, `~` expanded."""
+        """Return the path, with `~` expanded."""
         try:
             path = (study_path if self.of_study else local_path)(param.name, value)
         except ValueError as error:

@@ -4,12 +4,12 @@ import sys
 
 from tqdm import tqdm
 
-#: Seconds between two lines where a bar cannot be drawn over.
+#: Seconds between two lines in a log, where a bar cannot be redrawn.
 LOG_SECONDS = 15
 
 
 class _Lines:
-    """Writes every state of a bar as a line of its own."""
+    """A file for tqdm that writes each state of a bar on its own line."""
 
     def write(self, text: str) -> None:
         if text := text.strip("\r\n "):
@@ -20,11 +20,11 @@ class _Lines:
 
 
 def bar(*args, **options) -> tqdm:
-    """Return tqdm's bar; in a log it is a line now and then.
+    """Return a tqdm bar; in a log it writes a line every `LOG_SECONDS`.
 
     Args:
-        *args: of `tqdm`.
-        **options: of `tqdm`.
+        *args: arguments of `tqdm`.
+        **options: options of `tqdm`; they take precedence.
     """
     if not sys.stderr.isatty():
         options = {

@@ -1,4 +1,4 @@
-"""Prepared datasets: loading one by its name, its splits, and what is known of them."""
+"""Prepared datasets: loading one by name, its splits and its metadata."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ class Split:
 
     Attributes:
         files: paths of its TFRecord files.
-        num_videos: in them.
+        num_videos: number of videos in the files.
         index: file of its `frame_index.FrameIndex`.
     """
 
@@ -29,7 +29,7 @@ class Split:
     index: Path
 
     def num_bytes(self) -> int:
-        """Return the size of the files."""
+        """Return the total size of the files, in bytes."""
         return sum(Path(path).stat().st_size for path in self.files)
 
 
@@ -39,16 +39,16 @@ class Dataset:
 
     Attributes:
         name: one of `DATASETS`, or one of your own.
-        classes: names; a video's label is an index into them.
-        splits: by name: "train", and "validation" and "test" where there are such.
-        parse: from a record and its place (file and number) to the features `id`,
-            `label`, `fps` (frames per second, 0 where that is unknown) and `frames`,
-            still encoded as JPEG.
-        kind: what is fixed about it.
-        aside: the videos that were left out when it was prepared, and why.
-        annotations: folder of the CSV files that it was made by, if there were any.
-        repaired: the videos in which frames repeat the one before, or pictures were
-            broken or left out, and how many.
+        classes: names of the classes; a video's label is an index into them.
+        splits: splits by name: "train", and "validation" and "test" if it has them.
+        parse: function of a record and its place (file and number). It returns the
+            features `id`, `label`, `fps` (frames per second, 0 if unknown) and
+            `frames`, still encoded as JPEG.
+        kind: the dataset's fixed properties.
+        aside: videos left out during preparation, with the reasons.
+        annotations: folder of the CSV files that it was made from, None without any.
+        repaired: videos with repeated frames, or with pictures that were broken or left
+            out, with the counts.
     """
 
     name: str
@@ -62,20 +62,24 @@ class Dataset:
 
     @property
     def evaluated(self) -> str:
-        """Name of the split whose accuracy is reported."""
+        """Name of the split on which accuracy is reported."""
         return self.kind.evaluated
 
     @property
     def may_flip(self) -> tuple[bool, ...]:
-        """For each class, whether its mirror image shows the same class.
+        """Whether the mirror image of each class shows the same class.
 
-        Clips of the others ("turn left") are never mirrored; relabelling them would add
-        views of a class that other classes do not get.
+        Clips of other classes ("turn left") are never mirrored. Mirroring and
+        relabelling them would give these classes views that the rest do not get.
         """
         return tuple(name not in self.kind.no_flip for name in self.classes)
 
     def num_videos(self, split: str) -> int:
-        """Return how many videos a split has, 0 where the dataset lacks the split."""
+        """Return the number of videos in a split, 0 if the dataset lacks the split.
+
+        Raises:
+            ValueError: for a name that is not one of `listing.SPLITS`.
+        """
         if split not in listing.SPLITS:
             raise ValueError(
                 f"parameter split: received {split!r}, allowed are"
@@ -87,33 +91,32 @@ class Dataset:
         """Return a split that is not empty.
 
         Raises:
-            ValueError: when it is.
+            ValueError: if it is empty or missing.
         """
         if not self.num_videos(name):
             raise ValueError(f"{self.name} has no videos in its split {name!r}")
         return self.splits[name]
 
     def frames(self, split: str) -> frame_index.FrameIndex:
-        """Return where the frames of a split lie.
+        """Return the frame index of a split.
 
         Raises:
-            ValueError: as `frame_index.load` does, or when the split is empty.
+            ValueError: as in `frame_index.load`, or if the split is empty.
         """
         return frame_index.load(self.split(split), self.parse)
 
     def check_reported(self, name: str) -> None:
-        """Check that accuracy on a split can be reported, before it takes a run.
+        """Check that accuracy on a split can be reported, before a run starts.
 
         Raises:
-            ValueError: when it has no videos, or some whose ids do not tell them apart.
+            ValueError: if the split has no videos, or several with the same id.
         """
         ids = self.frames(name).ids.tolist()
         twice = [ident for ident, number in Counter(ids).items() if number > 1]
         if twice:
             raise ValueError(
                 f"{self.name}, split {name!r}: has {len(twice)} ids more than once,"
-                f" {twice[0]!r} among them; allowed are videos that their ids tell"
-                " apart"
+                f" {twice[0]!r} among them; allowed are videos with unique ids"
             )
 
 
@@ -128,7 +131,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
     Raises:
         ValueError: for an unknown name, or naming a file that is damaged.
-        FileNotFoundError: when it has not been prepared, saying how to.
+        FileNotFoundError: if it has not been prepared. The message says how to.
     """
     place = Place(canonical_name(name, data_dir), data_directory(data_dir))
     if place.folder.exists():
@@ -151,14 +154,14 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def preparing(dataset: str, data_dir: str | Path | None = None) -> str:
-    """Return the command that prepares a dataset, as a shell takes it."""
+    """Return the shell command that prepares a dataset."""
     own = "" if dataset in DATASETS else " --videos FOLDER"
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     return f"python -m r3d_rs data prepare {dataset}{own}{where}"
 
 
 def _load_own(place: Place) -> Dataset:
-    """Load a dataset whose records are its own."""
+    """Load a dataset that was prepared here or by TensorFlow Datasets."""
     folder, kind = place.folder, place.kind
     check_folder(folder)
     classes, found = layout.read(folder)
@@ -181,6 +184,6 @@ def _load_own(place: Place) -> Dataset:
 
 
 def ids_sha256(ids: Iterable[str]) -> str:
-    """Return the SHA-256 of the sorted ids, one a line."""
+    """Return the SHA-256 of the sorted ids, one per line."""
     lines = "".join(f"{name}\n" for name in sorted(ids))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,9 +1,8 @@
-"""Where each frame of a split lies in its record files.
+"""Index of where each frame of a split lies in its record files.
 
-A training clip takes 16 of a video's 250 frames or so. With an index the bytes of these
-frames are read by themselves, and videos can be taken in any order without holding some
-to shuffle them. An index takes 12 bytes a frame, in a file and in memory: for
-Kinetics-400 some 0.8 GB.
+A training clip takes 16 of a video's roughly 250 frames. With an index, only the bytes
+of these frames are read. Videos can be read in any order, without a shuffle buffer. An
+index takes 12 bytes per frame, on disk and in memory: about 0.8 GB for Kinetics-400.
 """
 
 import dataclasses
@@ -20,7 +19,7 @@ from r3d_rs.files import read_arrays, whole_file
 from r3d_rs.progress import bar
 from r3d_rs.videos import clip
 
-#: What the message of a broken frame begins with: of one that has changed since, and of
+#: Start of the message about a frame that has changed since it was indexed, and about
 #: one that was broken before.
 BROKEN = "not the whole JPEG that was indexed, a frame of"
 NEVER_WHOLE = "not a whole JPEG when it was indexed, a frame of"
@@ -33,16 +32,16 @@ class FrameIndex:
     """Every video of a split, in the order of its files.
 
     Attributes:
-        files: `(file,)` record files.
-        sizes: `(file,)` bytes that each has.
-        ids: `(video,)` their names.
-        labels: `(video,)` int32.
-        shard: `(video,)` int32 number of the video's file.
-        first: `(video,)` int64 place in the file of the video's first frame.
-        row: `(video + 1,)` int64 row below where each video's frames begin.
-        begin: `(row,)` int32 place of a frame, counted from `first`.
-        size: `(row,)` int32 bytes of a frame.
-        hash: `(row,)` int32 of its bytes; -1 if they are not those of a whole JPEG.
+        files: `(file,)` paths of the record files.
+        sizes: `(file,)` sizes of the files in bytes.
+        ids: `(video,)` ids of the videos.
+        labels: `(video,)` int32 labels.
+        shard: `(video,)` int32 number of each video's file.
+        first: `(video,)` int64 byte offset of the video's first frame in its file.
+        row: `(video + 1,)` int64 first row of each video in the three arrays below.
+        begin: `(row,)` int32 byte offset of each frame, relative to `first`.
+        size: `(row,)` int32 size of each frame in bytes.
+        hash: `(row,)` int32 hash of each frame's bytes; -1 if it is not a whole JPEG.
     """
 
     files: np.ndarray
@@ -59,20 +58,22 @@ class FrameIndex:
     @functools.cached_property
     def tensors(self) -> dict[str, tf.Tensor]:
         """The arrays as tensors."""
-        with tf.init_scope():  # not as parts of a graph that is being made
+        with tf.init_scope():  # outside of any graph that is being built
             return {name: tf.constant(array) for name, array in vars(self).items()}
 
     def length(self, video) -> tf.Tensor:
-        """Return how many frames a video has."""
+        """Return the number of frames in a video."""
         row = self.tensors["row"]
         return tf.cast(row[video + 1] - row[video], tf.int32)
 
     def read(self, video, frames) -> tf.Tensor:
-        """Read frames of a video, still encoded, within tf.data.
+        """Read frames of a video within tf.data, as JPEGs `(time,)`.
+
+        A frame whose bytes are not the indexed JPEG raises an `InvalidArgumentError`.
 
         Args:
-            video: its number.
-            frames: `(time,)` numbers of frames.
+            video: number of the video in the split.
+            frames: `(time,)` numbers of the frames.
         """
         stored = self.tensors
         rows = stored["row"][video] + tf.cast(frames, tf.int64)
@@ -81,7 +82,7 @@ class FrameIndex:
         )
         path = stored["files"][stored["shard"][video]]
         begin = stored["first"][video] + tf.cast(begin, tf.int64)
-        # TensorFlow reads a part of a file through a buffer that costs more than that.
+        # TensorFlow's own file reads go through a buffer, which costs more than this.
         jpegs = tf.numpy_function(_pread, [path, begin, size], tf.string)
         jpegs = tf.ensure_shape(jpegs, frames.shape)
         same = tf.cast(tf.strings.to_hash_bucket_fast(jpegs, _HASHES), tf.int32)
@@ -93,29 +94,27 @@ class FrameIndex:
 
 
 def load(split, parse: Callable, progress: bool = False) -> FrameIndex:
-    """Return a split's index, from its file or, where there is none, made and kept.
+    """Load a split's index; if there is no file yet, make the index and save it.
 
     Args:
         split: a `datasets.Split`.
-        parse: of the dataset.
-        progress: show a bar while it is made.
+        parse: the dataset's parser; see `datasets.Dataset`.
+        progress: show a bar while the index is made.
 
     Raises:
-        ValueError: naming a record that cannot be read, a record file that is not as
-            long as it was, or an index that is damaged or of another number of videos.
+        ValueError: naming a record that cannot be read, a record file whose length has
+            changed, or an index that is damaged or has another number of videos.
     """
     if not split.index.exists():
         write(split.index, make(split.files, parse, progress))
     try:
         index = FrameIndex(np.array(split.files), **read_arrays(split.index))
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{error}; remove {split.index}, and it is made again"
-        ) from error
+        raise ValueError(f"{error}; remove {split.index} to make it again") from error
     if len(index.ids) != split.num_videos:
         raise ValueError(
-            f"{split.index}: has {len(index.ids)} videos, but the dataset says that"
-            f" there are {split.num_videos}: prepare it again"
+            f"{split.index}: has {len(index.ids)} videos, but the dataset has"
+            f" {split.num_videos}: prepare it again"
         )
     for path, size in zip(split.files, index.sizes, strict=True):
         found = Path(path).stat().st_size
@@ -123,13 +122,13 @@ def load(split, parse: Callable, progress: bool = False) -> FrameIndex:
             where = records.broken_record(split.files)
             raise ValueError(
                 f"{path}: has {found} bytes, {size} when {split.index} was made:"
-                f" {where}; if that is meant, remove {split.index}"
+                f" {where}; if you changed the file on purpose, remove {split.index}"
             )
     return index
 
 
 def write(path: Path, found: dict[str, np.ndarray]) -> None:
-    """Write the arrays of an index, or of a part of one, in one piece."""
+    """Write the arrays of an index, or of a part of one, atomically."""
     with whole_file(path) as part, part.open("wb") as file:
         np.savez(file, **found)
 
@@ -137,14 +136,14 @@ def write(path: Path, found: dict[str, np.ndarray]) -> None:
 def make(
     files: tuple[str, ...], parse: Callable, progress: bool = False
 ) -> dict[str, np.ndarray]:
-    """Read all records once, and note where their frames are.
+    """Read all records once and index their frames.
 
     Returns:
-        The arrays of an index, but for `files`: records and index may be moved.
+        The arrays of an index except `files`, so that records and index can be moved.
 
     Raises:
         ValueError: naming a record that cannot be read or has a frame that is no JPEG,
-            or the files where none has a record.
+            or the files if none has a record.
     """
     paths = bar(files, desc="Indexing frames", unit="file", disable=not progress)
     found = join([of_file(path, parse) for path in paths])
@@ -154,7 +153,7 @@ def make(
 
 
 def of_file(path: str | Path, parse: Callable) -> dict[str, np.ndarray]:
-    """Read one record file, and return its part of an index; see `make`."""
+    """Read one record file and return its part of an index; see `make`."""
     rows = FileRows()
     parsed = records.examples(
         path, lambda record, place: (record, parse(record, place))
@@ -167,22 +166,27 @@ def of_file(path: str | Path, parse: Callable) -> dict[str, np.ndarray]:
 
 
 class FileRows:
-    """The part of an index that is about one record file, video by video."""
+    """The part of an index for one record file, built video by video."""
 
     def __init__(self):
-        """Begin with an empty file."""
+        """Start with an empty file."""
         self._end = 0
         self._videos = []
         self._frames = [np.zeros([3, 0], np.int32)]
 
     def add(self, record: bytes, ident: str, label: int, jpegs) -> None:
-        """Note the file's next record, serialized, and what it is made of.
+        """Add the file's next record.
 
-        A frame that begins as a JPEG and ends otherwise is left to the run that draws
-        it.
+        An incomplete JPEG gets the hash -1 and raises an error only when it is read.
+
+        Args:
+            record: the serialized record.
+            ident: id of its video.
+            label: label of its video.
+            jpegs: its encoded frames, in the order in which the record stores them.
         """
-        start = self._end + 12  # after the record's length and its checksum
-        self._end = start + len(record) + 4  # and before another checksum
+        start = self._end + 12  # after the length (8 bytes) and its checksum (4)
+        self._end = start + len(record) + 4  # including the record's checksum
         begin = np.array(_find(record, jpegs), np.int32)
         first = int(begin[0]) if len(begin) else 0
         self._videos.append((ident, label, start + first, len(begin)))
@@ -190,7 +194,7 @@ class FileRows:
         self._frames.append(np.stack([begin - first, size, _hashes(jpegs)]))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what was noted; `join` makes an index of it."""
+        """Return the arrays of all added records, for `join`."""
         columns = zip(*self._videos, strict=True) if self._videos else [()] * 4
         ids, labels, first, length = columns
         begin, size, hashes = np.concatenate(self._frames, 1)
@@ -207,7 +211,7 @@ class FileRows:
 
 
 def join(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the arrays of a split's index from those of its files, in their order."""
+    """Join the parts of a split's files, in file order, to the arrays of its index."""
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     videos = [len(part["ids"]) for part in parts]
     found["shard"] = np.repeat(np.arange(len(parts), dtype=np.int32), videos)
@@ -217,14 +221,14 @@ def join(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def _pread(path: bytes, begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return parts of a file."""
+    """Read parts of a file, given by offset and size in bytes."""
     with open(path, "rb", buffering=0) as file:
         parts = zip(size.tolist(), begin.tolist(), strict=True)
         return np.array([os.pread(file.fileno(), *part) for part in parts], object)
 
 
 def _find(record: bytes, frames) -> list[int]:
-    """Return where in a record each of its frames begins, one after another."""
+    """Return the offset of each frame in its record; frames are in stored order."""
     places, at = [], 0
     for frame in frames:
         at = record.index(frame[:32], at)

@@ -1,4 +1,4 @@
-"""What a prepared dataset looks like, in numbers and as a contact sheet."""
+"""A prepared dataset at a glance: a summary table, contact sheets and film strips."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from r3d_rs.data.datasets import Dataset
 if TYPE_CHECKING:
     from r3d_rs.recipes.recipe import Recipe
 
-#: Videos of a split that are looked at. The records are in random order.
+#: Videos per split that a summary reads. The records are in random order.
 SAMPLE = 256
-#: Classes that a contact sheet shows at most, and frames of each.
+#: Most classes on a contact sheet, and frames per class.
 ROWS, FRAMES = 40, 5
 
 
 def summary(dataset: Dataset) -> pd.DataFrame:
-    """Describe each split by its first `SAMPLE` videos.
+    """Summarize each split from its first `SAMPLE` videos.
 
     Returns:
-        One row a split: how many videos and gigabytes it has and, of the sample, how
-        many frames, seconds and pixels a video has: least, median and most.
+        One row per split. It has the number of videos, of videos set aside and of
+        gigabytes. For the sample it has the least, median and most frames and seconds
+        of a video, and up to three of the frame sizes.
     """
     rows = {}
     for split in dataset.splits:
@@ -52,12 +53,12 @@ def summary(dataset: Dataset) -> pd.DataFrame:
 
 
 def contact_sheet(dataset: Dataset, split: str) -> Figure:
-    """Draw a video of each of the first classes as a row of frames.
+    """Draw the first video of each of the first `ROWS` classes as a row of frames.
 
-    It is the first of its class. No other frames are read.
+    Only the `FRAMES` frames shown are read.
 
     Raises:
-        ValueError: naming the video of a frame that is broken.
+        ValueError: naming the video of a broken frame, or if the split is empty.
     """
     index = dataset.frames(split)
     labels, first = np.unique(index.labels, return_index=True)
@@ -79,7 +80,7 @@ def videos(dataset: Dataset, split: str) -> Iterator[dict]:
     """Yield a split's videos as NumPy values, frames still encoded.
 
     Yields:
-        `{"id", "label", "fps", "frames"}`, one a video.
+        `{"id", "label", "fps", "frames"}` for each video.
 
     Raises:
         ValueError: naming the dataset, and the file and record that cannot be read.
@@ -96,7 +97,11 @@ def videos(dataset: Dataset, split: str) -> Iterator[dict]:
 def first_clips(
     dataset: Dataset, recipe: Recipe, *, seed: int, split: str = "train", count: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Return the first training clips of a run and their classes."""
+    """Return the first `count` training clips of a run and the names of their classes.
+
+    Raises:
+        ValueError: as in `first_batch`.
+    """
 
     def clips(few):
         return pipeline.training_clips(dataset, few, seed=seed, split=split)
@@ -107,21 +112,21 @@ def first_clips(
 def first_batch(
     dataset: Dataset, recipe: Recipe, batches: Callable, *, split: str, count: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Return the first examples of a run and their classes.
+    """Return the first `count` examples of a run and the names of their classes.
 
-    The batch is of `count`, so that a large one is not made to show a few of it.
+    The recipe's batch size is replaced by `count`, to avoid making a large batch.
 
     Args:
         dataset: a prepared dataset.
-        recipe: of the run.
-        batches: from a recipe to the batches `(examples, labels)` of the split.
-        split: that they are of.
-        count: of examples; there are fewer where the split has fewer videos.
+        recipe: the run's recipe.
+        batches: function from a recipe to the batches `(examples, labels)`.
+        split: the split that `batches` reads.
+        count: number of examples; fewer if the split has fewer videos.
 
     Raises:
         ValueError: naming a record that is broken, or a split without videos.
     """
-    # An epoch has no batch of more videos than there are.
+    # A batch cannot be larger than an epoch.
     size = min(count, dataset.split(split).num_videos)
     few = dataclasses.replace(recipe, batch_size=size, micro_batches=1)
     with pipeline.naming_broken_records(dataset, split):
@@ -145,7 +150,7 @@ def film_strips(clips, titles, colors=None) -> Figure:
             ha="right",
             va="center",
             color=colors[row] if colors else "black",
-            parse_math=False,  # dollars in a class's name are dollars
+            parse_math=False,  # a dollar sign in a class's name is only a dollar sign
         )
     return figure
 

@@ -1,8 +1,8 @@
-"""A dataset's folder, in TensorFlow Datasets' layout, read without it.
+"""Folder of a dataset in TensorFlow Datasets' layout, read without that package.
 
 `dataset_info.json` has the number of videos in each file, `label.labels.txt` the names
-of the classes, `features.json` what TensorFlow Datasets needs to parse a record. It
-reads such a folder by `tfds.builder_from_directory`; this library does not need it.
+of the classes. `features.json` tells TensorFlow Datasets how to parse a record:
+`tfds.builder_from_directory` reads such a folder, too.
 """
 
 from pathlib import Path
@@ -10,13 +10,13 @@ from pathlib import Path
 from r3d_rs.files import parse_json
 
 INFO, FEATURES, CLASSES = "dataset_info.json", "features.json", "label.labels.txt"
-#: Where a dataset lists the videos that it had to leave out.
+#: File that lists the videos set aside.
 ASIDE = "set_aside.csv"
-#: Where it lists those with broken pictures or repeated frames.
+#: File that lists the videos with broken pictures or repeated frames.
 REPAIRED = "repaired.csv"
-#: Where it keeps the CSV files that it was made by.
+#: Folder of the CSV files that the dataset was made from.
 ANNOTATIONS = "annotations"
-#: Where the frames of a split lie.
+#: File of a split's frame index.
 FRAMES = "frames-{split}.npz"
 
 
@@ -28,7 +28,7 @@ def record_file(name: str, split: str, index: int, count: int) -> str:
 def read(
     folder: Path,
 ) -> tuple[tuple[str, ...], dict[str, tuple[tuple[str, ...], int]]]:
-    """Read which classes and record files a dataset has.
+    """Read the classes and record files of a dataset.
 
     Returns:
         The names of the classes by label and, for each split, the paths of its record
@@ -36,7 +36,7 @@ def read(
 
     Raises:
         ValueError: naming a file that is damaged.
-        OSError: when a file cannot be read.
+        OSError: if a file cannot be read.
     """
     info = parse_json(folder / INFO)
     try:

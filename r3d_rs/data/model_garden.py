@@ -1,11 +1,12 @@
-"""Model Garden's TFRecords, read where they are.
+"""Model Garden's TFRecords, read in place.
 
 They hold `tf.train.SequenceExample`s as the official implementation's data loader reads
-them (`video_input.py`, tf-models-official 2.20.0): the feature list `image/encoded` has
-one JPEG a frame, the context feature `clip/label/index` the class. More context
-features, which MediaSequence writes, are used where they are there:
-`clip/label/string`, `image/frame_rate`, and `example/id` or else `clip/media_id`, which
-names a whole video and not the clip.
+them (`video_input.py`, tf-models-official 2.20.0). The feature list `image/encoded` has
+one JPEG per frame, the context feature `clip/label/index` the class.
+
+Other context features, which MediaSequence writes, are optional: `clip/label/string`,
+`image/frame_rate` and `example/id`. Without `example/id`, the id is `clip/media_id`,
+which names a whole video and not the clip.
 """
 
 import os
@@ -39,16 +40,16 @@ _CONTEXT = {
     MEDIA: tf.io.FixedLenFeature([], tf.string, ""),
     RATE: tf.io.FixedLenFeature([], tf.float32, 0.0),
 }
-#: How a file of records ends: as such, or as one of several, "-00003-of-01000".
+#: Ending of a record file: a suffix, or a number such as "-00003-of-01000".
 RECORDS = re.compile(r"(\.(tf)?rec(ord)?s?|\.tfr|-\d+-of-\d+)$", re.IGNORECASE)
-#: What may come after that.
+#: Suffixes of compressed files, which may follow that ending.
 COMPRESSED = (".gz", ".gzip", ".zlib")
 
 
 def parse(record, place):
-    """Return a record's features: id, label, fps (0, unknown), frames still encoded.
+    """Return a record's id, label, fps (0 if unknown) and frames, still encoded.
 
-    A clip without a name of its own is named after its place, `<file>__<number>`.
+    A clip without an id is named after its place, `<file>__<number>`.
     """
     context, lists = _parts(record, tf.io.FixedLenSequenceFeature([], tf.string))
     return {
@@ -74,23 +75,23 @@ def use_records(
 ) -> None:
     """Make a dataset of Model Garden's TFRecords, which stay where they are.
 
-    All records are read once, to count them and to note where their frames are.
+    All records are read once, to count them and to index their frames.
 
     Args:
         name: one of `DATASETS` or an alias.
-        folder: of the files, which may lie in folders below it; see `find`.
-        data_dir: folder of the datasets, for the index.
-        labels: file with the names of the classes, one a line; without it they are the
-            records' own or, if they have none, "class 0" and so on.
+        folder: folder of the files, with all folders below it; see `find`.
+        data_dir: folder of the datasets, where the index is written.
+        labels: file with the names of the classes, one per line. By default the records
+            give the names; classes without one are called "class 0" and so on.
         progress: show a bar for each split.
 
     Raises:
-        FileExistsError: when a dataset of this name has been prepared otherwise.
-        FileNotFoundError: when there are no training records.
-        ValueError: naming the file and record that is broken, has no frames, a frame
-            that is no JPEG or a label that is not allowed; a file that is compressed
-            or of no split; the files of a split where none has a record; or a file of
-            names that is not UTF-8 or has too few or too many.
+        FileExistsError: if a dataset of this name has been prepared otherwise.
+        FileNotFoundError: if there are no training records.
+        ValueError: naming a record that is broken, or that has no frames, a frame that
+            is no JPEG or a label that is not allowed; a file that is compressed or has
+            no split; the files of a split without any record; or a file of class names
+            that is not UTF-8 or has too few or too many names.
     """
     place = Place(canonical_name(name), data_directory(data_dir))
     if place.folder.exists():
@@ -134,7 +135,7 @@ def use_records(
 
 
 def _names(path: Path, num_classes: int) -> dict[int, str]:
-    """Return the names of the classes by label from a file that has one a line."""
+    """Read class names by label from a file with one per line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -148,7 +149,7 @@ def _names(path: Path, num_classes: int) -> dict[int, str]:
 
 
 def frames_file(index: Path, split: str) -> Path:
-    """Return the file that says where a split's frames lie, beside that of an index."""
+    """Return the file of a split's frame index, beside the dataset's own index."""
     return index.with_name(f"{index.stem}-frames-{split}.npz")
 
 
@@ -156,11 +157,12 @@ def find(folder: Path) -> dict[str, list[Path]]:
     """Return the record files of a tree of folders by split.
 
     The split is a word of the file's name (`kinetics_700_train_25fps-00000-of-01000`)
-    or begins it. Where the name has none, the nearest folder's name has it.
+    or the name begins with it. If the name has no split, the nearest folder with one
+    gives it. A name without suffix or shard number counts only if it has a split.
 
     Raises:
-        FileNotFoundError: naming a link that leads nowhere.
-        ValueError: naming a file of records that has no split, or two.
+        FileNotFoundError: naming a broken link.
+        ValueError: naming a record file that has no split, or two.
     """
     folder, found = Path(folder).absolute(), {}
     for place, names in walk(folder):
@@ -184,18 +186,18 @@ def find(folder: Path) -> dict[str, list[Path]]:
 
 
 def _is_marked(name: str) -> bool:
-    """Return whether a name is one of records, compressed or not."""
+    """Return whether a name ends as a record file's does, compressed or not."""
     stem, ending = os.path.splitext(name)
     return bool(RECORDS.search(stem if ending.lower() in COMPRESSED else name))
 
 
 def _is_bare(name: str) -> bool:
-    """Return whether a name has no ending but a number."""
+    """Return whether a name has no suffix, or only a number as its suffix."""
     return re.fullmatch(r"(\.\d+)?", os.path.splitext(name)[1]) is not None
 
 
 def _splits(name: str) -> set[str]:
-    """Return the splits that a name has as words, or the one that begins it."""
+    """Return the splits that a name has as words, or else that it begins with."""
     own = set(plain(name).split("_"))
     found = {split for split, names in SPLITS.items() if own & set(names)}
     begun = {s for s, names in SPLITS.items() if name.lower().startswith(names)}
@@ -203,7 +205,7 @@ def _splits(name: str) -> set[str]:
 
 
 def _is_labelled(path: Path) -> bool:
-    """Return whether the first record of a file has a label; True of an empty file."""
+    """Return whether a file's first record has a label; True for an empty file."""
     kind = tf.io.VarLenFeature(tf.string)
     found = records.examples(path, lambda record, place: _parts(record, kind)[0])
     context = next(found, None)
@@ -213,12 +215,12 @@ def _is_labelled(path: Path) -> bool:
 def _index(
     path: Path, num_classes: int, names: dict[int, str]
 ) -> dict[str, np.ndarray]:
-    """Return a file's part of a `FrameIndex`, and check its records.
+    """Check a file's records and return its part of a `FrameIndex`.
 
-    Names of classes that its records have are added to `names`, by label.
+    Class names found in the records are added to `names`, by label.
     """
     rows = frame_index.FileRows()
-    # Here, and only here, a record may lack frames, so that the message can say so.
+    # Only this parser accepts a record without frames, for a better message.
     kind = tf.io.VarLenFeature(tf.string)
     found = records.examples(
         path, lambda record, place: (record, place, *_parts(record, kind))
@@ -243,7 +245,7 @@ def _index(
 
 
 def _parts(record, frames):
-    """Return a record's context and feature lists, its frames as a feature says."""
+    """Parse a record's context and feature lists; `frames` is the frames' feature."""
     return tf.io.parse_single_sequence_example(record, _CONTEXT, {FRAMES: frames})
 
 
@@ -255,8 +257,8 @@ def read_index(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
         with the number of videos in each.
 
     Raises:
-        FileNotFoundError: naming a file of records that is not there any more.
-        ValueError: when the index is damaged.
+        FileNotFoundError: naming a record file that no longer exists.
+        ValueError: if the index is damaged.
     """
     fields = read_json(path)
     for name in (name for files in fields["files"].values() for name in files):

@@ -1,6 +1,6 @@
-"""The datasets by name, what is fixed about each, and where they lie.
+"""Names of the datasets, their fixed properties and their folders.
 
-Needs no TensorFlow.
+This module does not import TensorFlow.
 """
 
 import dataclasses
@@ -12,12 +12,12 @@ from types import MappingProxyType
 
 from r3d_rs.paths import study_path
 
-#: Name of every dataset that is made of videos here, and the version of its layout.
+#: TensorFlow Datasets' name of every dataset made here, and the layout's version.
 LAYOUT, VERSION = "kinetics", "1.1.0"
 #: The first of UCF-101's three splits, as TensorFlow Datasets names it.
 UCF101 = "ucf101/ucf101_1"
 
-#: File of what is fixed about a dataset of your own, in the dataset's folder.
+#: File with the fixed properties of a dataset of your own, in the dataset's folder.
 OWN = "kind.json"
 
 #: The environment variable that names the data directory.
@@ -26,17 +26,20 @@ VARIABLE = "R3D_RS_DATA"
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What is fixed about a dataset by its name.
+    """Properties of a dataset that its name fixes.
 
     Attributes:
-        num_classes: classes of the complete dataset.
-        evaluated: the split whose accuracy is reported.
-        short_side: of the stored frames, pixels; None for the videos' own.
-        source: "rendered" here, "videos" that the user has, or "download" by TFDS.
-        scale: of its recipes, a name in `recipes.scales.SCALES`.
-        any_classes: videos of any number of classes may be prepared under this name.
-        no_flip: classes that are told apart by left and right, so that their clips are
-            never mirrored.
+        num_classes: number of classes in the complete dataset.
+        evaluated: the split on which accuracy is reported.
+        short_side: shorter side of the stored frames, pixels; None keeps the videos'
+            own size.
+        source: "rendered" here, "videos" from the user, or "download" by TensorFlow
+            Datasets.
+        scale: scale of its recipes, a name in `recipes.scales.SCALES`.
+        any_classes: whether videos of any number of classes may be prepared under this
+            name.
+        no_flip: classes that differ only in left and right. Their clips are never
+            mirrored.
     """
 
     num_classes: int
@@ -52,13 +55,13 @@ _PANTOMIME = {
     "short_side": 64,
     "source": "rendered",
     "scale": "pantomime",
-    # As in `pantomime.FLIP_CHANGES`, whose import takes NumPy.
+    # The same as `pantomime.FLIP_CHANGES`, which would import NumPy.
     "no_flip": ("turn left", "turn right", "step left", "step right"),
 }
 
-#: The datasets there are. The paper reports on Kinetics' validation videos. Web Video
-#: Text, whose labels are the queries that found a video, is not public: the name stands
-#: for any such videos, listed as Kinetics' are.
+#: The study's datasets. The paper reports on Kinetics' validation videos. Web Video
+#: Text is not public; its labels are the search queries that found each video. The name
+#: stands for any such videos, listed in CSV files like Kinetics'.
 DATASETS: Mapping[str, Kind] = MappingProxyType(
     {
         "pantomime-20": Kind(20, "test", **_PANTOMIME),
@@ -72,21 +75,21 @@ DATASETS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 
-#: Shorter names.
+#: Short names of datasets.
 ALIASES = {"pantomime": "pantomime-20"}
 
 
-#: How a dataset of your own may be called.
+#: Pattern of the names allowed for a dataset of your own.
 OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def canonical_name(dataset: str, data_dir: str | os.PathLike | None = None) -> str:
-    """Return a dataset's name for its name or alias.
+    """Return the name of a dataset, given its name or alias.
 
     Args:
-        dataset: a name in `DATASETS`, an alias, or the name of a dataset of your own
-            that has been prepared.
-        data_dir: where that is; see `data_directory`.
+        dataset: a name in `DATASETS`, an alias, or the name of a prepared dataset of
+            your own.
+        data_dir: folder of the datasets; see `data_directory`.
 
     Raises:
         ValueError: naming the parameter, the value received and the values allowed.
@@ -104,29 +107,29 @@ def canonical_name(dataset: str, data_dir: str | os.PathLike | None = None) -> s
 
 
 def source(dataset: str) -> str:
-    """Return where a dataset's videos come from; your own are "videos"."""
+    """Return the source of a dataset's videos (see `Kind`); "videos" for your own."""
     return DATASETS[dataset].source if dataset in DATASETS else "videos"
 
 
 def own_names(data_dir: str | os.PathLike | None = None) -> list[str]:
-    """Return the names of your own datasets, in alphabetical order."""
+    """Return the names of your own datasets, sorted."""
     found = data_directory(data_dir).glob(f"tfds/*/{OWN}")
     return sorted(path.parent.name for path in found)
 
 
 def scale(dataset: str) -> str:
-    """Return the scale of a dataset's recipes; that of your own is "small"."""
+    """Return the scale of a dataset's recipes; "small" for your own."""
     return DATASETS[dataset].scale if dataset in DATASETS else "small"
 
 
 def data_directory(path: str | os.PathLike | None = None) -> Path:
     """Return the data directory, which need not exist yet.
 
-    It is `path`, else what the environment variable `R3D_RS_DATA` says, else
+    It is `path`, or else the environment variable `R3D_RS_DATA`, or else
     `~/.cache/r3d_rs`.
 
     Raises:
-        ValueError: as `paths.study_path` does.
+        ValueError: as in `paths.study_path`.
     """
     if path is None or str(path) == "":
         path = os.environ.get(VARIABLE) or Path("~", ".cache", "r3d_rs")
@@ -135,10 +138,10 @@ def data_directory(path: str | os.PathLike | None = None) -> Path:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a dataset lies.
+    """Paths of a dataset's files and folders.
 
     Attributes:
-        name: of the dataset.
+        name: name of the dataset.
         directory: the data directory.
     """
 
@@ -147,56 +150,57 @@ class Place:
 
     @property
     def root(self) -> Path:
-        """Folder of the dataset, its lock and the shards that it is made of."""
+        """Folder of the dataset, its lock and its unfinished shards."""
         return self.directory / "tfds" / self.name
 
     @property
     def own(self) -> Path:
-        """File that says what is fixed about a dataset of your own."""
+        """File with the fixed properties of a dataset of your own."""
         return self.root / OWN
 
     @property
     def kind(self) -> Kind:
-        """What is fixed about the dataset.
+        """The dataset's fixed properties.
 
         Raises:
-            FileNotFoundError, ValueError: when it is your own, and this is not there.
+            FileNotFoundError, ValueError: if it is your own and the file `own` is
+                missing or damaged.
         """
         if self.name in DATASETS:
             return DATASETS[self.name]
-        from r3d_rs.files import read_json  # NumPy takes time, and help needs none
+        from r3d_rs.files import read_json  # late: help does not need NumPy
 
         fields = read_json(self.own)
-        fields.pop("sided", None)  # of older versions, never true
+        fields.pop("sided", None)  # from older versions, never true
         return Kind(**fields | {"no_flip": tuple(fields["no_flip"])})
 
     @property
     def folder(self) -> Path:
-        """Folder of its TFRecords, if they are its own."""
+        """Folder of its TFRecords, unless they are Model Garden's."""
         if self.name in DATASETS and DATASETS[self.name].source == "download":
-            # Which version it is depends on TensorFlow Datasets'.
+            # The version depends on the version of TensorFlow Datasets.
             versions = sorted((self.root / UCF101).glob("[0-9]*"))
             return versions[-1] if versions else self.root / UCF101 / "prepared"
         return self.root / LAYOUT / VERSION
 
     @property
     def lock(self) -> Path:
-        """File whose lock a preparation holds."""
+        """File that a preparation locks."""
         return self.root / ".lock"
 
     @property
     def partial(self) -> Path:
-        """Folder of the shards of a dataset that is being prepared."""
+        """Folder of the shards while the dataset is being prepared."""
         return self.root / "partial"
 
     @property
     def parts(self) -> Path:
-        """File that says, while there are parts, how many and what of."""
+        """File with the number of parts and their options, if prepared in parts."""
         return self.partial / "parts.json"
 
     @property
     def garden(self) -> Path:
-        """File that says where its Model Garden records are, if they are such."""
+        """Index of its Model Garden records, if it has such records."""
         return self.directory / "model-garden" / f"{self.name}.json"
 
     def is_prepared(self) -> bool:

@@ -1,11 +1,13 @@
 """Batches of training clips and views of evaluation videos.
 
-Everything random is a stateless function of the seed, the epoch and, but for the order
-of the videos, the video's id: a run gives the same clips again, whatever the number of
-threads. Only the bytes of a clip's frames are read, and no videos are held to shuffle
-them; memory holds the index of the frames and some batches. Pixels are float32
-in [0, 1], or standardized where the recipe says so; the official implementation
-truncates them to 256 grey levels after resizing.
+Every random draw is a stateless function of the seed, the epoch and the video's id. The
+order of the videos depends only on seed and epoch. A run can therefore be repeated
+exactly, with any number of threads.
+
+Only the bytes of a clip's frames are read, and there is no shuffle buffer. Memory holds
+the frame index and a few batches. Pixels are float32 in [0, 1], or standardized if the
+recipe says so. The official implementation truncates them to 256 grey levels after
+resizing.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from r3d_rs.data.randaugment import rand_augment
 if TYPE_CHECKING:
     from r3d_rs.recipes.recipe import Recipe
 
-#: Videos that are cut into views at once: each takes up to 1 GB at the paper's scale.
+#: Most videos cut into views in parallel. Each takes up to 1 GB at the paper's scale.
 MAX_VIDEOS = 16
 
 
@@ -40,21 +42,21 @@ def training_clips(
 ) -> tf.data.Dataset:
     """Return batches of random clips, epoch after epoch without end.
 
-    An epoch takes one clip of every video in random order, and drops the remainder
-    that does not fill a batch.
+    An epoch takes one clip of every video in random order. The remainder that does not
+    fill a batch is dropped.
 
     Args:
         dataset: a prepared dataset.
-        recipe: gives clips, crops, flips and the batch size.
-        seed: of the order and of every draw.
-        first_epoch: to start with; epochs count from 0.
-        split: to read.
-        part: of each batch that is wanted, (which, of how many equal ones); it comes
-            in the recipe's micro-batches.
+        recipe: gives clips, crops, flips, RandAugment and the batch size.
+        seed: seeds the order and every draw.
+        first_epoch: epoch to start with, counted from 0.
+        split: split to read.
+        part: share of each batch to return, as (index, number of equal shares). It is
+            split into the recipe's micro-batches.
 
     Returns:
         Elements `(clips, labels)`: float32 `(batch, frames, size, size, 3)` in [0, 1],
-        or standardized where the recipe says so, and int32 `(batch,)`.
+        or standardized if the recipe says so, and int32 `(batch,)`.
     """
     index = dataset.frames(split)
     labels = index.tensors["labels"]
@@ -93,17 +95,17 @@ def shuffled(
     part: tuple[int, int],
     micro_batches: int = 1,
 ) -> tf.data.Dataset:
-    """Return batches of one example of every video in random order, without end.
+    """Return batches with one example per video in random order, without end.
 
     Args:
-        index: of the videos' frames.
-        example: from a video's number and the seed of its draws in this epoch, two
-            integers, to what is wanted of it.
-        batch_size: of all parts together.
-        seed: of the order and of every draw.
-        first_epoch: to start with; epochs count from 0.
-        part: of each batch that is wanted, (which, of how many equal ones).
-        micro_batches: in so many equal batches that part is given.
+        index: frame index of the videos.
+        example: function from a video's number and a seed of two integers to the
+            example. The seed differs in each epoch.
+        batch_size: size of a batch, all shares together.
+        seed: seeds the order and every draw.
+        first_epoch: epoch to start with, counted from 0.
+        part: share of each batch to return, as (index, number of equal shares).
+        micro_batches: number of equal batches that the share is split into.
     """
     total = len(index.ids)
     used = total - total % batch_size
@@ -111,7 +113,7 @@ def shuffled(
     size = batch_size // parts
 
     def own(number):
-        """Return the example of a number that counts those of this part alone."""
+        """Return the example with this number in the share."""
         number = number // size * batch_size + which * size + number % size
         epoch = number // used
         order = tf.random.fold_in(tf.constant([1, seed], tf.int64), epoch)
@@ -128,15 +130,15 @@ def shuffled(
 
 
 def crop(index: frame_index.FrameIndex, video, start, recipe: Recipe, may_flip, draws):
-    """Read a clip, cropped and flipped at random and resized.
+    """Read a clip, crop and flip it at random, and resize it.
 
     Args:
-        index: of the videos' frames.
+        index: frame index of the videos.
         video: number of the video.
-        start: the clip's first frame.
+        start: first frame of the clip.
         recipe: gives the clip and the crop.
         may_flip: whether the clip may be flipped.
-        draws: two seeds of two integers.
+        draws: two seeds of two integers each, for the crop and the flip.
 
     Returns:
         float32 `(frames, size, size, 3)` from 0 to 255.
@@ -171,7 +173,7 @@ def augment(clip, recipe: Recipe, draw):
 
 
 def _drawn(change: Callable, frames, draw, recipe: Recipe):
-    """Change all frames by one draw, or each by its own where the recipe says so."""
+    """Change all frames with one draw, or each with its own if `recipe.per_frame`."""
     if not recipe.per_frame:
         return change(frames, draw)
     single = [
@@ -197,14 +199,14 @@ def evaluation_views(
     Args:
         dataset: a prepared dataset.
         recipe: gives the clips and the crops.
-        split: to read.
-        limit: only the first so many videos.
+        split: split to read.
+        limit: number of videos to read, from the first; None for all.
 
     Returns:
-        Elements `{"id", "label", "views"}`, one a video: string, int32 and float32
-        `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)` in [0, 1],
-        or standardized where the recipe says so, all clips of the first crop before
-        those of the second.
+        One element `{"id", "label", "views"}` per video: string, int32 and float32
+        `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`. Views are
+        in [0, 1], or standardized if the recipe says so. All clips of the first crop
+        come before the clips of the second.
     """
     index = dataset.frames(split)
     stored, total = index.tensors, len(index.ids)
@@ -230,12 +232,12 @@ def cut(read: Callable, length: int, recipe: Recipe):
     """Cut a video into the recipe's views.
 
     Args:
-        read: from the numbers of frames to these as JPEG.
-        length: of the video, frames.
+        read: function from frame numbers to these frames as JPEGs.
+        length: number of frames in the video.
         recipe: gives the clips and the crops.
 
     Returns:
-        `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`.
+        float32 `(spatial_views * temporal_views, frames, eval_size, eval_size, 3)`.
     """
     size, clips = recipe.eval_size, recipe.temporal_views
     starts = transforms.even_starts(
@@ -244,7 +246,7 @@ def cut(read: Callable, length: int, recipe: Recipe):
     indices = transforms.clip_indices(
         starts, length, recipe.frames, recipe.temporal_stride
     )
-    # Every frame that some clip takes is read, decoded and resized once.
+    # Frames that several clips share are read, decoded and resized once.
     used, indices = tf.unique(tf.reshape(indices, [-1]))
     jpegs = tf.convert_to_tensor(read(used))
     frames = transforms.resize_short_side(_decode(jpegs), size) / 255
@@ -255,14 +257,14 @@ def cut(read: Callable, length: int, recipe: Recipe):
 
 
 def clip_seed(seed: int, epoch, video_id):
-    """Return the two integers that seed the draws of a video's clip in an epoch."""
+    """Return the seed of a video's draws in an epoch, two integers."""
     key = tf.random.fold_in(tf.constant([0, seed], tf.int64), epoch)
     return tf.random.fold_in(key, tf.strings.to_hash_bucket_fast(video_id, 2**62))
 
 
 @contextlib.contextmanager
 def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
-    """Turn TensorFlow's error about a broken frame into one that names the record.
+    """Turn TensorFlow's error about a broken frame into one that names its video.
 
     Raises:
         ValueError: naming the dataset, the file and the video.
@@ -284,7 +286,7 @@ def naming_broken_records(dataset: Dataset, split: str) -> Iterator[None]:
 
 
 def _decode(jpegs, box=None):
-    """Decode JPEGs `(time,)` to uint8, or a (top, left, height, width) box of them."""
+    """Decode JPEGs `(time,)` to uint8, cropped to a (top, left, height, width) box."""
 
     def decode(jpeg):
         how = {"channels": 3, "dct_method": "INTEGER_ACCURATE"}
@@ -300,7 +302,7 @@ def _decode(jpegs, box=None):
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    # The thread that tunes a pipeline sleeps twice as long each time, up to a minute,
-    # and whoever ends the pipeline waits until it wakes.
+    # The autotuning thread sleeps for up to a minute at a time, and ending the pipeline
+    # waits until it wakes.
     options.autotune.enabled = False
     return options

@@ -1,19 +1,28 @@
-"""RandAugment of clips: a few random operations, alike for all frames.
+"""RandAugment for clips: a few random operations, the same for all frames.
 
-Source: §3.2 of the paper, which does not publish its settings; RandAugment,
+Sources: §3.2 of the paper, which does not publish its settings; RandAugment,
 arXiv 1909.13719; and `vision/ops/augment.py` of the official implementation,
-tf-models-official 2.20.0, whose sixteen operations, strengths, reflecting borders and
-shears about the first row or column these are.
+tf-models-official 2.20.0. The official implementation gives all operations except
+Identity, their strengths, the reflecting borders and the shears about the first row or
+column.
 
-Followed on purpose: AutoContrast and Equalize use the statistics of the whole clip,
-Cutout greys a cuboid whatever the magnitude, a drawn operation is always applied, and
-Posterize and Solarize weaken as the magnitude grows. Not followed: in the official code
-the threshold of Solarize wraps around in uint8, so that magnitude 10 (threshold 256)
-inverts every pixel, where here it inverts none; Posterize may be told to keep no bits
-or more than eight; Contrast starts from each channel's mean, not from the mean grey;
-geometric operations take the nearest pixel instead of interpolating; translations are
-in pixels whatever the frame's size; levels are truncated instead of rounded; draws are
-not reproducible functions of a seed.
+These official choices are followed on purpose:
+
+- AutoContrast and Equalize use the statistics of the whole clip.
+- Cutout greys a cuboid, and ignores the magnitude.
+- A drawn operation is always applied.
+- Posterize and Solarize weaken as the magnitude grows.
+
+These official choices are not followed:
+
+- The threshold of Solarize wraps around in uint8: magnitude 10 (threshold 256) inverts
+  every pixel. Here it inverts none.
+- Posterize may keep no bits, or be asked for more than eight.
+- Contrast starts from each channel's mean, not from the mean grey.
+- Geometric operations take the nearest pixel instead of interpolating.
+- Translations are in pixels, whatever the frame's size.
+- Levels are truncated instead of rounded.
+- Draws are not reproducible functions of a seed.
 """
 
 import functools
@@ -22,7 +31,7 @@ import numbers
 
 import tensorflow as tf
 
-#: What Cutout fills with.
+#: The grey level that Cutout fills with.
 GREY = 128
 
 #: The largest magnitude allowed; Rotate is a quarter turn there.
@@ -32,12 +41,12 @@ MAX_MAGNITUDE = 30
 def rand_augment(clip, layers: int, magnitude: float, seed):
     """Apply `layers` operations, each drawn uniformly from `OPERATIONS`.
 
-    Operations and their directions are drawn once, for all frames.
+    Each operation and its direction are drawn once, for all frames.
 
     Args:
         clip: uint8 `(time, height, width, 3)`.
-        layers: how many operations, one or more. Identity is one of them.
-        magnitude: of every operation, from 0 to 30.
+        layers: number of operations, at least 1. Identity counts as an operation.
+        magnitude: magnitude of every operation, from 0 to 30.
         seed: two integers.
 
     Returns:
@@ -57,14 +66,14 @@ def rand_augment(clip, layers: int, magnitude: float, seed):
     clip = tf.ensure_shape(clip, [None, None, None, 3])
     shape = clip.shape
     operations = tuple(OPERATIONS.values())
-    # The same two integers as int32 would give other draws.
+    # int32 seeds would give other draws than int64 seeds.
     seed = tf.cast(seed, tf.int64)
     for layer_seed in tf.unstack(tf.random.split(seed, int(layers))):
         choice_seed, operation_seed = tf.unstack(tf.random.split(layer_seed, 2))
         choice = tf.random.stateless_uniform(
             [], choice_seed, 0, len(operations), tf.int32
         )
-        # A switch computes the chosen branch only; all would be 17 times the work.
+        # switch_case computes only the chosen branch; all would be 17 times the work.
         clip = tf.switch_case(
             choice,
             [
@@ -75,8 +84,8 @@ def rand_augment(clip, layers: int, magnitude: float, seed):
     return tf.ensure_shape(clip, shape)
 
 
-# The operations. Each is a function of a clip, uint8 `(time, height, width, 3)`, the
-# magnitude and a seed of two integers, whether it needs all of them or not.
+# The operations. Each takes a clip, uint8 `(time, height, width, 3)`, the magnitude and
+# a seed of two integers, even if it does not use all of them.
 
 
 def auto_contrast(clip, magnitude: float, seed):
@@ -84,18 +93,19 @@ def auto_contrast(clip, magnitude: float, seed):
     pixels = tf.cast(clip, tf.float32)
     low = tf.reduce_min(pixels, [0, 1, 2])
     high = tf.reduce_max(pixels, [0, 1, 2])
-    # A constant channel has nothing to stretch and stays as it is.
+    # A constant channel has nothing to stretch and is not changed.
     stretched = (pixels - low) * 255 / tf.maximum(high - low, 1)
     return _to_uint8(tf.where(high > low, stretched, pixels))
 
 
 def equalize(clip, magnitude: float, seed):
-    """Make each channel's histogram flat, over the whole clip, as Pillow does.
+    """Flatten each channel's histogram, over the whole clip, as Pillow does.
 
-    A level is mapped to how many pixels are below it, in steps of a 255th of all
-    pixels but those of the brightest level. Fewer than 255 of them: no change.
+    The new level is the number of pixels below the old level, divided by a step. The
+    step is a 255th of all pixels that are not at the brightest level. With fewer than
+    255 such pixels, the channel is not changed.
     """
-    # One table for all channels: those of the second start at 256, of the third at 512.
+    # One table for all channels: the second starts at 256, the third at 512.
     places = tf.cast(clip, tf.int32) + 256 * tf.range(3)
     counts = tf.math.bincount(tf.reshape(places, [-1]), minlength=768, maxlength=768)
     counts = tf.reshape(counts, [3, 256])
@@ -108,12 +118,12 @@ def equalize(clip, magnitude: float, seed):
 
 
 def invert(clip, magnitude: float, seed):
-    """Make the negative."""
+    """Invert all levels."""
     return 255 - tf.convert_to_tensor(clip)
 
 
 def rotate(clip, magnitude: float, seed):
-    """Turn about the centre by 3° for each unit of magnitude, either way."""
+    """Rotate about the centre by 3° · magnitude, either way."""
     angle = _either_sign(math.radians(3 * magnitude), seed)
     cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = tf.unstack((_frame_size(clip) - 1) / 2)
@@ -125,15 +135,15 @@ def rotate(clip, magnitude: float, seed):
 def posterize(clip, magnitude: float, seed):
     """Keep the `int(0.4 · magnitude)` highest bits of a level, from 1 to 8.
 
-    None would leave a black clip, so the highest bit is always kept, which is also the
-    least that Pillow allows. From magnitude 20 on nothing changes.
+    At least the highest bit is kept, as in Pillow: without any, the clip would be
+    black. From magnitude 20 on, nothing changes.
     """
     bits = min(max(int(0.4 * magnitude), 1), 8)
     return tf.bitwise.bitwise_and(clip, tf.constant(256 - 2 ** (8 - bits), tf.uint8))
 
 
 def solarize(clip, magnitude: float, seed):
-    """Invert the levels from `int(25.6 · magnitude)` up; at 10 there are none left."""
+    """Invert the levels from `int(25.6 · magnitude)` up; from 10 on, none."""
     dark = tf.cast(clip, tf.int32) < int(25.6 * magnitude)
     return tf.where(dark, clip, 255 - clip)
 
@@ -157,8 +167,8 @@ def brightness(clip, magnitude: float, seed):
 def sharpness(clip, magnitude: float, seed):
     """Scale the difference from the smoothed clip by 0.18 · magnitude + 0.1.
 
-    The smooth pixel is the mean of 3 × 3, the middle one counted five times. The
-    outermost pixels, which lack neighbours, stay as they are.
+    A smoothed pixel is the mean of 3 × 3 pixels; the middle one counts five times. The
+    outermost pixels lack neighbours and are not changed.
     """
     pixels = tf.cast(clip, tf.float32)
     smooth = (9 * tf.nn.avg_pool2d(pixels, 3, 1, "SAME") + 4 * pixels) / 13
@@ -185,8 +195,8 @@ def shear_y(clip, magnitude: float, seed):
 def translate_x(clip, magnitude: float, seed):
     """Shift along the width by magnitude/224 of it, either way.
 
-    It is a share of the frame so that it means as much to a small one. At 224 pixels
-    it is the official implementation's (magnitude/10) · 10 pixels.
+    The shift scales with the frame, to have the same effect at every size. At 224
+    pixels it is the official implementation's (magnitude/10) · 10 pixels.
     """
     shift = _either_sign(magnitude / 224, seed) * _frame_size(clip)[1]
     return _transform(clip, [1.0, 0.0, shift, 0.0, 1.0, 0.0])
@@ -201,11 +211,12 @@ def translate_y(clip, magnitude: float, seed):
 def cutout(clip, magnitude: float, seed):
     """Fill a cuboid of the clip with grey, whatever the magnitude.
 
-    Its centre is uniform, and so is half of its size: from 1 frame to below a quarter
-    of them, from a quarter to below a half of the height and of the width. What reaches
-    out of the clip is lost. Most frames of a longer clip keep all their pixels.
+    Its centre and its half sizes are uniform. The half size is from 1 frame to below a
+    quarter of the frames, and from a quarter to below a half of the height and of the
+    width. The cuboid is clipped at the border. In all but the shortest clips, most
+    frames keep all their pixels.
 
-    The magnitude not mattering is the official implementation's choice for videos.
+    The official implementation ignores the magnitude for videos, too.
     """
     time, height, width = tf.unstack(tf.shape(clip)[:3])
     seeds = tf.unstack(tf.random.split(seed, 3))
@@ -228,7 +239,7 @@ def identity(clip, magnitude: float, seed):
     return tf.identity(clip)
 
 
-#: The operations by the names they have in the literature.
+#: The operations by their names in the literature.
 OPERATIONS = {
     "AutoContrast": auto_contrast,
     "Equalize": equalize,
@@ -251,7 +262,7 @@ OPERATIONS = {
 
 
 def _check(name: str, value, kind: type, least: float, most: float, allowed: str):
-    # `True` is a number to Python, but nobody means it as one.
+    # `True` is a number in Python, but is surely a mistake here.
     is_kind = isinstance(value, kind) and not isinstance(value, bool)
     if not is_kind or not least <= value <= most:
         raise ValueError(f"parameter {name}: received {value!r}, allowed is {allowed}")
@@ -268,8 +279,11 @@ def _to_grey(clip):
 
 
 def _enhance(clip, degenerate, magnitude: float):
-    """Go from a degenerate clip to the clip; from magnitude 5 on, beyond it."""
-    # Pillow's degenerate images have whole levels, which shows when going far beyond.
+    """Blend a degenerate clip with the clip; above magnitude 5, extrapolate.
+
+    The clip's weight is 0.18 · magnitude + 0.1, which is 1 at magnitude 5.
+    """
+    # Pillow rounds degenerate images to whole levels, which matters in extrapolation.
     start = tf.round(degenerate)
     difference = tf.cast(clip, tf.float32) - start
     return _to_uint8(start + (0.18 * magnitude + 0.1) * difference)
@@ -284,13 +298,13 @@ def _either_sign(value: float, seed):
 
 
 def _transform(clip, matrix):
-    """Take a pixel (x, y) from (a·x + b·y + c, d·x + e·y + f), matrix [a, …, f].
+    """Take pixel (x, y) from (a·x + b·y + c, d·x + e·y + f), with matrix [a, …, f].
 
-    Between pixels it is bilinear; beyond the border the frame is reflected, its
-    outermost pixel twice.
+    Interpolation is bilinear. Beyond the border the frame is reflected, with the
+    outermost pixel repeated.
     """
     pixels = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(clip, tf.float32),  # of uint8 the operation truncates
+        images=tf.cast(clip, tf.float32),  # truncates uint8
         transforms=tf.stack([*matrix, 0.0, 0.0])[None],
         output_shape=tf.shape(clip)[1:3],
         fill_value=0.0,
@@ -301,10 +315,10 @@ def _transform(clip, matrix):
 
 
 def _random_interval(length, least_half, most_half, seed):
-    """Return bool `(length,)`, true from centre - half to before centre + half."""
+    """Return bool `(length,)`, true from centre - half to below centre + half."""
     centre_seed, half_seed = tf.unstack(tf.random.split(seed, 2))
     centre = tf.random.stateless_uniform([], centre_seed, 0, length, tf.int32)
-    # The least and the most keep a clip of one frame or a few pixels valid.
+    # The bounds of 1 and 2 allow clips of one frame or of a few pixels.
     half = tf.random.stateless_uniform(
         [], half_seed, tf.maximum(least_half, 1), tf.maximum(most_half, 2), tf.int32
     )

@@ -1,4 +1,4 @@
-"""A video as a record of a TFRecord file: serialized, parsed, and read from the file.
+"""Videos as records of TFRecord files: writing, parsing and reading them.
 
 A record is a `tf.train.Example` with the features `id`, `label`, `fps` and `frames`.
 """
@@ -15,7 +15,7 @@ backend.leave_accelerators()
 
 
 def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes:
-    """Serialize a video as `tf.train.Example`, the same bytes in every process."""
+    """Serialize a video as `tf.train.Example`, to the same bytes in every process."""
     video = tf.train.Example()
     features = video.features.feature
     features["id"].bytes_list.value.append(ident.encode())
@@ -26,11 +26,11 @@ def example(ident: str, label: int, jpegs: Iterable[bytes], fps: float) -> bytes
 
 
 def parse(record, place, frames: str = "frames") -> dict[str, tf.Tensor]:
-    """Return the features of a record, the frames still encoded.
+    """Return the features of a record, with the frames still encoded.
 
     Args:
-        record: serialized.
-        place: of the record; it names the video where there is no feature `id`.
+        record: the serialized record.
+        place: place of the record, used as the id if it has none.
         frames: name of the feature that holds the frames.
     """
     features = tf.io.parse_single_example(
@@ -52,15 +52,15 @@ def parse(record, place, frames: str = "frames") -> dict[str, tf.Tensor]:
 
 
 def examples(path: str | Path, parse: Callable) -> Iterator:
-    """Yield what `parse` makes of each record of a file and its place.
+    """Yield the result of `parse` for each record of a file.
 
     Args:
-        path: of a TFRecord file.
-        parse: from a record and its place, `<file>__<number>`, to anything.
+        path: path of a TFRecord file.
+        parse: function of a record and its place, `<file>__<number>`.
 
     Raises:
         ValueError: naming the file and the first record that cannot be read or parsed,
-            or the compression of a file that has one.
+            or the compression of a compressed file.
     """
     number = 0
     try:
@@ -71,15 +71,16 @@ def examples(path: str | Path, parse: Callable) -> Iterator:
         if number == 0 and (how := _compression(path)):
             unpack = "gzip -dc OLD > NEW" if how == "GZIP" else "zlib-flate -uncompress"
             raise ValueError(
-                f"{path}: is compressed ({how}), and clips are read from within a file:"
-                f" unpack it, as by `{unpack}`, and move the compressed one elsewhere"
+                f"{path}: is compressed ({how}), and clips cannot be read from within"
+                f" it: unpack it, for example by `{unpack}`, and move the compressed"
+                " file elsewhere"
             ) from error
         reason = re.sub(r"\{\{.*?\}\} |\[Op:.*", "", error.message).strip()
         raise ValueError(f"{path}, record {number}: {reason}") from error
 
 
 def _compression(path: str | Path) -> str:
-    """Return how a file that holds no records is compressed, "" if it is not."""
+    """Return the compression of a file without readable records, "" if none."""
     with open(path, "rb") as file:
         begin = file.read(2)
     if begin == b"\x1f\x8b":
@@ -91,9 +92,13 @@ def _compression(path: str | Path) -> str:
 def check_frames(frames: Sequence[bytes], where: str) -> None:
     """Check that a record's frames begin as JPEGs do.
 
+    Args:
+        frames: the encoded frames.
+        where: file and number of the record, for the message.
+
     Raises:
-        ValueError: naming the record's file and number, as `where` says, its first
-            frame that is no JPEG and what that is.
+        ValueError: naming the record, its first frame that is no JPEG, and what that
+            frame is.
     """
     for number, frame in enumerate(frames):
         if not frame.startswith(b"\xff\xd8"):
@@ -103,7 +108,7 @@ def check_frames(frames: Sequence[bytes], where: str) -> None:
 
 
 def broken_record(files: Sequence[str]) -> str:
-    """Return which record is the first that cannot be read whole."""
+    """Return a text that names the first record that cannot be read, and why."""
     try:
         for path in files:
             for _ in examples(path, lambda record, place: None):
@@ -114,7 +119,7 @@ def broken_record(files: Sequence[str]) -> str:
 
 
 def not_written(path: Path, error: Exception) -> OSError:
-    """Return an error for one that came while a dataset was written, as a full disk."""
+    """Return the OSError to raise for a failed write of a dataset, e.g. a full disk."""
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, tf.errors.OpError):  # "<file>; <reason>"
         reason = error.message.rpartition("; ")[2]

@@ -1,8 +1,8 @@
-"""Transforms of clips: which frames, which crops, flips, and standardization.
+"""Transforms of clips: sampling of frames, crops, flips and standardization.
 
 Source: `preprocess_ops_3d.py` of the official implementation, tf-models-official
 2.20.0. It truncates resized clips to whole grey levels; here they stay float32. A video
-that is too short for a clip loops.
+that is shorter than a clip is looped.
 """
 
 import tensorflow as tf
@@ -13,9 +13,9 @@ from r3d_rs.videos.geometry import scaled_size
 
 
 def num_random_starts(length, frames: int, stride: int):
-    """Return how many first frames a random clip may have, in a video of `length`.
+    """Return the number of possible first frames for a clip in a video of `length`.
 
-    They are those from which the clip fits, or, where it fits from none, all.
+    These are the frames from which the clip fits, or all frames if it never fits.
     """
     reach = (frames - 1) * stride
     return tf.where(length > reach, length - reach, length)
@@ -30,8 +30,8 @@ def random_start(length, frames: int, stride: int, seed):
 def even_starts(length, frames: int, stride: int, count: int):
     """Return the first frames of `count` clips spread evenly over a video.
 
-    They are `int(linspace(0, max(0, length - frames * stride), count))`, in integer
-    arithmetic; a single clip is the one in the middle.
+    They are `int(linspace(0, max(0, length - frames * stride), count))`, computed in
+    integer arithmetic. A single clip is taken from the middle.
     """
     last = tf.maximum(0, length - frames * stride)
     if count == 1:
@@ -40,26 +40,26 @@ def even_starts(length, frames: int, stride: int, count: int):
 
 
 def clip_indices(starts, length, frames: int, stride: int):
-    """Return the frames of clips, `(..., frames)` for starts of shape `(...)`."""
+    """Return the frame numbers of clips, `(..., frames)` for starts `(...)`."""
     steps = tf.range(frames) * stride
     return (tf.expand_dims(starts, -1) + steps) % length
 
 
-# Training: a crop and a flip, drawn once a clip.
+# Training: a crop and a flip, drawn once per clip.
 
 
 def random_crop_box(height, width, area_range, aspect_range, seed):
     """Draw a crop box for a clip.
 
-    The draw is TensorFlow's distorted bounding box, as in the official implementation:
-    aspects (width over height) are uniform, not log-uniform, and since a crop has to
-    cover a tenth of the frame, no crop is smaller, whatever `area_range` says.
+    The draw is TensorFlow's distorted bounding box, as in the official implementation.
+    Aspect ratios (width over height) are uniform, not log-uniform. Every crop covers at
+    least a tenth of the frame, even if `area_range` allows less.
 
     Args:
-        height: of the frames.
-        width: of the frames.
+        height: height of the frames.
+        width: width of the frames.
         area_range: share of the frame that a crop covers, (least, most).
-        aspect_range: of the crop before resizing, (least, most).
+        aspect_range: aspect ratio of the crop before resizing, (least, most).
         seed: two integers.
 
     Returns:
@@ -80,12 +80,12 @@ def random_crop_box(height, width, area_range, aspect_range, seed):
 
 def resize(clip, height, width):
     """Resize `(time, height, width, 3)` bilinearly without antialiasing, to float32."""
-    # The same pixels as of uint8, in two thirds of the time.
+    # Resizing uint8 gives the same pixels, but takes 1.5 times as long.
     return tf.image.resize(tf.cast(clip, tf.float32), [height, width])
 
 
 def random_flip(clip, allowed, seed):
-    """Mirror a clip left to right with probability 0.5 where it is allowed."""
+    """Mirror a clip left to right with probability 0.5, if `allowed`."""
     mirror = tf.random.stateless_uniform([], seed) < 0.5
     return tf.cond(mirror & allowed, lambda: _mirrored(clip), lambda: clip)
 
@@ -93,8 +93,8 @@ def random_flip(clip, allowed, seed):
 def _mirrored(clip):
     """Return a clip mirrored left to right.
 
-    TensorFlow is quick where the array has three axes, of which the last is of colors;
-    otherwise, and with a slice of negative stride, it takes several times as long.
+    TensorFlow reverses arrays `(row, column, color)` quickly. With more axes, or with a
+    slice of negative stride, it takes several times as long.
     """
     time, height, width, _ = tf.unstack(tf.shape(clip))
     rows = tf.reshape(clip, [time * height, width, 3])
@@ -105,18 +105,18 @@ def _mirrored(clip):
 
 
 def resize_short_side(clip, short_side: int):
-    """Resize `(time, height, width, channel)` to a short side, to float32.
+    """Resize the shorter side of `(time, height, width, channel)`, to float32.
 
-    The longer side is rounded down.
+    The aspect ratio is kept; the longer side is rounded down.
     """
     height, width = tf.shape(clip)[1], tf.shape(clip)[2]
     return resize(clip, *scaled_size(height, width, short_side, tf.maximum))
 
 
 def crop_offsets(side, size: int, count: int):
-    """Return where `count` crops of `size` pixels start along a side.
+    """Return the offsets of `count` crops of `size` pixels along a side.
 
-    One crop is the central one; more are spread from end to end. Halves round to even.
+    A single crop is central; several are spread from end to end. Halves round to even.
     """
     room = tf.cast(side - size, tf.float32)
     share = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
@@ -127,9 +127,9 @@ def spatial_crops(clip, size: int, count: int):
     """Crop squares along the longer side of a clip.
 
     Args:
-        clip: `(time, height, width, channel)` whose short side is `size`.
+        clip: `(time, height, width, channel)`, with a shorter side of `size`.
         size: height and width of a crop.
-        count: of crops.
+        count: number of crops.
 
     Returns:
         `(count, time, size, size, channel)`, from left to right or top to bottom.
@@ -146,7 +146,7 @@ def spatial_crops(clip, size: int, count: int):
 
 
 def standardize(clips):
-    """Subtract each clip's mean and divide by its deviation.
+    """Subtract each clip's mean and divide by its standard deviation.
 
     Args:
         clips: `(…, time, height, width, channel)`.

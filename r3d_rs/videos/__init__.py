@@ -1,4 +1,4 @@
-"""Video files and lists of them as other people have them.
+"""Video files in any common format, and the CSV files that list them.
 
 It may import nothing of the library.
 """

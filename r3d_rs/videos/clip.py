@@ -1,4 +1,4 @@
-"""Decoding a video file: frames upright, at a constant rate, of a stated size."""
+"""Decoding of video files to upright frames at a constant rate and a given size."""
 
 import contextlib
 import dataclasses
@@ -24,29 +24,31 @@ from r3d_rs.videos.pictures import (
 )
 from r3d_rs.videos.steady import Steady, plausible, steady
 
-#: A file with more frames is refused: at 25 a second this is two minutes, and the clips
-#: of Kinetics have ten seconds.
+#: Most frames allowed in a file: two minutes at 25 frames a second. Kinetics' clips
+#: have ten seconds.
 MAX_FRAMES = 3000
-#: A file with larger frames is refused: 8K has 33 million pixels.
+#: Most pixels allowed in a frame. 8K has 33 million.
 MAX_PIXELS = 2**26
-#: A video that takes more memory to decode, bytes, is set aside.
+#: Most memory for decoding a video, in bytes. A video that takes more is set aside.
 MAX_MEMORY = 2**32
-#: One whose frames are larger as JPEG, in bytes, is set aside: a record holds 2 GiB.
+#: Most bytes for a video's frames as JPEG. A video with more is set aside: a record
+#: holds at most 2 GiB.
 MAX_STORED = 2**30
-#: A video is set aside where less than this share of its pictures is there and sound.
+#: Least share of a video's pictures that must be present and intact. A video with less
+#: is set aside.
 WHOLE = 0.9
-#: Of the frames as they are stored.
+#: JPEG quality of the stored frames.
 JPEG_QUALITY = 95
 
 
 @dataclasses.dataclass(frozen=True)
 class Decoded:
-    """What a video file holds.
+    """The contents of a video file.
 
     Attributes:
-        pictures: what was kept of each sound picture, in the order of the times.
-        steady: in which frames they are shown.
-        broken: number of pictures that the decoder reported as broken.
+        pictures: result of `keep` for each intact picture, in the order of their times.
+        steady: the frames in which the pictures are shown.
+        broken: number of pictures that the decoder reported as broken or dropped.
     """
 
     pictures: list
@@ -54,12 +56,15 @@ class Decoded:
     broken: int
 
     def frames(self) -> list:
-        """Return what was kept of the picture that each frame shows."""
+        """Return, for each frame, what was kept of the picture that it shows."""
         shown = self.steady.pictures(range(self.steady.count))
         return [self.pictures[number] for number in shown]
 
     def repairs(self) -> str:
-        """Return a text that counts broken pictures and repeated frames, "" if none."""
+        """Return a text that counts all repairs, "" if there are none.
+
+        It counts broken pictures, repeated frames and pictures left out.
+        """
         counts = {
             "broken pictures": self.broken,
             "frames that repeat the one before": self.steady.repeated,
@@ -79,35 +84,37 @@ def decode(
 ) -> Decoded:
     """Decode a video file picture by picture.
 
-    Pictures are as a player shows them: rotated, mirrored and with square pixels as
-    the file states. Frames are at a constant rate, by the pictures' times (`steady`).
-    A picture that the decoder reports as broken is left out: the one before is shown.
+    Pictures are as a player shows them: rotated and mirrored as the file states, with
+    square pixels. Frames are at a constant rate, from the pictures' times (see
+    `steady`). A picture that the decoder reports as broken is left out, and the picture
+    before it is shown instead.
 
     Args:
-        path: of the file, in any format that FFmpeg reads.
-        short_side: pixels to resize the shorter side to: by area when that shrinks the
-            frames and bilinearly when it enlarges them. None keeps the frames' size.
-        keep: what to keep of a picture `(height, width, 3)` uint8; all have one size.
-        wanted: numbers of the pictures to keep, None of the others; None for all.
-        longest: frames that it may have; `MAX_FRAMES` by default.
+        path: path of the file, in any format that FFmpeg reads.
+        short_side: pixels of the shorter side after resizing: by area to shrink,
+            bilinear to enlarge. None keeps the size.
+        keep: function of a picture `(height, width, 3)` uint8, returning what to keep
+            of it. All pictures have the same size.
+        wanted: numbers of the pictures to keep; the others become None. None keeps all.
+        longest: most frames allowed; `MAX_FRAMES` by default.
 
     Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: naming the file, when it does not decode, holds no video, was cut
-            off, has more broken pictures than `WHOLE` allows, or is larger than
-            `longest` and `MAX_PIXELS` allow.
-        OSError: naming the file, when the machine is short of memory or file handles.
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, if it does not decode, holds no video, was cut off,
+            has more broken pictures than `WHOLE` allows, has more frames than `longest`
+            or more pixels than `MAX_PIXELS`.
+        OSError: naming the file, if the machine is short of memory or file handles.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"video {path}: there is no such file")
     longest = longest or MAX_FRAMES
     try:
-        # Of a relative path with a colon FFmpeg takes the begin for a protocol.
+        # In a relative path with a colon, FFmpeg takes the first part for a protocol.
         with av.open(os.path.abspath(path)) as container:
             stream = video_stream(container, path)
             context = stream.codec_context
             _check_size(context.width, context.height, path)
-            # Frames of a stream may grow.
+            # Later frames of a stream may be larger.
             context.options |= {"max_pixels": str(MAX_PIXELS)}
             upright = Upright(stream, short_side, partial(_check_size, path=path))
             found = Pictures(container, stream)
@@ -141,11 +148,11 @@ def encoded(
     """Decode a video file and encode its frames as JPEG, one at a time.
 
     Returns:
-        The JPEGs, the frames per second and what `Decoded.repairs` counts or, where the
-        video cannot be used, a text that says why.
+        The JPEGs, the frames per second and the text of `Decoded.repairs`. If the video
+        cannot be used, only a text that says why.
 
     Raises:
-        OSError: when the machine is short of memory or file handles: that says nothing
+        OSError: if the machine is short of memory or file handles, which says nothing
             about the video.
     """
     stored = 0
@@ -175,8 +182,8 @@ def encoded(
         if error.errno in OF_THE_MACHINE:
             raise
         return str(error)
-    except Exception as error:  # a broken file may ask anything of a decoder
-        if _is_short():  # what does not fit in memory may be a part of the decoder
+    except Exception as error:  # a broken file may raise anything in a decoder
+        if _is_short():  # it may be the decoder that finds no memory
             raise OSError(
                 errno.ENOMEM, f"out of memory, or {error}", str(path)
             ) from error
@@ -192,9 +199,9 @@ def _check_stored(stored: int, path) -> None:
 
 
 def limit_memory() -> None:
-    """Let this process have no more memory than `MAX_MEMORY`, if it may have as much.
+    """Limit the data memory of this process to `MAX_MEMORY`.
 
-    Where the system has no such limit, there is none.
+    A lower limit is kept. On a system without such limits, this does nothing.
     """
     with contextlib.suppress(ValueError, OSError):
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -203,7 +210,7 @@ def limit_memory() -> None:
 
 
 def _is_short() -> bool:
-    """Return whether this process may have less memory than a video may take."""
+    """Return whether this process is limited to less memory than a video may take."""
     limits = {resource.RLIMIT_DATA: MAX_MEMORY, resource.RLIMIT_AS: 2 * MAX_MEMORY}
     return any(
         0 <= resource.getrlimit(kind)[0] < enough for kind, enough in limits.items()
@@ -211,7 +218,7 @@ def _is_short() -> bool:
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
-    """Encode a uint8 frame `(height, width, 3)`."""
+    """Encode a uint8 frame `(height, width, 3)` as JPEG."""
     file = io.BytesIO()
     Image.fromarray(frame).save(file, "JPEG", quality=JPEG_QUALITY, subsampling="4:2:0")
     return file.getvalue()
@@ -225,7 +232,7 @@ def is_whole_jpeg(jpeg: bytes) -> bool:
 def _too_long(path, longest: int) -> ValueError:
     return ValueError(
         f"video {path} holds more than {longest} frames, which is the most allowed: cut"
-        " it to the seconds that its label is of"
+        " it to the seconds that its label describes"
     )
 
 

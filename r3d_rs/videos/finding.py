@@ -1,4 +1,4 @@
-"""The files of listed videos, in any folders and under the names that people have."""
+"""Search for the files of listed videos, in common folder layouts and file names."""
 
 import dataclasses
 import os
@@ -9,36 +9,49 @@ from pathlib import Path
 
 from r3d_rs.videos.listing import SPLITS, Video, plain
 
-#: Endings of video files.
+#: Suffixes of video files.
 ENDINGS = frozenset(
     {".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".3g2", ".3gp", ".asf", ".divx"}
     | {".f4v", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm"}
     | {".rmvb", ".ts", ".vob", ".wmv"}
 )
-#: What youtube-dl and yt-dlp put before the ending of one format of several.
+#: The format's number, which youtube-dl and yt-dlp put before the suffix if a video has
+#: several formats.
 FORMAT = re.compile(r"\.f[\w-]+$")
 
 
 def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
-    """Look for the files of a split's videos in a tree of folders.
+    """Search a tree of folders for the files of a split's videos.
 
-    A file is a video's if its name without the ending is the video's id, the id with
-    plain numbers (`<youtube_id>_3_13`) or, where the split takes only one stretch of
-    that source, the `youtube_id` alone. What downloaders add is no part of the name: a
-    second ending (`.mp4.mkv`) or a format's number (`.f137.mp4`). Folders may be named
-    and nested in any way. Of several files the one is taken that lies in a folder of
-    replacements (CVDF's, for corrupt files of Kinetics-400), in one of the split and in
-    one of the class (punctuation and spaces do not matter), and of those the one to
-    whose name least is added, the largest of several formats, and the first by name.
+    Folders may be named and nested in any way. A file belongs to a video if its name
+    without the suffix is one of these, in order of preference:
+
+    - the video's id,
+    - the id without leading zeros (`<youtube_id>_3_13`),
+    - the `youtube_id` alone, if the split has only one clip of that source.
+
+    Additions by downloaders are ignored: a second suffix (`.mp4.mkv`) or a format's
+    number (`.f137.mp4`). If several files match, the first of these rules that tells
+    them apart decides:
+
+    1. a file in a folder of replacements (CVDF's, for corrupt files of Kinetics-400),
+    2. in a folder of the split,
+    3. in a folder of the class, ignoring case, punctuation and spaces,
+    4. without a format's number,
+    5. with the fewest additions to its name,
+    6. the largest of several formats,
+    7. the first by name.
+
+    If every video has a path in its list, these paths are used instead.
 
     Args:
-        videos: of the split.
-        folder: to search, with all below it.
+        videos: the split's videos.
+        folder: root of the tree.
         split: name of the split.
 
     Returns:
-        The videos with their paths, or why there is none: files with other endings,
-        such as `.part`, are named.
+        The videos with their paths. A video without a file has the reason, which names
+        files with other suffixes, such as `.part`.
     """
     videos = list(videos)
     if all(video.file for video in videos):
@@ -59,7 +72,7 @@ def locate(videos: Iterable[Video], folder: Path, split: str) -> list[Video]:
 
 
 def video_files(folder: Path) -> Iterator[Path]:
-    """Yield the video files in a tree of folders, by name, but for hidden ones."""
+    """Yield the video files in a tree of folders, sorted, without hidden ones."""
     for place, names in walk(folder):
         for name in names:
             path = Path(place, name)
@@ -69,9 +82,9 @@ def video_files(folder: Path) -> Iterator[Path]:
 
 
 def is_video(name: str) -> bool:
-    """Tell by its name whether a file is a whole video."""
+    """Return whether a file's name is the name of a complete video."""
     stem, ending = os.path.splitext(name)
-    # yt-dlp works on a file .temp, and gives it another name when it is whole.
+    # yt-dlp writes to a file .temp and renames it when it is complete.
     return ending.lower() in ENDINGS and not stem.endswith(".temp")
 
 
@@ -92,7 +105,7 @@ def _source(video: Video) -> str:
 def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield every folder of a tree with the names of its files, in order.
 
-    Links to folders are followed, once where they lead up again.
+    Links to folders are followed. A folder that is reached twice is visited once.
     """
     seen = set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -106,10 +119,9 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _files(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
-    """Return the video files of a tree, and the names of others, by video's name.
+    """Return a tree's video files and the names of its other files, both by stem.
 
-    The name is without the ending and, in a second entry, without what a downloader has
-    added.
+    A file with additions to its name is entered under the shorter names, too.
     """
     files, others = {}, {}
     for place, names in walk(folder):
@@ -128,7 +140,7 @@ def _files(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[str]]]:
 
 
 def _bare(stem: str) -> str:
-    """Return a name without the endings and the format that downloaders add."""
+    """Return a name without the suffixes and the format that downloaders add."""
     while True:
         shorter, ending = os.path.splitext(stem)
         if ending.lower() not in ENDINGS and not FORMAT.fullmatch(ending):
@@ -137,14 +149,14 @@ def _bare(stem: str) -> str:
 
 
 def _names(video: Video, sources: Mapping[str, int]) -> list[str]:
-    """Return the names that a video's file may have, without what is added."""
+    """Return the names that a video's file may have, without additions."""
     source, start, end = video.id.rsplit("_", 2)
     names = [video.id, f"{source}_{int(start)}_{int(end)}"]
     return [*names, source] if sources[source] == 1 else names
 
 
 def _pick(video: Video, folder: Path, split: str, names, files) -> Path | None:
-    # A link may lead nowhere, and a pipe has a name, too.
+    # Only regular files: names may also be broken links or pipes.
     there = (list(filter(os.path.isfile, files.get(name, ()))) for name in names)
     found = next(filter(None, there), ())
     wanted = {plain(name) for name in SPLITS[split]}
@@ -155,7 +167,7 @@ def _pick(video: Video, folder: Path, split: str, names, files) -> Path | None:
         in_split = any(name in part.split("_") for part in above for name in wanted)
         added = path.stem.removeprefix(_bare(path.stem))
         part = bool(FORMAT.search(added))
-        # Pictures take more bytes than sound.
+        # Of several formats, the one with pictures is larger than the one with sound.
         size = path.stat().st_size if part else 0
         fits = (replaces, in_split, plain(video.label) in above)
         return *(not fit for fit in fits), part, added.count("."), -size

@@ -1,4 +1,4 @@
-"""Pictures as a player shows them: upright, with square pixels, of a stated size."""
+"""Conversion of decoded pictures: upright, with square pixels and at a given size."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,16 @@ from av.video.reformatter import Interpolation, VideoReformatter
 def scaled_size(
     height: int, width: int, short_side: int, larger: Callable = max
 ) -> tuple[int, int]:
-    """Return the height and width with the shorter one at `short_side` pixels.
+    """Return height and width, scaled to a shorter side of `short_side` pixels.
 
-    The longer one is rounded down, as in the official implementation
+    The longer side is rounded down, as in the official implementation
     (`preprocess_ops_3d.resize_smallest`).
 
     Args:
-        height: of the frames.
-        width: of the frames.
-        short_side: wanted.
-        larger: gives the larger of two numbers; `tf.maximum` where they are tensors.
+        height: height of the frames.
+        width: width of the frames.
+        short_side: shorter side after scaling.
+        larger: function for the larger of two numbers; `tf.maximum` for tensors.
     """
     return (
         larger(short_side, height * short_side // width),
@@ -29,25 +29,25 @@ def scaled_size(
 
 
 class Upright:
-    """Makes pictures of a stream what a player shows, all of one size."""
+    """Converts a stream's pictures to what a player shows, all of the same size."""
 
     def __init__(self, stream, short_side: int | None, check: Callable):
-        """Keep the size that pictures get.
+        """Keep how to scale pictures; the first picture fixes their size.
 
         Args:
-            stream: gives the ratio of a pixel's sides.
-            short_side: wanted, pixels; None for the pictures' own.
-            check: is called with the width and height that they get.
+            stream: gives the aspect ratio of a pixel.
+            short_side: shorter side after scaling, pixels; None keeps the size.
+            check: called with the width and height of the pictures.
         """
         self.aspect = float(stream.sample_aspect_ratio or 1)
         self.short_side, self.check = short_side, check
         self.size = None
-        # One for all frames: a frame's own would be set up anew for each.
+        # Shared by all frames: a reformatter for each would be set up every time.
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """Return a picture `(height, width, 3)` uint8."""
-        # Frames of a stream may change size; a clip has one, the first's.
+        # Frames of a stream may change size. All frames get the size of the first.
         if self.size is None:
             size = frame.height, max(1, round(frame.width * self.aspect))
             if self.short_side is not None:
@@ -68,9 +68,13 @@ class Upright:
 
 
 def displayed(pixels: np.ndarray, matrix) -> np.ndarray:
-    """Turn and mirror a picture by a display matrix, in steps of right angles.
+    """Rotate and mirror a picture by a display matrix, to the nearest right angle.
 
     The matrix (a, b, u, c, d, v, …) shows the pixel (x, y) at (a x + c y, b x + d y).
+
+    Args:
+        pixels: `(height, width, 3)`.
+        matrix: bytes of int32; None changes nothing.
     """
     if matrix is None:
         return pixels

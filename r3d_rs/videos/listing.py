@@ -1,4 +1,4 @@
-"""Kinetics' CSV files: which videos a split has, and which were set aside."""
+"""Lists of videos: CSV files like Kinetics', and lists of the videos set aside."""
 
 import csv
 import dataclasses
@@ -9,17 +9,17 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-#: The names under which the CSV file of a split, and its folder, are found.
+#: Names of the CSV file of each split, and of its folder.
 SPLITS = {
     "train": ("train",),
     "validation": ("validate", "validation", "val"),
     "test": ("test",),
 }
-#: Columns that Kinetics' CSV files have; others ("split", "is_cc") are passed over.
+#: Columns required in Kinetics' CSV files; others ("split", "is_cc") are ignored.
 COLUMNS = ("label", "youtube_id", "time_start", "time_end")
-#: Columns of the lists that a folder of your own gets; a path is below the videos.
+#: Columns of a list made from your own folder; paths are relative to that folder.
 OWN_COLUMNS = ("label", "path")
-#: What may surround a field.
+#: Characters that may surround a field.
 BLANKS = " \t"
 
 
@@ -29,11 +29,11 @@ class Video:
 
     Attributes:
         id: `<youtube_id>_<start>_<end>`, seconds with six digits: the name of its file
-            in Kinetics' own layout, without the ending.
+            in Kinetics' own layout, without the suffix. In a list with paths, the path.
         label: name of its class.
-        path: of its file, None where none was found.
-        absent: why there is none.
-        file: path that the list gives, "" where files are looked for by id.
+        path: path of its file, None if no file was found.
+        absent: why there is no file.
+        file: path given by the list, "" if the list gives none.
     """
 
     id: str
@@ -45,11 +45,11 @@ class Video:
 
 @dataclasses.dataclass(frozen=True)
 class Aside:
-    """A video that could not be used.
+    """A video that was set aside or repaired.
 
     Attributes:
-        split: of the dataset.
-        id: of the video.
+        split: split of the dataset.
+        id: id of the video.
         label: name of its class.
         reason: what is wrong with it.
     """
@@ -61,7 +61,7 @@ class Aside:
 
 
 def write_aside(aside: Iterable[Aside], path: Path) -> None:
-    """Write the list of the videos set aside, a header alone if there are none."""
+    """Write a list of videos, with only a header if there are none."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(field.name for field in dataclasses.fields(Aside))
@@ -69,7 +69,7 @@ def write_aside(aside: Iterable[Aside], path: Path) -> None:
 
 
 def read_aside(path: Path) -> tuple[Aside, ...]:
-    """Read what `write_aside` wrote; none where there is no such file."""
+    """Read the list that `write_aside` wrote; empty if there is no such file."""
     if not path.exists():
         return ()
     with path.open(encoding="utf-8", newline="") as file:
@@ -77,13 +77,14 @@ def read_aside(path: Path) -> tuple[Aside, ...]:
 
 
 def find_csv(folder: Path, split: str) -> Path | None:
-    """Return a split's CSV file in a folder, None where there is none.
+    """Return a split's CSV file in a folder, None if there is none.
 
-    Without a file of the split's own name, one is taken that has it as a word, such as
-    `k400_train.csv`. Some of Kinetics-600's end in `.txt`.
+    A file named after the split comes first. Otherwise the name must contain the split
+    as a word, such as `k400_train.csv`. The suffix is `.csv` or, for some lists of
+    Kinetics-600, `.txt`.
 
     Raises:
-        ValueError: naming the files, when there are several such.
+        ValueError: naming the files, if several contain the split as a word.
     """
     endings = (".csv", ".txt")
     paths = (folder / f"{name}{e}" for e in endings for name in SPLITS[split])
@@ -95,7 +96,7 @@ def find_csv(folder: Path, split: str) -> Path | None:
             names = ", ".join(path.name for path in found)
             raise ValueError(
                 f"{folder}: found {names}; allowed is one list of the split {split}:"
-                f" call the one that is meant {SPLITS[split][0]}.csv"
+                f" rename the right one to {SPLITS[split][0]}.csv"
             )
         if found:
             return found[0]
@@ -103,7 +104,7 @@ def find_csv(folder: Path, split: str) -> Path | None:
 
 
 def _lists(folder: Path, ending: str) -> list[Path]:
-    """Return a folder's files of an ending, but for hidden ones, by name."""
+    """Return a folder's files with a suffix, sorted, without hidden ones."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -114,9 +115,9 @@ def _lists(folder: Path, ending: str) -> list[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-    """Return the only split that a list's name has as a word, None without one.
+    """Return the split that a list's name has as a word, None without exactly one.
 
-    Of `.txt` files, which may be anything, it is the last word.
+    In the name of a `.txt` file, which may be anything, only the last word counts.
     """
     words = plain(path.stem).split("_")
     if path.suffix.lower() == ".txt":
@@ -136,15 +137,15 @@ def read_folder(
 ) -> dict[str, list[Video]]:
     """Read a folder's CSV files by split.
 
-    A list of test videos without labels, which Kinetics-600 and -700 are given with, is
-    left out with a warning. No accuracy is reported on it.
+    A list of test videos without labels, as in Kinetics-600 and -700, is left out with
+    a warning: no accuracy can be reported on it.
 
     Args:
-        folder: of the files.
-        classes: names of the classes allowed; None for any.
+        folder: folder of the files.
+        classes: names of the classes allowed; None allows any.
 
     Raises:
-        ValueError: as `find_csv` and `read` do.
+        ValueError: as in `find_csv` and `read`.
     """
     found = {}
     for split, path in find_csvs(folder).items():
@@ -159,7 +160,7 @@ def read_folder(
 
 
 def labels(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the labels of a folder's CSV files by split and id of the video."""
+    """Return the labels in a folder's CSV files by split and id of the video."""
     return {
         split: {video.id: video.label for video in videos}
         for split, videos in read_folder(folder).items()
@@ -170,13 +171,16 @@ def read(path: Path, classes: Sequence[str] | None = None) -> list[Video]:
     """Read a split's CSV file.
 
     Args:
-        path: of the file.
-        classes: names of the classes allowed; None for any.
+        path: path of the file.
+        classes: names of the classes allowed; None allows any.
+
+    Returns:
+        The videos in the order of the list. Repeated lines count once.
 
     Raises:
-        FileNotFoundError: when there is no such file.
+        FileNotFoundError: if there is no such file.
         ValueError: naming the file and line of a malformed header or line, an unknown
-            label or a video that another line gives another label.
+            label, or a video with two labels.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such CSV file")
@@ -205,17 +209,17 @@ def _rows(path: Path, *columns: Iterable[str]) -> Iterator[tuple[dict[str, str],
     """Yield a CSV file's lines by column, without the blanks around each field.
 
     Args:
-        path: of the file.
-        *columns: some of which it must have, all of one or all of another.
+        path: path of the file.
+        *columns: alternative sets of columns. The header must contain one whole set.
 
     Yields:
-        The fields of each line that is not blank, and its number.
+        The fields of each line that is not blank, and the line's number.
 
     Raises:
-        ValueError: naming file and line, when it is no CSV of these columns.
+        ValueError: naming file and line, if the file is not CSV with these columns.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
-        # A blank after a comma would make the quotes of a field a part of it.
+        # Without skipinitialspace, quotes after a blank would become part of the field.
         rows = csv.reader(file, skipinitialspace=True)
         try:
             header = [name.strip(BLANKS).lower() for name in next(rows, [])]
@@ -263,12 +267,12 @@ def _video_of_path(fields: dict[str, str], where: str) -> Video:
 
 
 def _check_texts(fields, needed: Iterable[str], lines: Iterable[str], where: str):
-    """Raise a ValueError where a field is empty, or a name is not one line."""
+    """Raise a ValueError if a needed field is empty or a name is not one line."""
     empty = [name for name in needed if not fields[name]]
     if empty:
         raise ValueError(f"{where}: {', '.join(empty)} is empty")
     for name in lines:
-        # The names are kept one a line, without what surrounds them.
+        # Names are stored one per line, without surrounding blanks.
         if fields[name] != fields[name].strip() or not is_line(fields[name]):
             raise ValueError(
                 f"{where}: {name} is {fields[name]!r}, expected one line that neither"
@@ -277,10 +281,13 @@ def _check_texts(fields, needed: Iterable[str], lines: Iterable[str], where: str
 
 
 def is_line(text: str) -> bool:
-    """Return whether a text has neither control characters nor ends of lines."""
+    """Return whether a text has neither control characters nor line breaks."""
     return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") for c in text)
 
 
 def plain(name: str) -> str:
-    """Return a name in small letters, with runs of anything else as underscores."""
+    """Return a name in lower case, with an underscore for each run of other characters.
+
+    Letters and digits are kept; underscores at both ends are removed.
+    """
     return re.sub(r"[\W_]+", "_", name.lower()).strip("_")

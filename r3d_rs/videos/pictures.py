@@ -1,4 +1,4 @@
-"""The sound pictures of a video file: which stream, what is broken, what is missing."""
+"""Intact, broken and missing pictures of a video file, and the choice of its stream."""
 
 import errno
 import math
@@ -9,43 +9,43 @@ import numpy as np
 
 from r3d_rs.videos.steady import Steady
 
-#: Errors that say nothing about a video.
+#: Errors of the machine, which say nothing about a video.
 OF_THE_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)
 
 
 def video_stream(container, path):
-    """Return the stream of a file's video, ready to be decoded by one thread.
+    """Return a file's video stream, ready to be decoded by one thread.
 
     Raises:
-        ValueError: naming the file, when it has none.
+        ValueError: naming the file, if it has none or is a picture.
     """
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
         raise ValueError(f"video {path} does not decode: it is a picture ({name})")
-    # Of several, the one that FFmpeg takes. The cover of a song is no video.
+    # Of several streams, take FFmpeg's choice. The cover of a song is no video.
     best = container.streams.best("video")
     streams = [best, *container.streams.video] if best else []
     cover = av.stream.Disposition.attached_pic
     stream = next((one for one in streams if not one.disposition & cover), None)
     if stream is None:
         raise ValueError(f"video {path} does not decode: it has no video stream")
-    # A decoder would conceal some of what is broken.
+    # By default, a decoder conceals some errors.
     stream.codec_context.options = {"err_detect": "explode"}
-    # Videos are decoded side by side, one a process.
+    # Several processes decode a video each.
     stream.codec_context.thread_count = 1
     return stream
 
 
 class Pictures:
-    """The sound pictures of a stream, what is broken, and how far the file reaches.
+    """A stream's intact pictures, a record of the broken ones, and the file's length.
 
     Attributes:
-        broken: times of the packets and pictures that are broken.
-        error: the first of the decoder's or the container's, if there is one.
+        broken: times of broken packets and pictures.
+        error: first error of the decoder or the container, None if there is none.
     """
 
     def __init__(self, container, stream):
-        """Read nothing yet of a container and its video stream."""
+        """Keep a container and its video stream, without reading them."""
         self.container, self.stream = container, stream
         self.broken, self.error = set(), None
         self._announced = set()
@@ -72,14 +72,15 @@ class Pictures:
                     yield frame
 
     def note_silent(self, shown: Steady, times: Sequence[float | None]) -> None:
-        """Count as broken what the decoder passed over without a word.
+        """Count as broken the pictures that the decoder dropped without an error.
 
-        Such a picture leaves the frame in which it is due without one. Packets that are
-        not to be shown, as VP8 has them, and fields of one picture leave none.
+        A dropped picture leaves the frame in which it is due without a picture. Packets
+        that are not shown (VP8 has such) and the second field of a picture do not.
+        Nothing is counted unless the rate is known and the times increase.
 
         Args:
-            shown: in which frames the pictures are.
-            times: of the pictures, seconds.
+            shown: the frames in which the pictures are shown.
+            times: times of the pictures, seconds.
         """
         if None in times or not (np.diff(times) > 0).all() or not shown.rate:
             return
@@ -95,11 +96,11 @@ class Pictures:
         self.broken.add(("without a time", len(self.broken)) if time is None else time)
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Yield the stream's packets; note where those of all streams end."""
+        """Yield the stream's packets; note when this and the sound streams end."""
         own = [self.stream, *self.container.streams.audio]
-        # Of a packet it would be a fraction, which costs more than the rest here.
+        # A packet's time base is a fraction, which would cost more than all the rest.
         units = {stream.index: float(stream.time_base or 0) for stream in own}
-        # FLV keeps no durations. FFmpeg's length then has a picture of the stated rate.
+        # FLV has no durations. FFmpeg's length then counts a picture at this rate.
         rate = self.stream.average_rate
         lengths = {self.stream.index: 1 / float(rate) if rate else 0.0}
         packets = self.container.demux(*own)
@@ -120,18 +121,18 @@ class Pictures:
                 self._ends[index] = max(end, self._ends.get(index, end))
             if packet.stream_index == self.stream.index:
                 if packet.dts is not None:
-                    # With B-frames it may be before the start, and MOV's length has it.
+                    # With B-frames this may precede the start; MOV's length counts it.
                     decoded = packet.dts * units[self.stream.index]
                     self._first = min(self._first, decoded)
                 yield packet
 
     def check(self, path, sound: int, whole: float) -> None:
-        """Check that enough of the video is there, and that it is one.
+        """Check that the file is a video and that enough of it is present and intact.
 
         Args:
-            path: of the file.
-            sound: number of pictures that came.
-            whole: share of the pictures that has to be there and sound.
+            path: path of the file.
+            sound: number of intact pictures.
+            whole: least share of the pictures that must be present and intact.
 
         Raises:
             ValueError: naming the file and what is wrong with it.
@@ -158,27 +159,31 @@ class Pictures:
             )
 
     def _seconds(self) -> tuple[float, float]:
-        """Return how many seconds are there, and how many are stated, 0 if none are."""
+        """Return the seconds that are present and those that the file states.
+
+        The stated seconds are 0 if the file states none.
+        """
         stream, ends = self.stream, self._ends
         if stream.duration is not None and stream.index in ends:
             start = float((stream.start_time or 0) * stream.time_base)
             held = ends[stream.index] - min(start, self._first)
             stated = float(stream.duration * stream.time_base)
-            # FFmpeg takes the size of an AVI file into account, where it knows better.
+            # FFmpeg may lower an AVI file's duration to fit the file's size. The number
+            # of frames stays.
             if stream.frames and stream.average_rate:
                 stated = max(stated, float(stream.frames / stream.average_rate))
             return held, stated
-        # Sound may be longer than the pictures: the file is whole if one stream is.
+        # Sound may be longer than the pictures: one complete stream is enough.
         stated = (self.container.duration or 0) / av.time_base
         return max(ends.values(), default=0.0), stated if ends else 0.0
 
 
 def raise_machine(error: av.error.FFmpegError, path) -> None:
-    """Raise an error that says nothing about the video."""
+    """Raise an OSError if the error is the machine's and not the video's."""
     if error.errno in OF_THE_MACHINE:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def reason_of(error: av.error.FFmpegError) -> str:
-    """Return what an error of FFmpeg says."""
+    """Return the message of an FFmpeg error."""
     return error.strerror or type(error).__name__
