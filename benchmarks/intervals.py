@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/intervals.py
 
 writes `runs/calibration/coverage.csv` in some minutes. The intervals are those of
-`r3d_rs.evaluation.gains.family`, which the book calls; none of the networks differs
+`r3d_rs.evaluation.gains.estimate`, which the book calls; none of the networks differs
 from another.
 """
 
@@ -50,7 +50,7 @@ CASES = {
 
 
 def drawn(generator: np.random.Generator, case: Case, gain: float = 0.0) -> dict:
-    """Return outcomes of networks, as `gains.family` takes them.
+    """Return outcomes of networks, as `gains.estimate` takes them.
 
     A network's accuracy is 0.6, `gain` more for each after the first, plus what its
     seed adds to all networks and to it alone. Videos differ in how hard they are.
@@ -83,7 +83,7 @@ def covered(case: Case, repetitions: int, seed: int = 0) -> list[bool]:
     generator, inside = np.random.default_rng(seed), []
     for _ in range(repetitions):
         networks = drawn(generator, case)
-        for one in gains.family(
+        for one in gains.estimate(
             networks, following(networks), [list(networks)], adjust=False
         ):
             inside.append(one.low <= 0 <= one.high)
@@ -95,7 +95,7 @@ def erred(case: Case, repetitions: int, seed: int = 1) -> list[bool]:
     generator, wrong = np.random.default_rng(seed), []
     for _ in range(repetitions):
         networks = drawn(generator, case)
-        found = gains.family(networks, following(networks), [list(networks)])
+        found = gains.estimate(networks, following(networks), [list(networks)])
         wrong.append(any(not one.low <= 0 <= one.high for one in found))
     return wrong
 

@@ -53,7 +53,7 @@ def anchor(dataset: str, study: str, point: str) -> str:
 
 def runs(results: Path, dataset: str, name: str) -> str:
     """Return the address of an experiment's runs, or of how to run what has none."""
-    for own in (name, *registry.same(name)):
+    for own in (name, *registry.aliases(name)):
         if any((Path(results) / dataset / own).glob("seed-*.json")):
             return f"runs/index.html#{anchor(dataset, *own.split('/', 1))}"
     return RERUN

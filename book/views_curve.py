@@ -101,4 +101,4 @@ def _half(shares) -> float:
     """Return half of the 95 % interval over seeds, 0 where there is one seed."""
     if len(shares) < 2:
         return 0.0
-    return interval.half(shares)
+    return interval.half_width(shares)

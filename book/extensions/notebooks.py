@@ -30,7 +30,7 @@ def address(dataset: str, name: str, results: Path) -> str:
     That is the executed notebook of a published run, or else the one of the plan. An
     experiment that starts from a network that has to be trained first has none, "".
     """
-    for own in (name, *registry.same(name)):
+    for own in (name, *registry.aliases(name)):
         path = Path(dataset, own, "seed-0.ipynb")
         if (Path(results) / path).exists():
             place = Path(record.PUBLISHED, path).as_posix()

@@ -39,7 +39,7 @@ def predict(video: Path, network: str | None, top_k: int) -> None:
 
     if network is None:
         there = networks.list_networks()
-        listed = networks.none() if there.empty else there.to_string()
+        listed = networks.none_published() if there.empty else there.to_string()
         raise click.UsageError(
             f"--network names a published network or the folder of a run:\n{listed}"
         )

@@ -173,7 +173,7 @@ def for_hub(network: str, hub: str, folder: Path) -> str:
         )
     there = networks.published()
     if network not in there:
-        allowed = ", ".join(there) or networks.none()
+        allowed = ", ".join(there) or networks.none_published()
         raise ValueError(f"network: received {network!r}, allowed are {allowed}")
     one = there[network]
     slug = re.sub(r"[^a-z0-9]+", "-", f"r3d-rs-{one.name}".lower()).strip("-")

@@ -79,7 +79,7 @@ class _Estimate:
         return Gain(self.mean, *ends, p, self.seeds)
 
 
-def family(
+def estimate(
     networks: Mapping[Name, Outcomes],
     pairs: Sequence[tuple[Name, Name]],
     alike: Sequence[Sequence[Name]] = (),

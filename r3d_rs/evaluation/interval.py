@@ -21,7 +21,7 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def half(values) -> float:
+def half_width(values) -> float:
     """Return the half-width of the 95 % Student interval of a mean.
 
     Args:
@@ -32,7 +32,7 @@ def half(values) -> float:
     return float(_student(degrees) * error)
 
 
-def prediction_half(groups: Sequence[Sequence[float]], seeds: int) -> float:
+def prediction_half_width(groups: Sequence[Sequence[float]], seeds: int) -> float:
     """Return the half-width of the 95 % prediction interval for one more run.
 
     Args:

@@ -183,7 +183,7 @@ def published() -> dict[str, Published]:
     return dict(sorted(found.items()))
 
 
-def left(run: str | Path) -> Finished:
+def in_folder(run: str | Path) -> Finished:
     """Return the network of a run, which need not exist yet.
 
     Args:
@@ -204,7 +204,7 @@ def find(network: str | Path) -> Published | Finished:
     Raises:
         FileNotFoundError: if there is neither, naming the published networks.
     """
-    own = left(network)
+    own = in_folder(network)
     if own.run_file.is_file():
         return own
     there = published()
@@ -212,12 +212,12 @@ def find(network: str | Path) -> Published | Finished:
         raise FileNotFoundError(
             f"{own.run_file} is not there; expected is the folder of a"
             " finished run, which has model.keras and run.json, or a published network:"
-            f" {', '.join(there) or none()}"
+            f" {', '.join(there) or none_published()}"
         )
     return there[str(network)]
 
 
-def none() -> str:
+def none_published() -> str:
     """Return a message that no network is published here, and where to get some."""
     return f"none, as {folder()} has no network: git clone {REPOSITORY}"
 

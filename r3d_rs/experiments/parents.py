@@ -60,7 +60,7 @@ def check_place(run: Run, parent: Parent) -> None:
     Raises:
         ValueError: naming the record and both networks.
     """
-    if run.experiment.name in registry.everything():
+    if run.experiment.name in registry.all_experiments():
         return
     try:
         before = record.read(run.target).get("parent", {})
@@ -134,7 +134,7 @@ def of_pretraining(
         "history": history.metrics,
         "seconds": history.seconds,
     }
-    name = networks.left(run.pretraining_folder).name
+    name = networks.in_folder(run.pretraining_folder).name
     parent = of_model(backbone, name, run.recipe, about)
     return dataclasses.replace(parent, seconds_before=history.seconds_before)
 

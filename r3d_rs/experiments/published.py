@@ -81,7 +81,7 @@ def runs(name: str, dataset: str, published: Sequence[dict]) -> list[dict]:
     """
     found = {
         row["seed"]: row
-        for one in reversed([name, *registry.same(name)])
+        for one in reversed([name, *registry.aliases(name)])
         for row in published
         if (row["dataset"], record.name(row)) == (dataset, one)
     }
@@ -196,7 +196,7 @@ def compare(run: dict, published: Sequence[dict] | None = None) -> Comparison:
     place = run["experiment"]
     name, dataset = record.name(place), place["dataset"]
     own = runs(name, dataset, published)
-    known = registry.everything().get(name)
+    known = registry.all_experiments().get(name)
     sentence = _sentence(run, own, published, known)
     return Comparison(run, own, known and _paper(known, dataset), sentence)
 
@@ -294,7 +294,7 @@ def _prediction(
         whose = "all published seeds of this dataset"
     if all(len(group) == 1 for group in groups):
         return None
-    half = interval.prediction_half(groups, len(values))
+    half = interval.prediction_half_width(groups, len(values))
     mean = statistics.fmean(values)
     return max(0.0, mean - half), min(1.0, mean + half), whose
 

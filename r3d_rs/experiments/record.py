@@ -286,7 +286,7 @@ def summary(top1: Sequence[float], num_videos: int) -> Summary:
         low, high = interval.wilson_interval(round(top1[0] * num_videos), num_videos)
         return Summary(top1[0], low, high, 1, "Wilson over videos")
     mean = float(np.mean(top1))
-    half = interval.half(top1)
+    half = interval.half_width(top1)
     low, high = max(0.0, mean - half), min(1.0, mean + half)
     return Summary(mean, low, high, len(top1), "t over seeds")
 

@@ -233,7 +233,7 @@ def _contrastive() -> list[Experiment]:
 
 
 @functools.cache
-def everything() -> Mapping[str, Experiment]:
+def all_experiments() -> Mapping[str, Experiment]:
     """Return all experiments by name: Figures 1 and 2, Tables 2 to 6."""
     found = [*_scaling(), *_ablation(), *_pretraining(), *_contrastive()]
     return MappingProxyType({experiment.name: experiment for experiment in found})
@@ -245,7 +245,7 @@ def get(name: str) -> Experiment:
     Raises:
         ValueError: naming the experiment and those allowed.
     """
-    found = everything()
+    found = all_experiments()
     if name not in found:
         study = f"{name.partition('/')[0]}/"
         allowed = [one for one in found if one.startswith(study)] or found
@@ -258,8 +258,8 @@ def get(name: str) -> Experiment:
 def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
     """Return the experiment that a notebook's parameters ask for.
 
-    It is one of `everything`, or another of the same kind: other toggles of Table 2,
-    another point to pre-train, a given backbone, or a network to fine-tune.
+    It is one of `all_experiments`, or another of the same kind: other toggles of Table
+    2, another point to pre-train, a given backbone, or a network to fine-tune.
 
     Args:
         notebook: name of the notebook, without the file's ending.
@@ -291,7 +291,7 @@ def of_parameters(notebook: str, received: Mapping[str, str]) -> Experiment:
             study, name = "finetune", received["network"]
             if name not in points.scaling():
                 name = f"from-{_told(networks.find(name).name)}"
-    known = everything().get(f"{study}/{name}")
+    known = all_experiments().get(f"{study}/{name}")
     return known or Experiment(study, name, notebook, given, ())
 
 
@@ -312,7 +312,7 @@ NETWORK = "pantomime-web/RS-50"
 
 def _short(backbone: str) -> str:
     """Return the name of a backbone: the full name of its run, or its file's name."""
-    own = networks.left(backbone)
+    own = networks.in_folder(backbone)
     is_run = own.run_file.exists()
     return _told(own.name if is_run else study_path("backbone", backbone).name)
 
@@ -342,12 +342,12 @@ def records(results: str | Path, dataset: str, name: str) -> list[dict]:
     seed, the first one's record is taken.
     """
     found = {}
-    for own in reversed([name, *same(name)]):
+    for own in reversed([name, *aliases(name)]):
         for run in record.find(results, dataset, *own.split("/", 1)):
             found[run["experiment"]["seed"]] = run
     return [found[seed] for seed in sorted(found)]
 
 
-def same(name: str) -> list[str]:
+def aliases(name: str) -> list[str]:
     """Return the names of other experiments with the same recipe (`SAME`)."""
     return [SAME[name]] if name in SAME else [a for a, b in SAME.items() if b == name]

@@ -247,7 +247,7 @@ def setup(run: Run) -> Run:
     """
     from r3d_rs.experiments import executed
     from r3d_rs.tpu import plan
-    from r3d_rs.training import compiled, devices
+    from r3d_rs.training import compilation_cache, devices
 
     executed.quiet()
     devices.connect()
@@ -257,7 +257,7 @@ def setup(run: Run) -> Run:
 
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    compiled.keep(options.data_dir)
+    compilation_cache.enable(options.data_dir)
     found = devices.accelerators()
     scale = options.scale or names.scale(run.dataset)
     if not found[1] and scale == "paper":

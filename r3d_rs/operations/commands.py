@@ -38,7 +38,7 @@ def _existing(ctx, param, folder: Path) -> Path:
 def _experiments() -> Iterable[str]:
     from r3d_rs.experiments import registry
 
-    return registry.everything()
+    return registry.all_experiments()
 
 
 def _points() -> Iterable[str]:

@@ -122,7 +122,7 @@ def table(results: Path) -> pd.DataFrame:
         that starts from another has that one's pre-training in it.
     """
     counts, rows = exact.read(results), []
-    for experiment in registry.everything().values():
+    for experiment in registry.all_experiments().values():
         if experiment.name in registry.SAME:
             continue
         for dataset in experiment.datasets:
@@ -158,7 +158,7 @@ def order(results: Path) -> pd.DataFrame:
     Returns:
         Columns claim, paper, probability, runs to add, core-hours and in all.
     """
-    counts, everything = exact.read(results), registry.everything()
+    counts, everything = exact.read(results), registry.all_experiments()
     dataset = "kinetics-400"
     left, done, rows, total = {}, set(), [], 0.0
     for claim in paper.claims()["step"]:

@@ -67,8 +67,8 @@ class Request:
     """A run that is asked for.
 
     Args:
-        experiment: a name of `registry.everything`; or "finetune/NAME" with the name of
-            any dataset, from the network that `parameters` name.
+        experiment: a name of `registry.all_experiments`; or "finetune/NAME" with any
+            dataset's name, from the network that `parameters` name.
         dataset: to run on; of fine-tuning the experiment says it.
         seed: seeds weights, order and crops.
         results: folder of the records.

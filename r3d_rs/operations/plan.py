@@ -67,7 +67,7 @@ class Job:
 
     def is_done(self, results: Path) -> bool:
         """Say whether there is a record of this run by this recipe."""
-        for name in (self.experiment.name, *registry.same(self.experiment.name)):
+        for name in (self.experiment.name, *registry.aliases(self.experiment.name)):
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
             if path.exists():  # the one that tables show
                 # Its notebook may have to be kept yet.
@@ -163,7 +163,7 @@ def make(
             of theirs, or a number of seeds below 1.
     """
     starts = only.split() or [""]
-    everything = registry.everything().values()
+    everything = registry.all_experiments().values()
     for start in starts:
         if not any(_is_meant(experiment, start) for experiment in everything):
             raise ValueError(
@@ -189,7 +189,7 @@ def make(
     checkpoints = study_path("checkpoints", checkpoints)
     stale, running = {}, set()
     for one in wanted:
-        names = [one.experiment.name, *registry.same(one.experiment.name)]
+        names = [one.experiment.name, *registry.aliases(one.experiment.name)]
         runs = {(name, one.dataset, one.seed) for name in names}
         if one.is_done(results) or runs & running:
             continue

@@ -23,7 +23,7 @@ SAME, OTHER = "the record's commit", "another commit"
 
 def candidates(results: Path) -> list[dict]:
     """Return the records that can be made again: of recipes that the code has now."""
-    known = registry.everything()
+    known = registry.all_experiments()
     return [
         run
         for run in record.find(results)
@@ -132,7 +132,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     classes = [scores.probabilities.argmax(1) for scores in (one, two)]
     before, after = ((own == one.labels).astype(float) for own in classes)
     difference = 100 * (after - before)
-    mean, half = float(difference.mean()), interval.half(difference)
+    mean, half = float(difference.mean()), interval.half_width(difference)
     largest = np.abs(one.probabilities - two.probabilities.astype(np.float32)).max()
     alike = _epochs_alike(run["history"], rerun["history"])
     hashes = [r.get("parent", {}).get("weights_sha256") for r in (run, rerun)]

@@ -21,7 +21,7 @@ def progress(table: Sequence[dict]) -> str:
     made = {}  # core-hours by run
     for row in table:
         name = record.name(row)
-        for own in (name, *registry.same(name)):
+        for own in (name, *registry.aliases(name)):
             if (run := (row["dataset"], own, row["seed"])) in planned:
                 made[run] = row["hours"] * provenance.cores(row["device"])
     return (
@@ -48,7 +48,7 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
     rows, planned = [], read_plan().seeds
     papers = {
         (name, dataset): experiment.paper.get(dataset, "-")
-        for name, experiment in registry.everything().items()
+        for name, experiment in registry.all_experiments().items()
         for dataset in experiment.datasets
     }
     for name, dataset in [*papers, *_finetuned(results, folder, table)]:

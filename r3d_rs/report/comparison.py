@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from r3d_rs.evaluation.gains import Gain, Outcomes, family
+from r3d_rs.evaluation.gains import Gain, Outcomes, estimate
 from r3d_rs.experiments import record, registry
 from r3d_rs.operations import study
 
@@ -70,7 +70,7 @@ def gains(
     networks, videos = {}, {}
     for name in names:
         networks[name] = _outcomes(results, *name, videos)
-    return family(networks, [pair.ends for pair in pairs], alike, adjust=adjust)
+    return estimate(networks, [pair.ends for pair in pairs], alike, adjust=adjust)
 
 
 def between(results: Path, dataset: str, before: str, after: str) -> str:

@@ -97,7 +97,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
 def _is_of(run: dict, item: Item) -> bool:
     """Return whether a run's accuracy is one of an item's."""
     name = record.name(run)
-    studies = {own.split("/")[0] for own in (name, *registry.same(name))}
+    studies = {own.split("/")[0] for own in (name, *registry.aliases(name))}
     return (
         item.study in studies
         and run["dataset"] in item.datasets

@@ -140,7 +140,7 @@ def gains(results: Path) -> pd.DataFrame:
             continue
         mean, number = values.mean(), len(values)
         shared = np.sqrt(1 + number * ASIDE / (1 - ASIDE))
-        half = interval.half(values) * shared
+        half = interval.half_width(values) * shared
         low, high = mean - half, mean + half
         verdict = "helps" if low > 0 else "hurts" if high < 0 else "inconclusive"
         own = seeds[[before, after]]

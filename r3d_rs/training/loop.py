@@ -198,7 +198,7 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int
     return videos // recipe.batch_size
 
 
-def about(
+def fingerprint(
     dataset: Dataset, recipe: Recipe, seed: int, parent: str = "", scale: int = 1
 ) -> dict:
     """Return what must be the same for a run to go on; its arguments are `train`'s."""
@@ -282,7 +282,7 @@ def train(
     rest = recipe.steps % steps if recipe.steps else 0
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
-    run = about(dataset, recipe, seed, parent, scale)
+    run = fingerprint(dataset, recipe, seed, parent, scale)
     with computing.scope():
         # Now, as TensorFlow traces a step twice that makes variables.
         model.optimizer.build(model.trainable_variables)

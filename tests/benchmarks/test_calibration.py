@@ -31,7 +31,9 @@ def test_the_hardest_pair_is_that_which_is_confused_most():
 
 def test_every_point_of_figure_2_grows_from_another():
     points = {
-        name.partition("/")[2] for name in registry.everything() if "scaling/" in name
+        name.partition("/")[2]
+        for name in registry.all_experiments()
+        if "scaling/" in name
     }
     assert set(calibration.FROM) == points - {"R3D-50"}
 

@@ -39,7 +39,7 @@ def test_an_interval_leaves_out_zero_where_the_probability_is_small():
     generator = np.random.default_rng(2)
     for gain in (0.0, 0.02, 0.04):
         networks = drawn(generator, [0.015] * 6, [5] * 6, 0.02, gain)
-        for one in gains.family(networks, following(networks), [list(networks)]):
+        for one in gains.estimate(networks, following(networks), [list(networks)]):
             assert (one.low > 0 or one.high < 0) == (one.p < 0.05)
             assert one.bound == max(abs(one.low), abs(one.high))
 
@@ -48,9 +48,9 @@ def test_without_adjustment_each_gain_is_as_if_alone():
     generator = np.random.default_rng(6)
     networks = drawn(generator, [0.015] * 4, [5] * 4, 0.02, 0.02)
     pairs, alike = following(networks), [list(networks)]
-    alone = [gains.family(networks, [pair], alike)[0] for pair in pairs]
-    assert gains.family(networks, pairs, alike, adjust=False) == alone
-    adjusted = gains.family(networks, pairs, alike)
+    alone = [gains.estimate(networks, [pair], alike)[0] for pair in pairs]
+    assert gains.estimate(networks, pairs, alike, adjust=False) == alone
+    adjusted = gains.estimate(networks, pairs, alike)
     raw = [one.p for one in alone]
     assert [one.p for one in adjusted] == gains.holm(raw)
     smallest = int(np.argmin(raw))
@@ -65,7 +65,7 @@ def test_what_is_told_from_zero_stays_so_when_others_are_run():
     for count in range(1, len(pairs)):
         known = {name for pair in pairs[:count] for name in pair}
         some = {n: own if n in known else {} for n, own in networks.items()}
-        few, more = (gains.family(one, pairs) for one in (some, networks))
+        few, more = (gains.estimate(one, pairs) for one in (some, networks))
         assert few[count] is None
         for one, other in zip(few[:count], more, strict=False):
             assert other.p <= one.p and (one.p >= 0.05 or other.p < 0.05)
@@ -86,7 +86,7 @@ def test_what_a_seed_adds_to_all_networks_is_no_part_of_a_gain():
     generator = np.random.default_rng(3)
     loud = drawn(generator, [0.01] * 4, [8] * 4, block=0.05)
     found = [
-        gains.family(networks, [("n0", "n1")], [list(networks)])[0]
+        gains.estimate(networks, [("n0", "n1")], [list(networks)])[0]
         for networks in (quiet, loud)
     ]
     assert width(found[1]) < 2 * width(found[0])
@@ -99,7 +99,7 @@ def test_networks_without_a_common_seed_differ_by_their_means():
         drawn(generator, [0.01], [3], block=0.05, gain=0)["n0"] for _ in range(2)
     )
     networks = {"one": one, "other": {seed + 3: own for seed, own in other.items()}}
-    [found] = gains.family(networks, [("one", "other")], [list(networks)])
+    [found] = gains.estimate(networks, [("one", "other")], [list(networks)])
     means = [np.mean(list(own.values())) for own in networks.values()]
     assert found.mean == pytest.approx(means[1] - means[0])
     assert width(found) > 0.05
@@ -109,12 +109,12 @@ def test_networks_that_spread_otherwise_are_not_pooled():
     generator = np.random.default_rng(4)
     networks = drawn(generator, [0.002, 0.002, 0.06, 0.06], [8] * 4)
     pairs = [("n0", "n1"), ("n2", "n3")]
-    own, other = gains.family(networks, pairs, [list(networks)])
-    assert [own, other] == gains.family(networks, pairs)
+    own, other = gains.estimate(networks, pairs, [list(networks)])
+    assert [own, other] == gains.estimate(networks, pairs)
     assert width(own) < width(other)
     alike = drawn(generator, [0.02] * 4, [8] * 4)
     [pooled], [alone] = (
-        gains.family(alike, [("n0", "n1")], groups) for groups in ([list(alike)], [])
+        gains.estimate(alike, [("n0", "n1")], groups) for groups in ([list(alike)], [])
     )
     assert width(pooled) != width(alone)
 
@@ -123,7 +123,7 @@ def test_one_run_at_an_end_decides_nothing():
     generator = np.random.default_rng(5)
     networks = drawn(generator, [0.01] * 3, [8, 8, 1], gain=0.2)
     pairs = [*following(networks), ("n2", "n9")]
-    first, second, third = gains.family(networks, pairs, [list(networks)])
+    first, second, third = gains.estimate(networks, pairs, [list(networks)])
     assert first.low > 0 and first.p < 0.001
     assert (second.low, second.p, second.bound) == (None, None, None)
     assert second.mean == pytest.approx(0.2, abs=0.08) and second.seeds == (8, 1)

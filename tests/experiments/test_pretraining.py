@@ -162,7 +162,7 @@ def test_a_run_goes_on_only_from_the_same_parent(data_dir, tmp_path):
     other["stem_conv1/kernel"] = np.zeros_like(other["stem_conv1/kernel"])
     changed = transfer.Weights("another", other)
     assert changed.sha256 != start_from.sha256
-    about = json.loads(json.dumps(loop.about(data, recipe, 0, start_from.sha256)))
+    about = json.loads(json.dumps(loop.fingerprint(data, recipe, 0, start_from.sha256)))
     with Checkpoints(tmp_path, about) as checkpoints:
         checkpoints.save(State(1, {"epoch": [1]}, []))
     model = build(recipe, data, seed=0, start=changed)

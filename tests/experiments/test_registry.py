@@ -17,7 +17,7 @@ from tests.shared.made_up import made_up
 
 
 def test_every_row_and_point_of_the_paper_is_there():
-    found = registry.everything()
+    found = registry.all_experiments()
     expected = {f"scaling/{name}" for name in paper.figure(2)["point"]}
     expected |= {f"ablation/{name}" for name in paper.table(2)["row"]}
     expected |= {f"contrastive/{name}" for name in paper.table(6)["point"]}
@@ -33,7 +33,7 @@ def test_every_row_and_point_of_the_paper_is_there():
 
 
 def test_a_notebook_with_an_experiments_parameters_runs_that_experiment():
-    for name, experiment in registry.everything().items():
+    for name, experiment in registry.all_experiments().items():
         for dataset in experiment.datasets:
             assert dataset in DATASETS
             received = experiment.received(dataset, 1, "build")
@@ -59,7 +59,7 @@ def test_toggles_other_points_and_backbones_are_experiments_of_their_own():
 
 
 def test_the_tiny_scale_is_for_every_experiment():
-    for experiment in registry.everything().values():
+    for experiment in registry.all_experiments().values():
         recipe = experiment.recipe("kinetics-400", "tiny")
         assert recipe.model in TINY_NAMES and recipe.batch_size == 4
     sizes = {
@@ -83,7 +83,7 @@ def test_fine_tuning_starts_from_the_same_seed_of_its_scale():
 def test_the_same_recipe_is_one_run():
     """Two rows of Table 2 are points of Figure 2, and no other two are the same."""
     hashes = {}
-    for name, experiment in registry.everything().items():
+    for name, experiment in registry.all_experiments().items():
         if experiment.study in ("scaling", "ablation"):
             own = plan.job(experiment, "kinetics-400", 0).own
             hashes.setdefault(own, []).append(name)

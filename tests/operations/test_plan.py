@@ -160,7 +160,7 @@ def test_fine_tuning_waits_for_its_parent_unless_its_network_is_there(tmp_path):
 
 
 def test_every_experiment_has_recipes():
-    for experiment in registry.everything().values():
+    for experiment in registry.all_experiments().values():
         for dataset in experiment.datasets:
             job = plan.job(experiment, dataset, 0)
             assert bool(job.parent) == (

@@ -57,7 +57,7 @@ def test_the_hash_is_that_of_the_file():
 
 def test_what_is_planned_exists_under_the_name_of_its_records():
     """Two rows of Table 2 are made as points of Figure 2, and once."""
-    plan, everything = study.read(), registry.everything()
+    plan, everything = study.read(), registry.all_experiments()
     runs = list(plan.runs())
     assert len(runs) == len(set(runs)) > 0
     for dataset, name in plan.seeds:

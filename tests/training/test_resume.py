@@ -176,9 +176,9 @@ def test_a_log_that_was_not_written_in_time_is_written_later(tmp_path):
 
 def test_what_changes_no_number_does_not_make_another_run(dataset):
     again = dataclasses.replace(RECIPE, rematerialize=True)
-    assert loop.about(dataset, again, 1) == loop.about(dataset, RECIPE, 1)
+    assert loop.fingerprint(dataset, again, 1) == loop.fingerprint(dataset, RECIPE, 1)
     # A loss that is summed over devices is another one on more of them.
-    summed = [loop.about(dataset, RECIPE, 1, scale=count) for count in (1, 2, 4)]
+    summed = [loop.fingerprint(dataset, RECIPE, 1, scale=count) for count in (1, 2, 4)]
     assert summed[0] != summed[1] != summed[2]
 
 
@@ -210,7 +210,7 @@ def test_a_network_is_never_beside_another_runs_description(tmp_path):
 @pytest.mark.both_backends
 def test_checkpoints_of_other_devices_are_refused(dataset, data_dir, tmp_path):
     """On several devices TensorFlow's optimizer has other variables than on one."""
-    with Checkpoints(tmp_path, loop.about(dataset, RECIPE, 1)) as checkpoints:
+    with Checkpoints(tmp_path, loop.fingerprint(dataset, RECIPE, 1)) as checkpoints:
         checkpoints.save(state(1))
     with pytest.raises(
         ValueError, match=r"have 2 variables, which are not the .* on 1 "

@@ -1,4 +1,4 @@
-"""XLA's persistent compilation cache: programs are kept for later runs."""
+"""XLA's persistent compilation cache."""
 
 import os
 from pathlib import Path
@@ -7,26 +7,25 @@ import keras
 
 from r3d_rs.data.names import data_directory
 
-#: The folder, within that of the datasets. It may be deleted at any time.
+#: The cache's folder in the datasets' folder. It may be deleted at any time.
 FOLDER = "compiled"
 
 #: Seconds below which a program is compiled again instead of being read.
 WORTH = 0.1
 
 
-def keep(data_dir: str | os.PathLike | None = None) -> Path | None:
-    """Keep what is compiled from now on, and load what an earlier process has kept.
+def enable(data_dir: str | os.PathLike | None = None) -> Path | None:
+    """Cache the programs that XLA compiles, and load those of earlier processes.
 
-    Only JAX can; it has to be called before anything is computed. JAX's key of a
-    program is all that goes into it, versions and features of the processor too. A file
-    that cannot be read is compiled again. Where JAX has been told of a folder
-    (`JAX_COMPILATION_CACHE_DIR`), it stays that.
+    Only JAX has this cache. Call it before anything is computed. JAX's key of a program
+    includes versions and the processor's features. A file that cannot be read is
+    compiled again. A folder that JAX was given (`JAX_COMPILATION_CACHE_DIR`) is kept.
 
     Args:
         data_dir: folder of the datasets, as everywhere.
 
     Returns:
-        The folder of the programs, or None on TensorFlow.
+        The cache's folder, or None on TensorFlow.
     """
     if keras.backend.backend() != "jax":
         return None

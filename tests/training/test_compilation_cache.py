@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from r3d_rs.training import compiled
+from r3d_rs.training import compilation_cache
 
 pytestmark = [
     pytest.mark.both_backends,
@@ -23,12 +23,12 @@ pytestmark = [
 SCRIPT = """
 import json, pathlib, sys
 from jax import monitoring
-from r3d_rs.training import compiled
+from r3d_rs.training import compilation_cache
 hits = []
 monitoring.register_event_listener(
     lambda event, **_: hits.append(event) if event.endswith("/cache_hits") else None
 )
-folder = compiled.keep(sys.argv[1])
+folder = compilation_cache.enable(sys.argv[1])
 import jax
 
 def flip(path):
@@ -81,7 +81,7 @@ def test_a_folder_that_jax_was_told_of_is_kept(tmp_path):
     worth = jax.config.jax_persistent_cache_min_compile_time_secs
     try:
         own = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
-        assert compiled.keep(tmp_path) == own
+        assert compilation_cache.enable(tmp_path) == own
     finally:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", worth)
     assert not (tmp_path / "compiled").exists()
