@@ -1,24 +1,24 @@
-# Every door of the study. Needs Python 3.11, 3.12 or 3.13 and make; the rest is
+# All commands of the study. They need Python 3.11, 3.12 or 3.13 and make. The rest is
 # installed into .venv from requirements.lock.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-# Installs .venv in half a minute; pip takes three.
+# uv installs .venv in half a minute; pip takes three minutes.
 UV := uv==0.13.*
 
-# The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`. With
-# EPOCHS=1 it takes a quick look, which does not replace a whole run.
+# The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
+# With EPOCHS=1 it takes a quick look.
 POINT ?= RS-50
 SEED ?= 0
 EPOCHS ?=
 
-# How many runs are made again, and the seed that draws them: `make rerun DRAW=1`.
+# The seed that draws the runs to make again, and their number: `make rerun DRAW=1`.
 DRAW ?= 0
 COUNT ?= 3
 
-# Headless, prints the book: `make pdf`.
+# The headless browser of `make pdf` and `make check-pages`.
 CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
 
 .PHONY: help study rerun tables check-tables test test-slow test-slow-jax \
@@ -48,7 +48,7 @@ help:
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
 	@echo "make clean   remove what was built, except .venv and trained networks"
 
-# Python and 4 GB of disk are there, or one sentence says what is missing.
+# Checks Python's version and for 4 GB of disk; one sentence says what is missing.
 define CHECKS
 import shutil, sys
 found, free = sys.version_info[:2], shutil.disk_usage(".").free / 1e9
@@ -75,7 +75,7 @@ $(READY): requirements.lock pyproject.toml
 	  --no-build-isolation -e .
 	@touch $@
 
-# A quick look has folders of its own, so that it does not replace a whole run.
+# A quick look has its own folders, so that it does not replace a whole run.
 RUN = scaling/$(POINT) --seed $(SEED) $(if $(EPOCHS),-p epochs=$(EPOCHS) \
   --results runs/quick --checkpoints build/checkpoints/quick)
 LENGTH = $(if $(EPOCHS),$(EPOCHS) of its epochs (a quick look),all epochs)
@@ -104,7 +104,7 @@ tables: $(READY)
 check-tables: $(READY)
 	$(BIN)/python -m r3d_rs report tables --check
 
-# The same records give the same bytes: figures have one date (2026-01-01) and no random
+# Equal records give equal bytes: all figures have one date (2026-01-01) and no random
 # names.
 book: export SOURCE_DATE_EPOCH := 1767225600
 book: export MATPLOTLIBRC := $(CURDIR)/book/matplotlibrc
@@ -116,7 +116,7 @@ book: $(READY)
 	@$(BIN)/python book/build.py
 	@$(BIN)/python book/check_links.py
 
-# axe-core, the rules of accessibility, comes from npm and stays out of the repository.
+# axe-core, which checks accessibility, comes from npm and is not in the repository.
 AXE := build/axe/node_modules/axe-core/axe.min.js
 $(AXE):
 	npm install --prefix build/axe --no-save --no-audit --no-fund axe-core@4
@@ -131,7 +131,7 @@ pdf: $(READY)
 	  { echo "Chromium is needed: make pdf CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/python book/print_pdf.py --chromium "$(CHROMIUM)"
 
-# The book of the published records alone: what differs from the commit stops it.
+# The book of the published records only. Any difference from the commit stops it.
 release: check-tables
 	@$(MAKE) --no-print-directory book COLLECT=--published
 	$(BIN)/python book/release.py
@@ -139,17 +139,18 @@ release: check-tables
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
 
-# A file's tests stay together, as they share what they train; files go in their order.
+# Tests of one file run in one process, as they share trained networks. Files run in
+# order.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(TOGETHER) -m "not slow"
 	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "both_backends and not slow"
 
-# Some read the book: after `make book`.
+# Some of them read the built book: run `make book` first.
 test-slow: $(READY)
 	$(BIN)/pytest $(TOGETHER) -m slow
 
-# Those in which JAX has a part of its own.
+# The slow tests that depend on the backend, on JAX.
 test-slow-jax: $(READY)
 	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "both_backends and slow"
 
@@ -157,8 +158,8 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The locked versions stay where they can; `make lock UPGRADE=--upgrade` takes the newest.
-# Valid for Python 3.11 to 3.13, on Linux and macOS.
+# Locked versions stay if they can; `make lock UPGRADE=--upgrade` takes the newest. The
+# result is valid for Python 3.11 to 3.13, on Linux and macOS.
 UPGRADE ?=
 lock:
 	$(PYTHON) -m venv build/lock
@@ -168,7 +169,8 @@ lock:
 	  --extra data --extra study --extra book --extra export --extra test \
 	  -o requirements.lock pyproject.toml
 
-# The oldest and the newest versions that pyproject.toml allows of what it names.
+# Environments with the oldest direct dependencies that pyproject.toml allows, and with
+# the newest.
 OLDEST ?= python3.11
 NEWEST ?= python3.13
 build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
@@ -179,19 +181,19 @@ build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
 	  --resolution $(if $(filter oldest,$*),lowest-direct,highest)
 	@touch $@
 
-# A warning, of a name that has become old, is no failure here.
+# A warning, such as one about a deprecated name, is no failure here.
 OTHERS := -o filterwarnings=default
 test-oldest test-newest: test-%: build/%/.ready
 	KERAS_BACKEND=tensorflow build/$*/bin/pytest $(TOGETHER) $(OTHERS) -m "not slow"
 	KERAS_BACKEND=jax build/$*/bin/pytest $(TOGETHER) $(OTHERS) \
 	  -m "both_backends and not slow"
 
-# Some mount small disks and become another user: they are skipped without root.
+# Some of them mount small disks or switch the user; without root they are skipped.
 faults: $(READY)
 	$(BIN)/pytest $(TOGETHER) tests/faults
 
-# Both tools run in environments of uv's. The first asks pypi.org, and fails where it says
-# nothing of a package.
+# uv runs both tools in separate environments. The audit asks pypi.org, and fails if that
+# does not know a package.
 audit: $(READY)
 	$(BIN)/uv tool run pip-audit --strict --disable-pip --require-hashes \
 	  -r requirements.lock
@@ -202,7 +204,7 @@ licences: $(READY)
 	$(BIN)/uv tool run pip-licenses --python $(BIN)/python --order license \
 	  --packages $$($(BIN)/python -c '$(DIRECT)')
 
-# One after the other: they are to have the machine for themselves.
+# One after the other, so that each has the machine to itself.
 bench: $(READY)
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/step.py

@@ -1,14 +1,14 @@
-# The study's engine: runs that are missing or stale, then tables, figures and the book.
+# The study's engine: it makes missing and stale runs, then tables, figures and the book.
 #
 #   snakemake --profile profiles/local --dry-run
 #   snakemake --profile profiles/local --config only="scaling/RS-50 scaling/R3D-50" seeds=2
 #   snakemake --profile profiles/slurm --config videos=VIDEOS parts=64 \
 #     -- build/study/data/kinetics-400
 #
-# The last prepares a dataset of videos in parts, side by side, and merges them.
+# The last command prepares a dataset of videos in parts, in parallel, and merges them.
 #
-# What is stale is told by the hashes of recipes in the records (r3d_rs/operations/plan.py), not
-# by the times of files; a run's marker has the hash in its name.
+# A run is stale if its record has another recipe's hash (r3d_rs/operations/plan.py). Times of
+# files play no part: a run's marker has the hash in its name.
 
 import shlex
 import sys
@@ -32,7 +32,7 @@ PARAMETERS = "".join(
 )
 if PLAN.scale:
     PARAMETERS += f" -p scale={shlex.quote(PLAN.scale)}"
-# A dataset of videos may be prepared in parts, and takes these options.
+# A dataset of videos can be prepared in parts, with these options.
 PARTS = int(config.get("parts", 1))
 PREPARE = " ".join(
     f"--{option.replace('_', '-')} {shlex.quote(str(config[option]))}"
@@ -42,7 +42,7 @@ PREPARE = " ".join(
 
 
 def parts(wildcards):
-    """Return the parts that a dataset waits for, none where it is prepared at once."""
+    """Return the parts that a dataset waits for, none if it is prepared at once."""
     if PARTS == 1 or DATASETS[wildcards.dataset].source != "videos":
         return []
     folder = f"{plan.FOLDER}/parts/{wildcards.dataset}"
@@ -50,7 +50,7 @@ def parts(wildcards):
 
 
 def prepare(wildcards, input):
-    """Return the command that makes a dataset, of its parts if there are any."""
+    """Return the command that prepares a dataset, or merges its parts."""
     if DATASETS[wildcards.dataset].source != "videos":
         return f"prepare {wildcards.dataset}"
     if input:
@@ -58,8 +58,8 @@ def prepare(wildcards, input):
     return f"prepare {wildcards.dataset} {PREPARE}"
 
 
-# A lock of the operating system's, which ends with the process. Snakemake's own would
-# stay where it was killed (the profiles have `nolock`).
+# A lock of the operating system, which ends with the process. Snakemake's own lock would
+# stay behind if it was killed, so the profiles set `nolock`.
 onstart:
     try:
         plan.hold(PLAN.results)

@@ -1,4 +1,4 @@
-"""Operations: planning, running and repeating many experiments, and their cost.
+"""Operations: plan, run and repeat experiments, and estimate their cost.
 
 It may import the rooms up to experiments.
 """

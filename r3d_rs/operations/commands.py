@@ -1,6 +1,6 @@
 """Commands `r3d-rs list`, `run`, `rerun`, `cost` and `tpu`.
 
-What a command calls is imported when it runs, see `r3d_rs.preparation.commands`.
+Commands import what they call when they run; see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from r3d_rs.options import FOLDER, Name, dataset_option
 
 
 def _pairs(ctx, param, texts: tuple[str, ...]) -> dict[str, str]:
-    """Return parameters of a notebook from "name=value" texts."""
+    """Parse "name=value" texts into a notebook's parameters."""
     for text in texts:
         if "=" not in text:
             raise click.BadParameter(f"received {text!r}, expected is NAME=VALUE")
@@ -26,7 +26,7 @@ def _pairs(ctx, param, texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _existing(ctx, param, folder: Path) -> Path:
-    """Return a folder of published records, which has to be there."""
+    """Return the folder of published records, or refuse one that does not exist."""
     if not folder.is_dir():
         raise click.BadParameter(
             f"received {folder}, which is no folder; the published records are in a"
@@ -54,10 +54,10 @@ def _programs() -> Iterable[str]:
 
 
 class ExperimentName(Name):
-    """The name of an experiment; fine-tuning has that of any dataset in it."""
+    """The name of an experiment; any dataset may follow "finetune/"."""
 
     def convert(self, value: str, param, ctx) -> str:
-        """Return the name that was received."""
+        """Return a known name or a name of fine-tuning, or refuse it."""
         if value.startswith("finetune/"):
             return value
         return super().convert(value, param, ctx)
@@ -93,13 +93,13 @@ parameters_option = click.option(
 
 @click.command("list")
 @click.argument("experiment", default="")
-@click.option("--dataset", default="", help="List datasets that begin like this.")
+@click.option("--dataset", default="", help="Start of the datasets' names.")
 @own_option
 @checkpoints_option
 def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) -> None:
     """List experiments with the paper's, the published and your numbers.
 
-    EXPERIMENT is how their names begin, such as scaling or ablation/SE.
+    EXPERIMENT is the start of their names, such as scaling or ablation/SE.
     """
     from r3d_rs.experiments import published
     from r3d_rs.operations import status
@@ -119,7 +119,7 @@ def overview(experiment: str, dataset: str, results: Path, checkpoints: Path) ->
 
 
 def _aligned(rows: list[dict]) -> str:
-    """Return rows as a table, of which each column is as wide as it has to be."""
+    """Format rows as a table with aligned columns."""
     lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
@@ -145,8 +145,9 @@ def run(
     """Run EXPERIMENT, and compare it with the published runs.
 
     Papermill executes its notebook. `r3d-rs list` prints the names. finetune/NAME
-    trains on the dataset NAME, which may be your own, from `-p network=` a published
-    network, the folder of a run, or a model of Figure 2 with random weights.
+    trains on the dataset NAME, which may be your own. Give its start with
+    `-p network=`: a published network, the folder of a run, or a point of Figure 2
+    for random weights.
     """
     own = experiment.removeprefix("finetune/")
     given = click.get_current_context().get_parameter_source("dataset")
@@ -172,7 +173,7 @@ def run(
 
 @click.command()
 @click.option("--seed", default=0, help="Seeds the draw.")
-@click.option("--count", default=3, help="How many runs are drawn.")
+@click.option("--count", default=3, help="Number of runs to draw.")
 @parameters_option
 @published_option
 @click.option(
@@ -190,7 +191,7 @@ def run(
 @click.option(
     "--made",
     type=FOLDER,
-    help="Compare the records in a folder instead, which were made elsewhere.",
+    help="Folder of records made elsewhere, to compare instead of running.",
 )
 def rerun(
     seed: int,
@@ -204,8 +205,8 @@ def rerun(
     """Draw published runs, run them again, and compare the records."""
     if made and (folder or parameters):
         raise click.UsageError(
-            "--made: compares records that are there, allowed with it is neither"
-            " --folder nor -p, which are for making them"
+            "--made: compares existing records; --folder and -p, which are for making"
+            " records, are not allowed with it"
         )
     from r3d_rs.experiments import record
     from r3d_rs.operations import rerun as reruns
@@ -233,7 +234,7 @@ def rerun(
 @click.command()
 @published_option
 def cost(results: Path) -> None:
-    """Show what the study takes on Kinetics, and what to run first."""
+    """Show what the study costs on Kinetics, and what to run first."""
     from r3d_rs.operations import cost as costs
 
     click.echo(f"{costs.table(results).to_string(index=False)}\n")
@@ -253,7 +254,7 @@ def tpu() -> None:
     "--clips",
     type=click.IntRange(min=1),
     show_default="the most that fit",
-    help="Clips that a device sees at once.",
+    help="Clips per device.",
 )
 @click.option("--evaluation", is_flag=True, help="Predict views instead of training.")
 @click.option("--rematerialize", is_flag=True, help="Keep only the blocks' inputs.")
@@ -268,9 +269,9 @@ def plan(
     accumulate: bool,
     results: Path,
 ) -> None:
-    """Compile POINT, and bound what it takes in memory and time.
+    """Compile POINT, and print its memory and its least time.
 
-    POINT is one of Figure 2 or a row of Table 2, by default RS-50.
+    POINT is a point of Figure 2 or a row of Table 2; RS-50 by default.
     """
     from r3d_rs.operations import tpu as programs
 
@@ -290,7 +291,7 @@ def plan(
 @tpu.command()
 @published_option
 def fits(results: Path) -> None:
-    """Have runs divide their batches by the published rows of `plan`."""
+    """Update the table of batches that fit, from published rows of `plan`."""
     from r3d_rs.operations import tpu as programs
 
     click.echo(programs.keep_fits(results))

@@ -1,4 +1,4 @@
-"""What the study takes, and what to run first with less."""
+"""Cost of the study on the paper's datasets, and what to run first on a budget."""
 
 import math
 from dataclasses import astuple, dataclass
@@ -14,9 +14,9 @@ from r3d_rs.pantomime import sets
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.tpu import chips
 
-#: Videos for training and for evaluation in the published configurations of Kinetics
-#: (`video_classification.py` of the official implementation, `kinetics400()` and
-#: `kinetics600()`), and the clips of web videos that the paper gives (§4.5).
+#: Numbers of videos for training and for evaluation. Kinetics has those of the
+#: published configurations (`video_classification.py` of the official implementation,
+#: `kinetics400()` and `kinetics600()`). Web videos have the paper's clips (§4.5).
 VIDEOS = {
     "kinetics-400": (215_570, 17_706),
     "kinetics-600": (366_016, 27_780),
@@ -26,14 +26,14 @@ VIDEOS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run takes.
+    """Cost of one run, including its pre-training unless that is left out.
 
     Args:
-        steps: of training, those of pre-training included.
-        clips: seen in training; two a video where they are contrasted.
+        steps: optimizer steps.
+        clips: training clips; contrastive learning takes two per video.
         training_macs: multiply-adds of training.
         evaluation_macs: multiply-adds of all views of all videos.
-        checkpoint_gb: of the states that are kept, 10^9 bytes.
+        checkpoint_gb: size of the checkpoints and the trained network, 10^9 bytes.
     """
 
     steps: int
@@ -44,27 +44,27 @@ class Cost:
 
     @property
     def core_hours(self) -> float:
-        """Hours of one core of a TPU v3 at its peak: no machine is faster than that."""
+        """Hours of one TPU v3 core at its peak rate, a lower bound."""
         chip = chips.chips()["v3"]
         operations = 2 * (self.training_macs + self.evaluation_macs)
         return operations * chip.devices / chip.flops / 3600
 
     def __add__(self, other: "Cost") -> "Cost":
-        """Return what both take."""
+        """Return the sum of two costs."""
         return Cost(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 def of(
     experiment: registry.Experiment, dataset: str, counts: pd.DataFrame, *, parent=True
 ) -> Cost:
-    """Return what one seed of an experiment takes.
+    """Return the cost of one seed of an experiment.
 
     Args:
-        experiment: of the registry.
-        dataset: one of `VIDEOS` or of Pantomime's.
-        counts: of `exact.read`.
-        parent: whether the pre-training that it starts from is part of it, where that
-            is a run of its own.
+        experiment: experiment of the registry.
+        dataset: a name in `VIDEOS`, or one of Pantomime's datasets.
+        counts: exact counts, from `exact.read`.
+        parent: whether to include pre-training that is a run of its own. Pre-training
+            within the run always counts.
     """
     own, before = experiment.recipe(dataset), experiment.parent_recipe(dataset)
     videos = _videos(dataset)
@@ -89,18 +89,18 @@ def _videos(dataset: str) -> tuple[int, int]:
 def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
     steps = recipe.steps or recipe.epochs * (videos // recipe.batch_size)
     clips = steps * recipe.batch_size * recipe.clips_per_example
-    # A gradient takes about twice the operations of the pass forward.
+    # The backward pass takes about twice the operations of the forward pass.
     passes = 1 if recipe.frozen else 3
     macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
-    # Two states are kept, each with weights and momenta, and the trained network.
+    # A run keeps two checkpoints of weights and momenta, and the trained network.
     parameters = exact.of(counts, _network(recipe), 16, 256, 400)["params"]
     return Cost(steps, clips, macs, 0.0, 5 * 4 * parameters / 1e9)
 
 
 def _macs(recipe: Recipe, frames: int, size: int, counts: pd.DataFrame) -> float:
-    """Return the multiply-adds of one clip, forward.
+    """Return the multiply-adds of one clip's forward pass.
 
-    They are in proportion to frames and pixels, but for the gates and the head, which
+    They are proportional to frames and pixels, except for the gates and the head, which
     are less than a thousandth.
     """
     counted = exact.of(counts, _network(recipe), 16, 256, 400)["gmacs"] * 1e9
@@ -115,11 +115,11 @@ def _network(recipe: Recipe) -> str:
 
 
 def table(results: Path) -> pd.DataFrame:
-    """List what one seed of every experiment takes on the paper's datasets.
+    """List the cost of one seed of every experiment on the paper's datasets.
 
     Returns:
-        One row an experiment and dataset; what is the same run is there once. A run
-        that starts from another has that one's pre-training in it.
+        One row per experiment and dataset. Two experiments that share a run have one
+        row. A run that starts from another includes its pre-training.
     """
     counts, rows = exact.read(results), []
     for experiment in registry.all_experiments().values():
@@ -147,13 +147,13 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def order(results: Path) -> pd.DataFrame:
-    """Say which of the paper's steps on Kinetics-400 to run first on a budget.
+    """Order the paper's gains on Kinetics-400 by what to run first on a budget.
 
-    A step of the paper's size is settled by one seed of each end with a probability
-    that follows from the number of videos alone, taken as two separate samples: pairs
-    of the same videos tell more, and seeds that differ less; neither is known before.
-    Of the steps that are left, the next is the one with the highest probability for
-    each core-hour that it adds to those before it.
+    Each gain has a probability that one seed at either end tells it from zero, if it
+    has the paper's size. This follows from the number of videos alone, as if the two
+    ends were evaluated on separate samples. Pairing the videos would raise it, and the
+    spread of seeds would lower it; neither is known in advance. The next gain is always
+    the one with the highest probability per core-hour that it adds.
 
     Returns:
         Columns claim, paper, probability, runs to add, core-hours and in all.
@@ -202,7 +202,7 @@ def order(results: Path) -> pd.DataFrame:
 
 
 def _probability(size: float, told: list[float]) -> float:
-    """Return how likely a step is told from zero by the videos of one seed each."""
+    """Return the probability that one seed at either end tells a gain from zero."""
     videos = VIDEOS["kinetics-400"][1]
     shares = [number / 100 for number in told]
     deviation = math.sqrt(sum(p * (1 - p) / videos for p in shares))

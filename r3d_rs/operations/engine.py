@@ -1,4 +1,4 @@
-"""Running one experiment: papermill executes its notebook in a process of its own."""
+"""Run one experiment: papermill executes its notebook in a separate process."""
 
 import contextlib
 import dataclasses
@@ -21,59 +21,60 @@ from r3d_rs.paths import checkout, study_path
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
-#: Folder of notebooks that are being executed, or have failed.
+#: Folder of notebooks that are being executed, have failed or were stopped.
 RUNNING = Path("build/runs")
 
-#: Lines of papermill, its kernel and TensorFlow that tell a person nothing.
+#: Log lines of papermill, its kernel and TensorFlow that are not worth showing.
 NOISE = re.compile(
     r"(Input|Output) Notebook:|(Executing|Ending) Cell \d|Executing notebook with"
     r"|\[IPKernelApp\]|WARNING: All log messages before absl|[IW]0000 |<Figure size"
     r"|To enable the following instructions"
 )
 
-#: Parameters of a notebook that follow from the experiment, its dataset and its seed,
-#: and from the folders of its records and checkpoints.
+#: Notebook parameters that follow from the experiment, its dataset and seed, and the
+#: folders of its records and checkpoints.
 GIVEN = {
     *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
     *("results", "checkpoints"),
 }
 
-#: Those that say where and not what.
+#: Notebook parameters that say where files are, and do not change a run.
 WHERE = {"data_dir", "tensorboard"}
 
 
 def further(papermill: Mapping) -> dict[str, object]:
     """Return the further parameters that a run's notebook received, such as threads.
 
-    They are in the metadata that papermill has left in the executed notebook.
+    Papermill writes them into the metadata of the executed notebook.
     """
     received, left = papermill.get("parameters", {}), GIVEN | WHERE
     return {name: value for name, value in received.items() if name not in left}
 
 
 def executing(results: str | Path) -> Path:
-    """Return the folder of notebooks that are being executed for a folder of records.
+    """Return the folder in which notebooks are executed for a folder of records.
 
-    Each has its own, as the same run may be made for two at once.
+    Each folder of records has its own: the same run may be made for two of them at
+    once.
     """
     name = os.path.relpath(results, checkout())
-    if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # of any length, in any letters
+    if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # unfit as a folder's name
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     return study_path("folder", RUNNING / name)
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A run that is asked for.
+    """A request for one run.
 
     Args:
-        experiment: a name of `registry.all_experiments`; or "finetune/NAME" with any
-            dataset's name, from the network that `parameters` name.
-        dataset: to run on; of fine-tuning the experiment says it.
+        experiment: a name in `registry.all_experiments`, or "finetune/NAME" with any
+            dataset's name. `parameters` give the network to fine-tune.
+        dataset: dataset to run on; replaced by NAME for "finetune/NAME".
         seed: seeds weights, order and crops.
         results: folder of the records.
-        checkpoints: folder of the runs' states and networks.
-        parameters: further ones of the notebook.
+        checkpoints: folder of the runs' checkpoints and trained networks.
+        parameters: further parameters of the notebook.
     """
 
     experiment: str
@@ -84,7 +85,11 @@ class Request:
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        """Find the folders; raise a ValueError where one is an address."""
+        """Resolve the folders and the dataset's name.
+
+        Raises:
+            ValueError: naming a folder that is an address, or an unknown dataset.
+        """
         for name in ("results", "checkpoints"):
             found = study_path(name, getattr(self, name))
             object.__setattr__(self, name, found)
@@ -98,8 +103,8 @@ class Request:
         """The experiment.
 
         Raises:
-            ValueError: naming it and those there are.
-            FileNotFoundError: when the network to fine-tune is not there.
+            ValueError: naming the experiment and those that exist.
+            FileNotFoundError: if the network to fine-tune does not exist.
         """
         if self.experiment.startswith("finetune/"):
             network = self.parameters.get("network", registry.NETWORK)
@@ -108,7 +113,7 @@ class Request:
 
     @property
     def target(self) -> Path:
-        """File of the record."""
+        """Path of the record."""
         place = (self.dataset, self.found.study, self.found.point)
         return record.path(self.results, *place, self.seed)
 
@@ -116,16 +121,16 @@ class Request:
 def run(request: Request) -> Path:
     """Run an experiment, and keep its executed notebook beside its record.
 
-    Of published runs only seed 0's notebook is kept: another seed's tells nothing more
-    than its record. A run that was stopped after its record was written is not run
-    again for its notebook.
+    Published runs keep only the notebook of seed 0: other seeds' notebooks tell nothing
+    beyond their records. If a run was stopped between writing its record and keeping
+    its notebook, only the notebook is kept now.
 
     Returns:
-        The record.
+        Path of the record.
 
     Raises:
-        ChildProcessError: when the run failed, naming its executed notebook.
-        FileNotFoundError, ValueError: as `command` does.
+        ChildProcessError: if the run failed, naming its executed notebook.
+        FileNotFoundError, ValueError: as in `command`.
     """
     papermill = command(request)
     target, results = request.target, request.results
@@ -144,12 +149,13 @@ def run(request: Request) -> Path:
 
 
 def command(request: Request) -> list[str]:
-    """Return the command by which `run` has papermill execute an experiment's notebook.
+    """Return the papermill command that executes an experiment's notebook.
 
     Raises:
         ValueError: naming the experiment or the dataset and those allowed, or a further
             parameter that follows from them.
-        FileNotFoundError: when there is no checkout with the notebooks.
+        FileNotFoundError: if there is no checkout with the notebooks, or the network
+            to fine-tune does not exist.
     """
     experiment, dataset = request.found, request.dataset
     if experiment.datasets and dataset not in experiment.datasets:
@@ -159,8 +165,8 @@ def command(request: Request) -> list[str]:
         )
     if wrong := sorted(GIVEN & set(request.parameters)):
         raise ValueError(
-            f"parameter {wrong[0]}: received {request.parameters[wrong[0]]!r} besides,"
-            " but it follows from the experiment and the options of this command"
+            f"parameter {wrong[0]}: received {request.parameters[wrong[0]]!r}, but it"
+            " follows from the experiment and the options of this command"
         )
     notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
     if not notebook.is_file():
@@ -173,7 +179,7 @@ def command(request: Request) -> list[str]:
         "results": str(request.results),
         "checkpoints": str(request.checkpoints),
     }
-    # papermill takes `-r` for texts as they are; by `-p`, "2024" would be a number.
+    # papermill keeps a text as it is with `-r`; with `-p`, "2024" would be a number.
     options = [
         part
         for key, value in received.items()
@@ -191,7 +197,7 @@ def _shown(papermill: list[str]) -> str:
     """Run papermill and print what the notebook prints.
 
     Returns:
-        What papermill says of a failure, its traceback; "" where it succeeds.
+        Papermill's traceback, or its exit code, if it fails; "" if it succeeds.
     """
     rest = []
     with (
@@ -217,10 +223,10 @@ def _shown(papermill: list[str]) -> str:
 
 @contextlib.contextmanager
 def _ended_with(process: subprocess.Popen) -> Iterator[None]:
-    """End a process, and with it its notebook, when this one is told to end.
+    """Terminate papermill, and with it the notebook, when this process gets SIGTERM.
 
-    By itself the signal of `kill`, of a scheduler or of a machine that shuts down
-    leaves papermill training on.
+    Otherwise papermill would go on training after `kill`, or after a scheduler or a
+    shutdown ends this process.
     """
 
     def end(*_) -> None:
@@ -228,7 +234,7 @@ def _ended_with(process: subprocess.Popen) -> Iterator[None]:
         sys.exit(128 + signal.SIGTERM)
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread can handle signals
         return
     before = signal.signal(signal.SIGTERM, end)
     try:
@@ -238,10 +244,11 @@ def _ended_with(process: subprocess.Popen) -> Iterator[None]:
 
 
 def _surroundings(folder: Path) -> dict[str, str]:
-    """Return papermill's environment, in which the notebooks' kernel is this Python.
+    """Return papermill's environment, with this Python as the notebooks' kernel.
 
-    By itself Jupyter takes what is called `python3` in the home folder, of whatever
-    Python, and writes into that folder. Where that cannot be, it writes into this one.
+    By default Jupyter takes the kernel `python3` of the home folder, which may be
+    another Python, and writes into the home folder. If that is read-only, it writes
+    into `folder`.
     """
     kernel = folder / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -261,7 +268,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def is_left(target: Path, results: str | Path) -> bool:
-    """Say whether a run was stopped after its record, before its notebook was kept."""
+    """Return whether a run was stopped between its record and keeping its notebook."""
     return target.exists() and executed.is_finished(_output(target, results))
 
 
@@ -274,5 +281,5 @@ def _keep(output: Path, target: Path, results: str | Path) -> Path:
     published = Path(results).resolve() == shipped.resolve()
     if target.stem == "seed-0" or not published:
         executed.keep(output, target.with_suffix(".ipynb"))
-    output.unlink()  # what is left there is running, has failed or was stopped
+    output.unlink()  # what remains in its folder is running, failed or stopped
     return target

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of the paper's networks, counted: `complexity.csv`.
+"""Exact parameters and multiply-adds of the paper's networks: `complexity.csv`.
 
 `r3d-rs report tables --exact` writes `results/exact/complexity.csv`, on any CPU.
 """
@@ -11,10 +11,10 @@ from r3d_rs.files import whole_file
 
 #: The baseline with squeeze-excitation and the old stem (Table 2, row 7).
 BASELINE_WITH_SE = "r3d-50+se"
-#: R3D-RS-50 with self-gating in each block, as the text of §3.1 has it.
+#: R3D-RS-50 with self-gating in each block, as in the text of §3.1.
 GATING_EVERYWHERE = "r3d-rs-50+sg"
 
-#: Their options of `models.build`.
+#: Options of `models.build` for these variants.
 VARIANTS = {
     BASELINE_WITH_SE: {"squeeze_excitation": 0.25},
     GATING_EVERYWHERE: {"self_gating": "all"},
@@ -22,10 +22,11 @@ VARIANTS = {
 
 
 def networks() -> Iterator[tuple[str, int, int, int]]:
-    """List what is counted: name, frames, size and number of classes.
+    """Yield what is counted: name, frames, size and number of classes.
 
-    Every network at 16 frames of 256², the points of Fig. 2 at their evaluation size,
-    two variants, the heads of Table 4, and R3D-RS-50 with all frames of its span.
+    These are every network and two variants at 16 frames of 256², the points of Fig. 2
+    at their evaluation size, the heads of Table 4, and R3D-RS-50 with all 32 frames of
+    its span.
     """
     from r3d_rs.models import NAMES
     from r3d_rs.recipes import points
@@ -44,20 +45,21 @@ def count(name: str, frames: int, size: int, num_classes: int) -> dict:
     """Count one network.
 
     Args:
-        name: of `models.build`, or of `VARIANTS`.
-        frames: that the network sees.
+        name: a name in `models.NAMES` or `VARIANTS`.
+        frames: number of frames that the network sees.
         size: height and width of a frame, pixels.
-        num_classes: of the head.
+        num_classes: number of classes of the head.
 
     Returns:
-        A row of `complexity.csv`: the arguments and the counts of `models.Complexity`.
+        A row of `complexity.csv`, with the arguments and the counts of
+        `models.Complexity`.
     """
     import keras
 
     from r3d_rs.models import build, complexity
 
     network, options = name.partition("+")[0], VARIANTS.get(name, {})
-    # Counting needs shapes only, and values would take gigabytes.
+    # Counting needs only shapes; values would take gigabytes.
     with keras.StatelessScope(initialize_variables=False):
         model = build(network, frames, size, num_classes, **options)
     counted = complexity(model)
@@ -77,7 +79,7 @@ def write(results: Path) -> Path:
     """Count every network and write `<results>/exact/complexity.csv`.
 
     Returns:
-        The file; its multiply-adds are those of one clip of the size that it names.
+        Path of the file. Its multiply-adds are for one clip of the row's size.
     """
     path = Path(results) / "exact" / "complexity.csv"
     rows = [count(*network) for network in networks()]
@@ -95,7 +97,7 @@ def of(counts, network: str, frames: int, size: int, classes: int):
     """Return a network's row of `complexity.csv`.
 
     Raises:
-        ValueError: naming the network, where it has not been counted.
+        ValueError: naming the network, if it has not been counted.
     """
     place = (network, frames, size, classes)
     if place not in counts.index:
@@ -109,12 +111,12 @@ def of(counts, network: str, frames: int, size: int, classes: int):
 def read(results: Path):
     """Return `complexity.csv` as a `pandas.DataFrame`.
 
-    The index is name, frames, size and num_classes; `gmacs` and `profiler_gflops`
-    (multiply-adds and half of the elementwise operations, the paper's "FLOPs") are
-    added to its columns.
+    The index is name, frames, size and num_classes. Two columns are added, in 10^9:
+    `gmacs` are the multiply-adds. `profiler_gflops` also has half of the elementwise
+    operations, as the paper's "FLOPs" do.
 
     Raises:
-        FileNotFoundError: saying how to make the file.
+        FileNotFoundError: if the file is missing, saying how to make it.
     """
     import pandas as pd
 

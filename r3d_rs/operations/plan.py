@@ -1,4 +1,4 @@
-"""What of the study has to run: records that are missing, or of another recipe."""
+"""Plan which runs are due: their record is missing or has another recipe."""
 
 import functools
 import hashlib
@@ -15,11 +15,11 @@ from r3d_rs.paths import study_path
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
 
-#: Folder of the engine's markers, and the marker of a run: its name has the recipe's
-#: hash, so that the marker of an older recipe is another file.
+#: Folder of the engine's markers, and the marker of a run. Its name has the hash of the
+#: recipe, so each recipe has its own marker.
 FOLDER = "build/study"
 MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
-#: Seeds of each experiment on a dataset that the study does not plan, Kinetics say.
+#: Seeds of each experiment on a dataset outside the study's plan, such as Kinetics.
 SEEDS = 3
 
 
@@ -28,12 +28,12 @@ class Job:
     """One run of an experiment.
 
     Args:
-        experiment: of the registry.
-        dataset: to run on.
-        seed: of everything random.
-        scale: of its recipe, "" for the dataset's own.
+        experiment: experiment of the registry.
+        dataset: dataset to run on.
+        seed: seeds weights, order and crops.
+        scale: scale of its recipe, "" for the dataset's own.
         own: hash of its recipe.
-        parent: hash of the recipe that its parent was trained by, "" without one.
+        parent: hash of its parent's recipe, "" without a parent.
     """
 
     experiment: registry.Experiment
@@ -45,7 +45,7 @@ class Job:
 
     @property
     def marker(self) -> str:
-        """File that says that the run is done."""
+        """File that marks the run as done."""
         both = hashlib.sha256(f"{self.own} {self.parent}".encode()).hexdigest()
         return MARKER.format(
             dataset=self.dataset,
@@ -57,20 +57,20 @@ class Job:
 
     @property
     def before(self) -> "Job | None":
-        """The pre-training that it starts from, a run of its own."""
+        """The pre-training run that it starts from, or None."""
         before = self.experiment.before(self.dataset)
         return job(*before, self.seed, self.scale) if before else None
 
     def made(self, found: dict) -> bool:
-        """Say whether a record is of its recipes."""
+        """Return whether a record was made by its recipes."""
         return record.recipe_hashes(found) == (self.own, self.parent)
 
     def is_done(self, results: Path) -> bool:
-        """Say whether there is a record of this run by this recipe."""
+        """Return whether the run has a record by its recipes and a kept notebook."""
         for name in (self.experiment.name, *registry.aliases(self.experiment.name)):
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
-            if path.exists():  # the one that tables show
-                # Its notebook may have to be kept yet.
+            if path.exists():  # the first record found is the one that tables show
+                # Seed 0 is not done while its executed notebook waits to be kept.
                 kept = self.seed != 0 or not engine.is_left(path, results)
                 return kept and self.made(record.read(path))
         return False
@@ -78,14 +78,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted, and what of it has to run.
+    """The runs that are wanted, and the runs that are due.
 
     Args:
-        wanted: all runs.
-        stale: those that have to run, parents before their children.
+        wanted: all runs that are wanted.
+        stale: runs that are due, parents before their children.
         results: folder of the records.
-        checkpoints: folder of the runs' states and networks.
-        scale: of the recipes, "" for the datasets' own.
+        checkpoints: folder of the runs' checkpoints and trained networks.
+        scale: scale of the recipes, "" for the datasets' own.
     """
 
     wanted: tuple[Job, ...]
@@ -99,24 +99,24 @@ class Plan:
         return {run: place for place, run in enumerate(study.read().runs())}
 
     def priority(self, wildcards) -> int:
-        """Return how early a run is made: in the order of the study, then the rest."""
+        """Return a run's priority: the study's runs in their order, then the rest."""
         name = f"{wildcards.study}/{wildcards.point}"
         place = self._places.get((wildcards.dataset, name, int(wildcards.seed)))
         return 0 if place is None else len(self._places) - place
 
     @property
     def markers(self) -> list[str]:
-        """Markers of the runs that have to run."""
+        """Markers of the runs that are due."""
         return [job.marker for job in self.stale]
 
     @property
     def book(self) -> str:
-        """Marker of the tables and the book made of all that is wanted."""
+        """Marker of the tables and the book, made from all wanted runs."""
         text = "\n".join(sorted(job.marker for job in self.wanted))
         return f"{FOLDER}/book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def needs(self, wildcards) -> list[str]:
-        """Return what a run waits for: its dataset and, if that runs, its parent."""
+        """Return what a run waits for: its dataset, and its parent if that is due."""
         experiment = registry.get(f"{wildcards.study}/{wildcards.point}")
         seed = int(wildcards.seed)
         before = job(experiment, wildcards.dataset, seed, self.scale).before
@@ -124,7 +124,7 @@ class Plan:
         return [f"{FOLDER}/data/{wildcards.dataset}", *parent]
 
     def summary(self) -> str:
-        """Say how much there is to do, and about how long that takes on one core."""
+        """Describe how many runs are due, and about how long they take on one core."""
         times = [
             seconds(self.results, job.dataset, job.experiment.name)
             for job in self.stale
@@ -150,17 +150,18 @@ def make(
     """Plan the study or a part of it.
 
     Args:
-        only: names of experiments or of studies, with blanks between; "" for all.
-        datasets: names, with blanks between.
-        seeds: how many of each, from 0; None for the study's (`study.read`), and for
-            `SEEDS` of what is not in it.
+        only: names of experiments or studies, separated by blanks; "" for all.
+        datasets: names of datasets, separated by blanks.
+        seeds: number of seeds of each experiment, from seed 0. None takes the study's
+            (`study.read`), or `SEEDS` on a dataset outside the study's plan.
         results: folder of the records.
-        checkpoints: folder of the runs' states and networks.
-        scale: of the recipes, a name in `scales.SCALES`; "" for the datasets' own.
+        checkpoints: folder of the runs' checkpoints and trained networks.
+        scale: scale of the recipes, a name in `scales.SCALES`; "" for the datasets'
+            own.
 
     Raises:
-        ValueError: naming what is neither an experiment nor a study, what is no dataset
-            of theirs, or a number of seeds below 1.
+        ValueError: naming an unknown experiment or study, an unknown dataset, or a
+            number of seeds below 1.
     """
     starts = only.split() or [""]
     everything = registry.all_experiments().values()
@@ -198,13 +199,13 @@ def make(
         if before and not _has_network(before, checkpoints):
             stale[before.marker] = before
         stale[one.marker] = one
-    for marker in stale:  # of a record that has been removed
+    for marker in stale:  # a marker outlives a record that was removed
         Path(marker).unlink(missing_ok=True)
     return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints, scale)
 
 
 def _seeds(dataset: str, name: str) -> int:
-    """Return how many seeds of an experiment the study has."""
+    """Return how many seeds of an experiment to run on a dataset."""
     known = study.read().seeds
     if any(dataset == own for own, _ in known):
         return known.get((dataset, name), 0)
@@ -212,13 +213,13 @@ def _seeds(dataset: str, name: str) -> int:
 
 
 def hold(results: Path) -> None:
-    """Keep other engines from a folder of records, as long as this process lives.
+    """Keep other engines out of a folder of records while this process lives.
 
     Raises:
-        RunningError: when one is at it.
+        RunningError: if another engine is running there.
     """
     Path(results).mkdir(parents=True, exist_ok=True)
-    folder = os.open(results, os.O_RDONLY)  # and never closed
+    folder = os.open(results, os.O_RDONLY)  # never closed, to keep the lock
     if not try_lock(folder):
         raise RunningError(
             f"{results}: another engine is running the study there; wait for it, or"
@@ -229,7 +230,7 @@ def hold(results: Path) -> None:
 def job(
     experiment: registry.Experiment, dataset: str, seed: int, scale: str = ""
 ) -> Job:
-    """Return a run with the hashes of its recipes as they are now."""
+    """Return a run with the current hashes of its recipes."""
     own = experiment.recipe(dataset, scale)
     parent = experiment.parent_recipe(dataset, scale)
     return Job(
@@ -243,12 +244,12 @@ def job(
 
 
 def _is_meant(experiment: registry.Experiment, start: str) -> bool:
-    """Say whether a name is an experiment's, its study's or empty."""
+    """Return whether a name is the experiment's, its study's or empty."""
     return start in ("", experiment.study, experiment.name)
 
 
 def _has_network(job: Job, checkpoints: Path) -> bool:
-    """Say whether a run's network is there for others to start from."""
+    """Return whether a run's trained network, by its current recipe, exists."""
     name = (job.experiment.study, job.experiment.point)
     folder = record.place(checkpoints, job.dataset, *name, job.seed)
     about = folder / "run.json"
@@ -258,9 +259,9 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
 
 
 def seconds(results: str | Path, dataset: str, name: str) -> float | None:
-    """Return the median time of an experiment's records, None if there are none.
+    """Return the median seconds of an experiment's runs, None if there are none.
 
-    Those on accelerators do not count: they say nothing of a core.
+    Runs on accelerators do not count: they tell nothing about a core.
     """
     times = [
         run["wall_seconds"]["total"]

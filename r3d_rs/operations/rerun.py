@@ -1,4 +1,4 @@
-"""Runs made a second time: what of their records is the same, and what is not."""
+"""Repeat published runs, and compare the new records with the published ones."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import engine, plan
 
-#: What makes two rows of the table the same rerun; the device, as processors of another
-#: generation sum in another order.
+#: Columns that identify a rerun. The device is one of them, because processors of
+#: another generation sum in another order.
 KEYS = ["experiment", "dataset", "seed", "backend", "code", "device"]
 
-#: What the code of a rerun is of.
+#: Values of the column `code`.
 SAME, OTHER = "the record's commit", "another commit"
 
 
 def candidates(results: Path) -> list[dict]:
-    """Return the records that can be made again: of recipes that the code has now."""
+    """Return the records that can be made again: the code still has their recipes."""
     known = registry.all_experiments()
     return [
         run
@@ -35,11 +35,11 @@ def candidates(results: Path) -> list[dict]:
 def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
     """Draw some of the records.
 
-    Their order is that of a hash of the seed and the record's place, so that the same
-    seed draws the same on every machine.
+    They are ordered by a hash of the seed and the record's path. The same seed
+    therefore draws the same records on every machine.
 
     Raises:
-        ValueError: when there are not as many.
+        ValueError: if there is no record, or `count` is not between 1 and their number.
     """
     if not runs:
         raise ValueError("there is no record of a recipe that the code has now")
@@ -59,23 +59,24 @@ def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
 def again(
     results: Path, run: dict, folder: Path, parameters: Mapping[str, str] | None = None
 ) -> dict:
-    """Make a run again, and compare its record with the first.
+    """Repeat a run, and compare its record with the first.
 
-    It gets the further parameters that the point's kept notebook has. What it starts
-    from is made again too. A rerun that is there already, by the same recipe and of the
-    same commit, is not made once more.
+    The rerun gets the further parameters of the point's notebook of seed 0, if that was
+    kept. Its pre-training is repeated too. A rerun that exists already, by the same
+    recipe and the same commit, is not repeated.
 
     Args:
         results: folder of the first record.
-        run: that record.
-        folder: for the records and networks of the reruns; each backend has its own.
-        parameters: further ones of the notebook.
+        run: the first record.
+        folder: folder for the reruns' records and networks, with one subfolder per
+            backend.
+        parameters: further parameters of the notebook; they override the kept ones.
 
     Returns:
-        A row of the table, as `compared` has it.
+        A row of the table, as in `compared`.
 
     Raises:
-        ChildProcessError: as `engine.run` does.
+        ChildProcessError: as in `engine.run`.
     """
     import keras
 
@@ -104,23 +105,25 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     Args:
         results: folder of the first record and its scores.
         run: the first record.
-        others: folder of the second.
-        rerun: the second.
+        others: folder of the second record and its scores.
+        rerun: the second record.
 
     Returns:
-        `code` says whether the commit is the record's. `identical` says whether
-        accuracies, the scores of every video, the history of training and, where it is
-        recorded, the hash of the weights that it started from are the same bits. `top1`
-        and `rerun_top1` are per cent, `difference` is of points with its 95 % interval
-        over videos; `changed_classes` counts the videos that another class is most
-        probable for, and `largest` is the largest difference of a probability;
-        `epochs_alike` counts epochs from the first; `weights` is "" where no hash is
-        recorded; `changed` says what of commit, backend, device and versions is not the
-        same.
+        A row of the table, with these columns among others.
+
+        - `code`: whether the rerun's commit is the record's.
+        - `identical`: whether the accuracies, the scores of every video, the training
+          history and, if recorded, the hash of the starting weights are the same bits.
+        - `top1`, `rerun_top1`: accuracies in per cent.
+        - `difference`: their difference in points, with its 95 % interval over videos.
+        - `changed_classes`: number of videos with another most probable class.
+        - `largest`: largest difference of a probability.
+        - `epochs_alike`: number of epochs, from the first, with the same history.
+        - `weights`: whether the starting weights are the same; "" without both hashes.
+        - `changed`: changes of commit, backend, device and versions.
 
     Raises:
-        ValueError: when their recipes differ, or they were evaluated on different
-            videos.
+        ValueError: if their recipes differ, or they were evaluated on different videos.
     """
     if record.recipe_hashes(run) != record.recipe_hashes(rerun):
         raise ValueError(f"the rerun of {run['experiment']} has another recipe")
@@ -167,11 +170,11 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
 
 
 def keep(folder: Path, row: dict) -> Path:
-    """Write a rerun into `<folder>/reruns.csv`, in the place of an older one."""
+    """Write a rerun into `<folder>/reruns.csv`, in place of an older row for it."""
     path = Path(folder) / "reruns.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame([row]).astype(str)
-    # Another backend's may end now. The folder is locked as long as an engine lives.
+    # Another backend's rerun may write too. An engine may hold the folder's own lock.
     with locked(path.with_name(".reruns.lock")):
         if path.exists():
             before = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -182,9 +185,9 @@ def keep(folder: Path, row: dict) -> Path:
 
 
 def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
-    """Read the reruns, without those of records that are others now.
+    """Read the reruns, without those of records that have changed since.
 
-    The table is in `folder`, or else in that of the first records.
+    The table is in `folder`, by default the folder of the first records.
     """
     path = Path(folder or results) / "reruns.csv"
     if not path.exists():
@@ -195,7 +198,7 @@ def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
 
 
 def table(results: Path) -> pd.DataFrame:
-    """Return the reruns for display."""
+    """Return the reruns as a table for display."""
     rows = read(results)
     if rows.empty:
         return pd.DataFrame({"rerun": {"any run": NOT_RUN}})
@@ -219,26 +222,27 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def _range(results: Path, row: dict) -> str:
-    """Return the lowest and the highest top-1 of the seeds of a rerun's point."""
+    """Return the lowest and the highest top-1 over the seeds of a rerun's point."""
     runs = registry.records(results, row["dataset"], row["experiment"])
     top1 = [100 * run["metrics"]["video_top1"] for run in runs]
     return f"{min(top1):.1f} to {max(top1):.1f}"
 
 
 def described(results: Path, folder: Path | None = None) -> str:
-    """Say of each backend and code how many are identical, and what else changed.
+    """Describe how many reruns are identical, and why others differ, by backend.
 
-    The arguments are those of `read`.
+    The arguments are as in `read`. Runs with the record's code and with other code are
+    counted separately.
     """
     rows, texts = read(results, folder), []
     for (backend, code), own in rows.groupby(["backend", "code"]):
         same = own["identical"] == _alike(True)
         text = (
-            f"On {backend}, with the code of {code}, {same.sum()} of {len(own)} are the"
-            " same to the last bit"
+            f"On {backend}, with the code of {code}, {same.sum()} of {len(own)} are"
+            " identical to the last bit"
         )
         for row in own[~same].to_dict("records"):
-            why = row["changed"] or "though nothing else that a record says does"
+            why = row["changed"] or "their records show no other change"
             place = f"{row['experiment']} on {row['dataset']}, seed {row['seed']}"
             text += f"; {place}, differs by {row['difference']} points of top-1 ({why})"
         texts.append(f"{text}.")
@@ -246,7 +250,7 @@ def described(results: Path, folder: Path | None = None) -> str:
 
 
 def _is_current(run: dict, experiment: registry.Experiment) -> bool:
-    """Return whether a record is of recipes that the code has now, of any scale."""
+    """Return whether the code still has a record's recipes, at any scale."""
     place = run["experiment"]
     if place["dataset"] not in experiment.datasets:
         return False
@@ -255,7 +259,7 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
 
 
 def _is_fresh(path: Path, job: plan.Job) -> bool:
-    """Say whether a record is there that the code as it is has made of a job."""
+    """Return whether a job has a record that was made by the current code."""
     if not path.exists():
         return False
     found = record.read(path)
@@ -263,13 +267,13 @@ def _is_fresh(path: Path, job: plan.Job) -> bool:
 
 
 def _is_of_one_code(run: dict, commit: str) -> bool:
-    """Say whether a commit is the record's, and names all of the code."""
+    """Return whether a commit is the record's, without uncommitted changes."""
     exact = commit != "unknown" and not commit.endswith("+changes")
     return exact and run["commit"] == commit
 
 
 def _epochs_alike(one: dict, other: dict) -> int:
-    """Return how many epochs from the first have the same history."""
+    """Return how many epochs, from the first, have the same history."""
     epochs = [list(zip(*history.values(), strict=True)) for history in (one, other)]
     alike = 0
     for a, b in zip(*epochs, strict=False):
@@ -284,7 +288,7 @@ def _alike(same: bool) -> str:
 
 
 def _changes(run: dict, rerun: dict) -> list[str]:
-    """Say what of commit, backend, device and versions two records differ in."""
+    """List the changes of commit, backend, device and versions between two records."""
     sides = [
         {
             "commit": r["commit"][:10],

@@ -1,4 +1,4 @@
-"""Every experiment: planned, published, yours, running, stopped or failed."""
+"""Status of every experiment: planned, published, yours, running, stopped, failed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from r3d_rs.training import checkpoints
 
 
 def progress(table: Sequence[dict]) -> str:
-    """Say how many runs of the plan are published, and what of its budget they took.
+    """Describe how many planned runs are published, and how much budget they used.
 
     Args:
         table: rows of `published.read`.
@@ -36,14 +36,15 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
 
     Args:
         results: folder of your own records.
-        folder: of the runs' checkpoints, which tells what is running.
+        folder: folder of the runs' checkpoints, which show what is running.
         table: rows of `published.read`.
 
     Returns:
-        One row each: experiment, dataset, paper, published and yours (per cent; means
-        over seeds with their 95 % intervals) and status: how many seeds are published,
-        of how many that are planned, how many are yours, and which are running, have
-        failed (with their notebook) or were stopped and go on when run again.
+        One row each, with columns experiment, dataset, paper, published, yours and
+        status. Accuracies are in per cent; published and yours are means over seeds
+        with 95 % intervals. The status counts the seeds that are published, out of
+        those planned, and yours. It names the seeds that are running, have failed (with
+        their notebook) or were stopped. A stopped seed continues when it is run again.
     """
     rows, planned = [], read_plan().seeds
     papers = {
@@ -59,7 +60,7 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
         status += [f"{len(own)} yours"] if own else []
         place = Path(dataset) / study / point
         folders = [folder / place]
-        if study == "contrastive":  # its first part has its own
+        if study == "contrastive":  # its pre-training has its own folder
             folders.append(folder / dataset / points.PRETRAINING / point)
         status += _unfinished(folders, engine.executing(results) / place)
         rows.append(
@@ -76,7 +77,7 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
 
 
 def _published(runs: int, planned: int) -> list[str]:
-    """Say how many runs are published, and how many are planned if not all are."""
+    """Describe how many runs are published, and of how many if some are missing."""
     of = f" of {planned}" if runs < planned else ""
     return [f"{runs}{of} published"] if runs or planned else []
 
@@ -84,7 +85,7 @@ def _published(runs: int, planned: int) -> list[str]:
 def _finetuned(
     results: Path, folder: Path, table: Sequence[dict]
 ) -> list[tuple[str, str]]:
-    """Return experiments of fine-tuning and their datasets, of which there is a run."""
+    """Return the fine-tuning experiments that have a run, with their datasets."""
     study = "finetune"
     found = {
         (record.name(row), row["dataset"]) for row in table if row["study"] == study
@@ -96,7 +97,7 @@ def _finetuned(
 
 
 def _yours(own: Sequence[dict]) -> str:
-    """Describe your own runs, seed by seed where their recipes differ."""
+    """Describe your own runs, seed by seed if their recipes differ."""
     try:
         return record.described(own)
     except ValueError:
@@ -104,7 +105,7 @@ def _yours(own: Sequence[dict]) -> str:
 
 
 def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
-    """Say which seeds of an experiment are running, have failed or were stopped."""
+    """List the seeds of an experiment that are running, have failed or were stopped."""
     seeds = {path.parent.name for f in folders for path in f.glob("seed-*/.lock")}
     seeds |= {path.stem for path in executing.glob("seed-*.ipynb")}
     found = []
@@ -121,8 +122,8 @@ def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
 
 
 def _has_failed(notebook: Path) -> bool:
-    """Say whether papermill met an error in a notebook, if there is one."""
+    """Return whether a notebook exists and papermill met an error in it."""
     try:
         return bool(parse_json(notebook)["metadata"]["papermill"]["exception"])
-    except (OSError, ValueError, KeyError):  # it is being written, or has just gone
+    except (OSError, ValueError, KeyError):  # missing, or being written
         return False

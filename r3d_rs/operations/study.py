@@ -1,7 +1,8 @@
-"""The plan of the study: what is decided before its first run, and what runs in turn.
+"""The plan of the study: which statements it decides, and which runs it makes.
 
-`study.toml` was committed before the first run of Pantomime's second edition. Its
-SHA-256 stands in the book, so that a change of it afterwards shows.
+The statements, runs, seeds and order in `study.toml` were committed before the first
+run of Pantomime's second edition. The book gives the file's SHA-256, so a later change
+shows.
 """
 
 import collections
@@ -16,7 +17,7 @@ from r3d_rs.files import parse_json
 
 _FILE = Path(__file__).with_name("study.toml")
 
-#: File of the results that says that the study has ended, and why.
+#: File in the folder of the records that says when and why the study ended.
 ENDED = "ended.json"
 
 
@@ -25,11 +26,12 @@ class Block:
     """Runs that are made together.
 
     Args:
-        why: they are made.
-        dataset: that all run on.
+        why: why they are made.
+        dataset: dataset of all runs.
         experiments: names, in the order of their runs.
-        seeds: how many runs of each, from seed 0.
-        minutes: of one core that a run of each takes, by the runs for calibration.
+        seeds: number of seeds of each experiment, from seed 0.
+        minutes: minutes of one core for a run of each experiment, as measured in the
+            runs for calibration.
     """
 
     why: str
@@ -49,14 +51,13 @@ class Study:
     """The plan.
 
     Args:
-        stopping: the rule of when seeds are added, and when the study ends.
+        stopping: rule about adding seeds and ending the study.
         budget: core-hours that all runs may take.
-        primary: dataset, experiment before and after of the statements that are
-            decided; all others are exploratory.
-        blocks: of runs, in their order.
-        alike: groups of experiments whose accuracies are expected to spread alike over
-            seeds.
-        sha256: of the file.
+        primary: dataset, experiment before and experiment after of each statement that
+            is decided. All other statements are exploratory.
+        blocks: blocks of runs, in their order.
+        alike: groups of experiments that are expected to spread equally over seeds.
+        sha256: SHA-256 of the file.
     """
 
     stopping: str
@@ -68,7 +69,7 @@ class Study:
 
     @functools.cached_property
     def seeds(self) -> dict[tuple[str, str], int]:
-        """How many seeds each experiment has, by dataset and name."""
+        """Number of seeds of each experiment, by dataset and name."""
         return dict(collections.Counter(run[:2] for run in self.runs()))
 
     @functools.cached_property
@@ -81,10 +82,10 @@ class Study:
         }
 
     def runs(self) -> Iterator[tuple[str, str, int]]:
-        """Return dataset, experiment and seed of all runs, in their order.
+        """Yield dataset, experiment and seed of all runs, in their order.
 
-        In a block each seed of all experiments comes before the next: wherever the
-        study stops, they have as many.
+        In a block, each seed of all experiments comes before the next seed. Wherever
+        the study stops, the experiments' numbers of seeds differ by at most one.
         """
         for block in self.blocks:
             for seed in range(block.seeds):
@@ -93,11 +94,11 @@ class Study:
 
 
 def ended(results: str | Path) -> dict[str, str] | None:
-    """Return when and why the study ended, None as long as it goes on.
+    """Return when and why the study ended, None while it goes on.
 
-    By the plan's rule it ends when all runs are there or the budget is spent. The
+    By the plan's rule it ends when all runs are done or the budget is spent. The
     maintainers then write `ended.json`, with the fields `day` and `why`. Statements are
-    decided from the runs that are there.
+    decided from the runs that exist then.
     """
     path = Path(results) / ENDED
     return parse_json(path) if path.exists() else None

@@ -1,8 +1,8 @@
-"""What the paper's points take on TPUs: rows of `results/tpu/compiled.csv`.
+"""Memory and least time of the paper's points on TPUs: `results/tpu/compiled.csv`.
 
-A row is one program that the compiler was asked for, of one step on one device; what
-is not among them was not run. A batch of many chips is so many copies of one device's
-program, but for the sums between chips.
+A row is one program that was compiled: one step on one device. A point without a row
+was not run. A batch on many chips runs a copy of this program on each device; only the
+sums between chips are added.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from r3d_rs.tpu import chips, compiler, plan
 
 TRAINING, EVALUATION = "training", "evaluation"
 
-#: Columns that say which program a shown row is of, and what of it is compared.
+#: Columns of `improvement`: those that identify a program, and those it compares.
 PROGRAM = ["point", "step", "slice", "clips a device", "blocks rematerialized"]
 IMPROVED = ["GiB needed", "ms a step, at least", "seconds to compile"]
 
-#: What says which program a row is of.
+#: Columns of `compiled.csv` that identify a program.
 KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
 
 
 def allowed_points() -> list[str]:
-    """Return what programs may be of: points of Fig. 2 and rows of Table 2."""
+    """Return the points that a program may have: Fig. 2's, and rows of Table 2."""
     names = [*points.scaling(), "baseline", *table2.TABLE_2]
-    return list(dict.fromkeys(names))  # one is both
+    return list(dict.fromkeys(names))  # one name is in both
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A step for one device of a slice.
+    """A step on one device of a slice.
 
     Args:
-        point: one of `allowed_points`.
+        point: a name in `allowed_points`.
         task: "training" or "evaluation".
-        topology: the slice, such as "v5e:2x2".
-        clips: that a device sees at once.
-        rematerialize: as in the recipe.
-        accumulate: whether it sums gradients over several micro-batches.
+        topology: name of the slice, such as "v5e:2x2".
+        clips: clips per device.
+        rematerialize: whether blocks are rematerialized, as in the recipe.
+        accumulate: whether gradients are summed over several micro-batches.
     """
 
     point: str
@@ -59,7 +59,7 @@ class Program:
     accumulate: bool = False
 
     def recipe(self) -> Recipe:
-        """Return the paper's recipe with what the program changes.
+        """Return the paper's recipe with the program's changes.
 
         Raises:
             ValueError: naming the point and those allowed.
@@ -77,15 +77,15 @@ class Program:
 
 
 def path(results: Path) -> Path:
-    """Return the table's place."""
+    """Return the table's path."""
     return Path(results) / "tpu" / "compiled.csv"
 
 
 def read(results: Path) -> pd.DataFrame:
-    """Return the rows, none where there is no table.
+    """Return the rows, none if there is no table.
 
-    Bytes, operations and seconds are as the compiler says; `macs` are ours, of one clip
-    forward.
+    Bytes and operations are the compiler's. `seconds` is the time that compiling took.
+    `macs` is our own count of one clip's forward pass.
     """
     if not path(results).exists():
         return pd.DataFrame(columns=[*KEY, "fits"])
@@ -93,12 +93,12 @@ def read(results: Path) -> pd.DataFrame:
 
 
 def compiled(program: Program, results: Path) -> dict:
-    """Return a program's row; compile it, for minutes, where there is none yet.
+    """Return a program's row; compile the program, for minutes, if there is none.
 
-    Published rows are taken too.
+    Published rows count too.
 
     Raises:
-        ModuleNotFoundError, ValueError: as `compiler.compile_training` does.
+        ModuleNotFoundError, ValueError: as in `compiler.compile_training`.
     """
     place = chips.topology(program.topology)
     recipe = program.recipe()
@@ -122,7 +122,7 @@ def compiled(program: Program, results: Path) -> dict:
     }
     path(results).parent.mkdir(parents=True, exist_ok=True)
     with locked(path(results).parent):
-        rows = read(results)  # another process may have added some, or this one
+        rows = read(results)  # another process may have added rows, even this one
         others = rows[~_is_of(rows, own)]
         table = pd.DataFrame([*others.to_dict("records"), row])
         with whole_file(path(results)) as part:
@@ -131,20 +131,20 @@ def compiled(program: Program, results: Path) -> dict:
 
 
 def _is_of(rows: pd.DataFrame, program: dict) -> pd.Series:
-    """Say for each row whether it is a program's."""
+    """Return for each row whether it belongs to a program."""
     return (rows[KEY] == pd.Series(program)).all(axis=1)
 
 
 def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
-    """Return the row of the most clips that fit, or None where not even one does.
+    """Return the row of the most clips that fit, None if not even one clip fits.
 
-    They are doubled while they fit, and halved, rounded down, until they do; from a
-    power of two it is the largest one that fits.
+    The number of clips is doubled while they fit, or else halved, rounded down, until
+    they do. A search from a power of two finds the largest power of two that fits.
 
     Args:
-        program: whose clips are where the search begins.
-        results: where rows are looked up and kept.
-        limit: of the clips.
+        program: program to compile; the search starts from its clips.
+        results: folder in which rows are looked up and kept.
+        limit: largest number of clips to try.
     """
     best, clips = None, program.clips
     while 1 <= clips <= limit:
@@ -162,10 +162,10 @@ def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
 
 
 def step_seconds(row: dict) -> float:
-    """Return the least time of a step: all at peak arithmetic, or all traffic.
+    """Return the least seconds of a step: its arithmetic or its traffic at peak rate.
 
-    What really happens takes longer: no program reaches either, the sums between chips
-    come on top, and the compiler's count of the traffic is an estimate.
+    A real step takes longer: no program reaches either peak, and the sums between chips
+    come on top. The compiler's count of the traffic is an estimate.
     """
     chip = chips.topology(row["topology"]).chip
     return chip.devices * max(
@@ -174,15 +174,16 @@ def step_seconds(row: dict) -> float:
 
 
 def is_memory_bound(row: dict) -> bool:
-    """Say whether traffic and not arithmetic gives `step_seconds`."""
+    """Return whether traffic, not arithmetic, determines `step_seconds`."""
     chip = chips.topology(row["topology"]).chip
     return row["bytes_accessed"] / chip.bandwidth > row["flops"] / chip.flops
 
 
 def chip_hours(row: dict) -> float:
-    """Return the least chip-hours of a point's whole training, or its evaluation.
+    """Return the least chip-hours of a point's whole training or evaluation.
 
-    Training is all whole batches of all epochs, evaluation all views of all videos.
+    Training covers all whole batches of all epochs. Evaluation covers all views of all
+    videos.
     """
     recipe = Program(**{name: row[name] for name in KEY}).recipe()
     videos, evaluated = cost.VIDEOS[plan.DATASET]
@@ -196,7 +197,7 @@ def chip_hours(row: dict) -> float:
 
 
 def fits(results: Path) -> pd.DataFrame:
-    """Return the most clips a device that were found to fit, by chip and program."""
+    """Return the most clips per device that fit in training, by chip and program."""
     rows = read(results)
     rows = rows[(rows["task"] == TRAINING) & rows["fits"].astype(bool)]
     rows = rows.assign(chip=rows["topology"].str.partition(":")[0])
@@ -205,19 +206,21 @@ def fits(results: Path) -> pd.DataFrame:
 
 
 def keep_fits(results: Path) -> Path:
-    """Write `fits` into the package."""
+    """Write `fits` into the package, and return the file."""
     with whole_file(plan.FITS) as part:
         fits(results).to_csv(part, index=False, lineterminator="\n")
     return plan.FITS
 
 
 def improvement(results: Path) -> pd.DataFrame:
-    """Return the programs that were compiled before the network's form for TPUs, too.
+    """Compare programs compiled before and after the network's form for TPUs.
+
+    `results/tpu/before.csv` has the rows before: 2-D convolutions, each block compiled
+    separately, and all its intermediate results kept for the gradient.
 
     Returns:
-        A row a program: memory, least time and seconds to compile, before and after.
-        `results/tpu/before.csv` is of 2-D convolutions, each block compiled for itself
-        and all in it kept for the gradient.
+        One row per program, with memory, least time and seconds to compile, before and
+        after.
     """
     before = pd.read_csv(path(results).with_name("before.csv")).set_index(KEY)
     after = read(results).set_index(KEY)
@@ -236,11 +239,11 @@ def improvement(results: Path) -> pd.DataFrame:
 
 
 def table(results: Path) -> pd.DataFrame:
-    """Return what was compiled for every point of Fig. 2, and what was not.
+    """Return the programs of every point as text, "not run" for points without one.
 
     Returns:
-        One row a program, text, in the order of the points; a point without a program
-        has one row that says "not run".
+        One row per program or point without a program. The points of Fig. 2 come first,
+        in their order.
     """
     found, rows = read(results).to_dict("records"), []
     for point in dict.fromkeys([*points.scaling(), *(r["point"] for r in found)]):
@@ -281,7 +284,7 @@ def _described(row: dict) -> dict[str, str]:
 
 
 def report(row: dict) -> str:
-    """Describe a row in some lines."""
+    """Describe a row in a few lines."""
     place = chips.topology(row["topology"])
     chip, devices = place.chip, place.chip.devices
     remat = ", blocks rematerialized" if row["rematerialize"] else ""
@@ -310,7 +313,7 @@ def report(row: dict) -> str:
         f"  a step, by the compiler: {row['flops'] / 1e12:.3f} TFLOP,"
         f" {row['bytes_accessed'] / 1e9:.1f} GB accessed",
         f"  bound: {1000 * seconds:.1f} ms a step ({what}),"
-        f" {clips * devices / seconds:.0f} clips/s and chip at most",
+        f" {clips * devices / seconds:.0f} clips/s per chip at most",
     ]
     hours = chip_hours(row)
     alone = place.chips == 1 or row["task"] == EVALUATION

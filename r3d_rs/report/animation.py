@@ -1,4 +1,4 @@
-"""Clips in motion, as pictures that a page holds. Needs no TensorFlow."""
+"""Clips as animated pictures inside an HTML page. Needs no TensorFlow."""
 
 import base64
 import html
@@ -9,14 +9,14 @@ import numpy as np
 from IPython.display import HTML
 from PIL import Image
 
-#: Frames up to this many pixels high are shown without loss and enlarged as squares.
+#: Frames up to this height, in pixels, are stored without loss; pixels stay squares.
 SMALL = 96
-#: How much larger than its pixels a clip is shown, where there is room.
+#: Factor by which a clip is enlarged, if there is room.
 SCALE = 3
-#: Milliseconds that a frame is shown.
+#: Milliseconds per frame.
 DURATION = 80
 
-# Rows hold two or four clips, so that classes that form a pair stay beside each other.
+# Rows hold two or four clips, so the two classes of a pair stay side by side.
 _STYLE = """<style>
 .clips { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1rem 0.75rem; }
 @media print, (min-width: 48rem) { .clips { grid-template-columns: repeat(4, 1fr); } }
@@ -31,11 +31,11 @@ _STYLE = """<style>
 def animations(named_clips: Iterable[tuple[str, np.ndarray]]) -> HTML:
     """Show clips as endless animations, two in a row or, in a wide window, four.
 
-    Readers who have asked their system for less motion see the middle frames.
+    If the reader's system is set to reduced motion, only the middle frames are shown.
 
     Args:
-        named_clips: caption and clip, uint8 `(time, height, width, 3)`; the caption's
-            first line is its name.
+        named_clips: captions and clips, uint8 `(time, height, width, 3)`. The first
+            line of a caption is the clip's name.
     """
     figures = []
     for caption, frames in named_clips:
@@ -51,7 +51,7 @@ def animations(named_clips: Iterable[tuple[str, np.ndarray]]) -> HTML:
 
 
 def _picture(frames: np.ndarray, alt: str) -> str:
-    """Return a clip as HTML; `alt` is what a reader hears who does not see it."""
+    """Return a clip as HTML; `alt` describes it to readers who do not see it."""
     height, width = frames.shape[1:3]
     still = frames[len(frames) // 2][None]
     small = ' class="small"' if height <= SMALL else ""

@@ -1,4 +1,4 @@
-"""What the paper says, and the verdict of our numbers on it."""
+"""The paper's statements, and the verdicts of our numbers on them."""
 
 import math
 from collections.abc import Sequence
@@ -19,30 +19,29 @@ REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 INCONCLUSIVE = "inconclusive"
 EXPLORATORY = "exploratory"
-#: Verdict of a primary statement as long as planned runs are missing.
+#: Verdict on a primary statement while planned runs are missing.
 OPEN = "open"
 
-#: Verdict of a count that differs from what the paper says.
+#: Verdict on a statement that the counts contradict.
 DIFFERS = "contradicted by its own numbers"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A statement about accuracy, and what our records say of it.
+    """A statement about accuracy, with the gain in our records.
 
     Args:
         text: the statement.
-        group: of statements that a chapter is about.
-        place: in the paper.
-        pair: what is compared.
-        paper: its size in the paper, points of top-1 or top-5; None where the paper
-            gives none.
-        sign: of the gain, 1 or -1.
-        primary: whether it is decided, by the plan; else it is exploratory.
-        found: our gain, adjusted for the number of primary statements if it is one;
-            None where one of the two has not been run.
-        missing: planned runs of its ends that have not been made; 0 when the study has
-            ended without them.
+        group: group of statements, which a chapter covers.
+        place: place in the paper.
+        pair: the two experiments that are compared.
+        paper: the paper's gain in points of top-1 or top-5; None if it gives none.
+        sign: sign of the stated gain, 1 or -1.
+        primary: whether the plan decides the statement; otherwise it is exploratory.
+        found: our gain; None if one of the two has not been run. The gain of a primary
+            statement is adjusted for the number of primary statements.
+        missing: number of planned runs of the two that are missing; 0 once the study
+            has ended.
     """
 
     text: str
@@ -57,19 +56,19 @@ class Step:
 
     @property
     def ours(self) -> str:
-        """Describe the gain, "not run" where there is none."""
+        """Our gain as text, "not run" if there is none."""
         return comparison.text(self.found)
 
     @property
     def said(self) -> str:
-        """Describe the paper's gain."""
+        """The paper's gain as text; "more" or "less" if it gives no number."""
         if self.paper is None:
             return "less" if self.sign < 0 else "more"
         return f"{self.paper:+.1f}"
 
     @property
     def verdict(self) -> str:
-        """Compare the adjusted interval with zero."""
+        """Verdict, from comparing the adjusted interval with zero."""
         if self.found is None:
             return NOT_RUN
         if not self.primary:
@@ -87,23 +86,24 @@ class Step:
 
     @property
     def bound(self) -> float:
-        """Points that the gain is smaller than either way, of one with an interval."""
+        """Points that the gain does not exceed in either direction, by its interval."""
         return math.ceil(1000 * self.found.bound) / 10
 
 
 def steps(results: Path, group: str | None = None) -> list[Step]:
     """Decide the paper's statements about accuracy by our records.
 
-    The primary ones are one family, in which the intervals are adjusted for their
-    number. A statement is reproduced where the adjusted 95 % interval of ours
-    lies on the paper's side of zero, not reproduced where it lies on the other, and
-    inconclusive where it has zero in it: then the verdict says what the gain is smaller
-    than. All others are exploratory; their intervals are not adjusted, and they have no
-    verdict.
+    The primary statements form one family: their intervals are adjusted for their
+    number. A statement is reproduced if the adjusted 95 % interval of our gain lies on
+    the paper's side of zero, and not reproduced if it lies on the other side. If it
+    contains zero, the statement is inconclusive, and the verdict bounds the gain.
+
+    All other statements are exploratory: their intervals are not adjusted, and they
+    have no verdict.
 
     Args:
         results: folder of the records.
-        group: of the statements, None for all.
+        group: group of statements; None for all.
     """
     primary, listed = study.read().primary, paper.claims()["step"]
     ended = study.ended(results)
@@ -139,7 +139,7 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
 
 
 def _missing(pair: comparison.Pair, found: Gain | None) -> int:
-    """Count the planned runs of a pair's ends that its gain does not have."""
+    """Count the planned runs of a pair that its gain lacks."""
     planned, made = study.read().seeds, found.seeds if found else (0, 0)
     names = (registry.SAME.get(name, name) for name in (pair.before, pair.after))
     return sum(
@@ -149,11 +149,12 @@ def _missing(pair: comparison.Pair, found: Gain | None) -> int:
 
 
 def table(steps: Sequence[Step]) -> pd.DataFrame:
-    """Return steps as a table.
+    """Return statements as a table.
 
     Returns:
-        Columns claim, place, paper, ours, 95 % interval, seeds, p and verdict, one row
-        a step; gains are in points of top-1, or of top-5 where the claim says so.
+        One row per statement, with columns claim, place, paper, ours, 95 % interval,
+        seeds, p and verdict. Gains are in points of top-1, or of top-5 if the claim
+        says so.
     """
     rows = []
     for step in steps:
@@ -183,10 +184,10 @@ def counts(results: Path) -> pd.DataFrame:
     """Decide the paper's statements about numbers that can be counted.
 
     Returns:
-        Columns claim, place, found and verdict, one row a statement.
+        One row per statement, with columns claim, place, found and verdict.
 
     Raises:
-        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing, saying how to make them.
     """
     counted = exact.read(results)
     rows = []
@@ -204,7 +205,7 @@ def counts(results: Path) -> pd.DataFrame:
 
 
 def parameters(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the parameters of Tables 3 and 4 with those counted."""
+    """Compare the parameters in Tables 3 and 4 with the counts."""
     pairs = []
     for number, classes in ((3, 400), (4, 600)):
         for row in paper.table(number).dropna(subset="model").itertuples():
@@ -216,7 +217,7 @@ def parameters(counted: pd.DataFrame) -> tuple[bool, str]:
 
 
 def self_gating(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare Table 3's parameters with self-gating in all blocks and in the last."""
+    """Compare Table 3's parameters with self-gating in every block or in the last."""
     rows = paper.table(3).set_index("point")
     published = rows.loc["RS-50", "params_m"]
     every = counted.loc[(exact.GATING_EVERYWHERE, 16, 256, 400), "params"] / 1e6
@@ -236,7 +237,7 @@ def stem(counted: pd.DataFrame) -> tuple[bool, str]:
 
 
 def flops_of_200(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the FLOPs of R3D-RS-200, which Table 3 and Table 4 print differently."""
+    """Compare the FLOPs of R3D-RS-200, which Tables 3 and 4 print differently."""
     found = counted.loc[("r3d-rs-200", 16, 256, 400), "profiler_gflops"]
     third, fourth = (
         paper.table(n).set_index("point").loc["RS-200", "flops_b"] for n in (3, 4)

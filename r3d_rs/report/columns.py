@@ -1,4 +1,4 @@
-"""What a column of a table is: its cells in the CSV file, and its text in the book."""
+"""Columns of tables: their cells in the CSV file, and their text in the book."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from r3d_rs.experiments import record, registry
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.report import comparison, editions
 
-#: The dataset and the name of a row's experiment; None where a row has none of ours.
+#: Function from a row to the dataset and name of its experiment, or to None.
 Run = Callable[[dict], tuple[str, str] | None]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column that a table's rows have already.
+    """A column that the table's rows already have.
 
     Args:
         key: name in the CSV file.
-        title: in the book; empty for a column of the file alone.
-        digits: decimals in the book; None leaves a number as it is in the file.
-        run: the experiment that a cell leads to, None without links.
+        title: title in the book; empty for a column of the file only.
+        digits: decimals in the book; None leaves a number as in the file.
+        run: gives the experiment that a cell links to; None for no links.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Column:
         return {self.key: rows[self.key]}
 
     def text(self, row: dict[str, str]) -> str:
-        """Return the book's cell for a row of the CSV file."""
+        """Return the book's text for a row of the CSV file."""
         value = row[self.key]
         if self.digits is None or not value:
             return value
@@ -45,11 +45,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Accuracy(Column):
-    """Video top-1 of our runs: a mean with its 95 % interval, as five columns.
+    """Video top-1 of our runs, with its 95 % interval, as five columns.
 
-    In the file `<key>_top1` is the mean over seeds or "not run", `_low` and `_high` are
-    the ends of the interval, `_seeds` their number and `_interval` its kind ("t over
-    seeds" or, for a single seed, "Wilson over videos").
+    In the file `<key>_top1` is the mean over seeds, or "not run". `<key>_low` and
+    `<key>_high` are the ends of the interval. `<key>_seeds` is the number of seeds.
+    `<key>_interval` is "t over seeds" or, for a single seed, "Wilson over videos".
     """
 
     NAMES = ("top1", "low", "high", "seeds", "interval")
@@ -70,12 +70,12 @@ class Accuracy(Column):
             return {"top1": NOT_RUN}
         shares = (summary.mean, summary.low, summary.high)
         numbers = [round(100 * share, 2) for share in shares]
-        # Text, because a column of numbers with empty cells would read 3.0.
+        # As text: in a column with empty cells, pandas would write the number as 3.0.
         cells = (*numbers, str(summary.seeds), summary.interval)
         return dict(zip(self.NAMES, cells, strict=True))
 
     def text(self, row: dict[str, str]) -> str:
-        """Return the mean with its interval and seeds, or what stands there."""
+        """Return the mean with its interval and seeds; "not run" or "" without runs."""
         top1, low, high, seeds, _ = (row[f"{self.key}_{name}"] for name in self.NAMES)
         if not seeds:
             return top1
@@ -84,10 +84,10 @@ class Accuracy(Column):
 
 @dataclass(frozen=True)
 class Delta(Column):
-    """The gain of our runs over the row of ours above, with its interval by itself."""
+    """Gain of our runs over our last row above, with an unadjusted interval."""
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
-        """Compare each row's records with those above."""
+        """Compare each row's records with those of the row above."""
         ends, above = [], None
         for own in map(self.run, _filled(rows)):
             ends.append(own and above and (above, own))
@@ -97,15 +97,15 @@ class Delta(Column):
 
 @dataclass(frozen=True)
 class Gain(Column):
-    """The gain of a row's runs over other runs of its own, with its interval by itself.
+    """Gain of a row's runs over other runs of the row, with an unadjusted interval.
 
-    `before` finds the others.
+    `before` gives the experiment of the other runs.
     """
 
     before: Run | None = None
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
-        """Compare each row's records."""
+        """Compare the records of each row's two experiments."""
         ends = [(self.before(row), self.run(row)) for row in _filled(rows)]
         return {self.key: _gains(results, ends)}
 
@@ -115,10 +115,10 @@ class Table:
     """One table.
 
     Args:
-        caption: in the book.
-        names: the column that names the rows.
-        rows: returns the rows with all columns that no run of ours is needed for.
-        columns: in the order of the CSV file, which has `edition` after them.
+        caption: caption in the book.
+        names: column that names the rows.
+        rows: returns the rows, with all columns that need no run of ours.
+        columns: columns in the order of the CSV file; `edition` follows them.
     """
 
     caption: str
@@ -127,7 +127,7 @@ class Table:
     columns: tuple[Column, ...]
 
     def build(self, results: Path) -> pd.DataFrame:
-        """Return what the CSV file holds; `edition` says which records it shows."""
+        """Return the content of the CSV file; `edition` says which records it shows."""
         rows, cells = self.rows(results), {}
         named = [column.run for column in self.columns if column.run]
         found = [run(row) for run in named for row in _filled(rows)]
@@ -138,7 +138,7 @@ class Table:
 
 
 def _gains(results: Path, ends: list[tuple | None]) -> list[str]:
-    """Describe the gain between each row's two runs by itself, "" where it has none."""
+    """Describe each row's gain, unadjusted; "" for a row without two experiments."""
     pairs = {both: comparison.Pair(*both[0], both[1][1]) for both in filter(None, ends)}
     found = comparison.gains(results, list(pairs.values()), adjust=False)
     texts = dict(zip(pairs, map(comparison.text, found), strict=True))

@@ -1,6 +1,6 @@
 """Commands `r3d-rs report`: tables, views and probes.
 
-What a command calls is imported when it runs, see `r3d_rs.preparation.commands`.
+Commands import what they call when they run; see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from r3d_rs.paths import study_path
 
 @click.group()
 def report() -> None:
-    """Make what the book shows of the records."""
+    """Make the book's tables, figures and measurements."""
 
 
 @report.command()
 @published_option
 @click.option("--exact", is_flag=True, help="Count parameters and multiply-adds again.")
-@click.option("--check", is_flag=True, help="Write nothing, fail where one is stale.")
+@click.option("--check", is_flag=True, help="Write nothing, fail if one is stale.")
 def tables(results: Path, exact: bool, check: bool) -> None:
     """Make the published tables and figures from the published records."""
     from r3d_rs.experiments import published, record
@@ -89,7 +89,7 @@ def views(
 @click.option(
     "--dataset",
     type=DATASET,
-    help="Name of the dataset; pantomime-20, or the network's.",
+    help="Name of the dataset; the network's by default, or pantomime-20.",
 )
 @data_dir_option
 @own_option
@@ -97,7 +97,7 @@ def views(
 def probes(
     dataset: str | None, data_dir: Path | None, results: Path, network: str | None
 ) -> None:
-    """Measure how much of a dataset's accuracy is motion.
+    """Measure how much the accuracy on a dataset depends on motion.
 
     A network is evaluated on reversed and on shuffled clips. Another is trained on
     single frames, by the same recipe from random weights.

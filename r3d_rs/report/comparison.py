@@ -1,4 +1,4 @@
-"""Gains between points, of their records: over all seeds and video by video."""
+"""Gains between points, estimated from their records over all seeds and videos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Pair:
     """Two points to compare.
 
     Args:
-        dataset: that both ran on.
-        before: name of an experiment.
-        after: of the other.
-        top: classes among which the right one has to be.
+        dataset: dataset of both.
+        before: name of the first experiment, the baseline.
+        after: name of the second experiment.
+        top: 1 for top-1 accuracy, 5 for top-5.
     """
 
     dataset: str
@@ -29,9 +29,9 @@ class Pair:
 
     @property
     def ends(self) -> tuple[tuple, tuple]:
-        """The two networks."""
+        """The two networks: dataset, name and `top` of each."""
         return tuple(
-            # of two names for the same runs always the same one
+            # an experiment with several names always gets the same one
             (self.dataset, _network(name), self.top)
             for name in (self.before, self.after)
         )
@@ -42,19 +42,21 @@ def gains(
 ) -> list[Gain | None]:
     """Estimate gains as one family: their intervals are adjusted for their number.
 
-    What is alike, so that its spread over seeds is pooled, is said by the study's plan.
+    The study's plan says which experiments are alike; these pool their spread over
+    seeds.
 
     Args:
-        results: folder of the records, whose scores are beside them.
-        pairs: of points.
-        adjust: for their number; False estimates each as if it were the only one.
+        results: folder of the records, with their scores beside them.
+        pairs: pairs of points.
+        adjust: whether to adjust for the number of gains; False estimates each gain as
+            if it were the only one.
 
     Returns:
-        One gain a pair; None where a point has no record.
+        One gain per pair; None if a point has no record.
 
     Raises:
-        ValueError: when two points were evaluated on different videos, or when the
-            recipes of one point differ.
+        ValueError: if two points were evaluated on different videos, or if the recipes
+            of one point differ.
         FileNotFoundError: naming scores that are missing.
     """
     kinds = list(dict.fromkeys((pair.dataset, pair.top) for pair in pairs))
@@ -64,7 +66,7 @@ def gains(
         for names in study.read().alike
     ]
     ends = [end for pair in pairs for end in pair.ends]
-    # of what is alike only what can be pooled with a gain's own ends
+    # only groups with both ends of a gain can be pooled with it
     alike = [own for own in alike if any(set(pair.ends) <= set(own) for pair in pairs)]
     names = dict.fromkeys([*ends, *(end for group in alike for end in group)])
     networks, videos = {}, {}
@@ -74,12 +76,12 @@ def gains(
 
 
 def between(results: Path, dataset: str, before: str, after: str) -> str:
-    """Describe the gain from an experiment to another, by itself."""
+    """Describe the gain from one experiment to another, unadjusted."""
     return text(gains(results, [Pair(dataset, before, after)])[0])
 
 
 def text(found: Gain | None) -> str:
-    """Describe a gain in points of per cent, "not run" where there is none."""
+    """Describe a gain in percentage points, "not run" if there is none."""
     mean, ends, seeds = parts(found)
     if found is None:
         return mean
@@ -88,9 +90,9 @@ def text(found: Gain | None) -> str:
 
 
 def parts(found: Gain | None) -> tuple[str, str, str]:
-    """Return a gain, its interval and its seeds as text, each for a column of its own.
+    """Return a gain, its interval and its seeds as text, one for each column.
 
-    A dash is an interval or seeds that there are not.
+    A dash marks a missing interval or missing seeds.
     """
     if found is None:
         return record.NOT_RUN, "-", "-"
@@ -103,7 +105,7 @@ def parts(found: Gain | None) -> tuple[str, str, str]:
 
 
 def _network(name: str) -> str:
-    """Return one of the names of an experiment's network, always the same."""
+    """Return the name under which an experiment's network is compared."""
     name = registry.SAME.get(name, name)
     return registry.TWINS.get(name, name)
 
@@ -111,20 +113,20 @@ def _network(name: str) -> str:
 def _outcomes(
     results: Path, dataset: str, name: str, top: int, videos: dict[str, tuple]
 ) -> Outcomes:
-    """Return whether each video was right, by seed, videos in the order of their ids.
+    """Return by seed whether each video was classified correctly, in order of the ids.
 
     Args:
         results: folder of the records.
-        dataset: that they ran on.
-        name: of the experiment.
-        top: classes among which the right one has to be.
-        videos: name and ids of the first run on each dataset; is added to.
+        dataset: dataset of the runs.
+        name: name of the experiment.
+        top: 1 for top-1 accuracy, 5 for top-5.
+        videos: name and video ids of the first run on each dataset; extended in place.
     """
     found, runs = {}, []
     for own in (*(a for a, b in registry.TWINS.items() if b == name), name):
         named = registry.records(results, dataset, own)
         record.summarize(named)  # refuses recipes that differ
-        runs += named  # of one seed the point's own comes last, and counts
+        runs += named  # of runs with equal seeds, the point's own comes last and counts
     for run in runs:
         scores = record.scores_of(results, run)
         best = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :top]

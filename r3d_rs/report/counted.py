@@ -1,4 +1,4 @@
-"""Figure 1 on one convention: published accuracies against counted multiply-adds."""
+"""Figure 1 by one convention: published accuracies against counted multiply-adds."""
 
 import math
 from pathlib import Path
@@ -12,12 +12,13 @@ from r3d_rs.report.figures import Mark
 
 
 def marks(results: Path) -> tuple[list[Mark], list[Mark]]:
-    """Return the rows of Table 3 twice: by the cost of a view, and of a video (10^12).
+    """Return marks of Table 3's rows by the cost of a view, and of a video.
 
-    A network that cannot be counted has what other papers print, and a dagger.
+    Costs are multiply-adds, in 10^9 for a view and in 10^12 for a video. A network that
+    cannot be counted has the number from another paper, and a dagger.
 
     Raises:
-        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing, saying how to make them.
     """
     table, elsewhere = paper.table(3), paper.quoted().set_index("source")
     counts = peers.build(results).query("table == 3")["counted_gmacs"]
@@ -36,12 +37,12 @@ def marks(results: Path) -> tuple[list[Mark], list[Mark]]:
 
 
 def figure(results: Path) -> Figure:
-    """Draw accuracies against multiply-adds, of a view left and of a video right.
+    """Draw accuracies against multiply-adds: per view on the left, per video right.
 
-    Marks are those of Figure 1. The right axis is logarithmic.
+    Marks are as in Figure 1. The horizontal axis on the right is logarithmic.
 
     Raises:
-        FileNotFoundError: as `marks` does.
+        FileNotFoundError: as in `marks`.
     """
     with rc_context(figures.STYLE):
         width, height = figures.PANEL
@@ -69,6 +70,6 @@ def build(results: Path) -> list[Path]:
     """Write `<results>/figures/figure1-counted.svg` and `.png`.
 
     Raises:
-        FileNotFoundError: as `marks` does.
+        FileNotFoundError: as in `marks`.
     """
     return figures.save(figure(results), Path(results), "figure1-counted")

@@ -1,8 +1,8 @@
-"""Which records a table shows: of Pantomime's second edition, or still of its first.
+"""Choose the records that a table shows: Pantomime's first or second edition.
 
-The first edition's are in `<results>/first-edition`. A table shows them, marked as
-superseded, until all runs that the plan has for it are there or the study has ended;
-then it changes over as a whole. No verdict is made of them.
+The first edition's records are in `<results>/first-edition`. A table shows them, marked
+as superseded, until all its planned runs exist or the study has ended. Then the whole
+table changes to the second edition. Verdicts use the second edition only.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from pathlib import Path
 from r3d_rs.experiments import registry
 from r3d_rs.operations import study
 
-#: Folder of the first edition's records, beside those of the second.
+#: Folder of the first edition's records, beside the second edition's records.
 FIRST = "first-edition"
-#: How a table or a figure that shows them is marked.
+#: Mark of a table or figure that shows the first edition.
 SUPERSEDED = "first edition, superseded"
 
 
@@ -22,7 +22,7 @@ def root(results: str | Path, experiments: Iterable[tuple[str, str]]) -> Path:
 
     Args:
         results: folder of the records.
-        experiments: dataset and name of each that the table has.
+        experiments: dataset and name of each experiment in the table.
     """
     results = Path(results)
     first = results / FIRST
@@ -38,5 +38,5 @@ def root(results: str | Path, experiments: Iterable[tuple[str, str]]) -> Path:
 
 
 def title(root: Path) -> str:
-    """Return how to mark what shows the records of a folder, "" for the second's."""
+    """Return the mark for a folder of records, "" for the second edition."""
     return SUPERSEDED if root.name == FIRST else ""

@@ -20,18 +20,18 @@ from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.report import editions
 
-#: Shape by what is scaled, so that the figures read in grey.
+#: Marker by what is scaled, so that the figures need no colors.
 MARKERS = {"": "o", "f": "s", "i": "^"}
 
-#: Shape of what is quoted, and of the baseline.
+#: Markers of quoted networks and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Width and height of a panel, inches: on a phone it is as wide as the screen, where
+#: Width and height of a panel, inches. On a phone a panel is as wide as the screen, and
 #: letters of 10 points have 12 pixels.
 PANEL = (3.9, 4.0)
 
-#: Where a name may stand, the best first: points right and up of its point, and which
-#: of its ends is there. A line leads to those that are further than `NEAR`.
+#: Places for a name, the best first: points to the right of and above its point, and
+#: the end of the name that is there. A line leads to places further than `NEAR`.
 NEAR = 15
 PLACES = (
     (6, -3, "left"),
@@ -58,11 +58,11 @@ PLACES = (
     (-30, -46, "right"),
 )
 
-#: What is left out of a file, by its format: day and version, which tell no figure from
-#: the same one.
+#: Metadata by format of the file. The date and the software are left out, because they
+#: would make equal figures differ.
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
-#: With the salt the same figure gives the same SVG, byte for byte.
+#: With the salt, equal figures give equal SVG files, byte for byte.
 STYLE = {
     "svg.hashsalt": "r3d-rs",
     "font.family": "DejaVu Sans",
@@ -77,12 +77,12 @@ class Mark:
     """One point of a figure.
 
     Args:
-        name: of the point, or of a network that is quoted.
+        name: name of the point or of the quoted network.
         gmacs: multiply-adds of one view, 10^9.
-        top1: per cent.
-        interval: ends of the 95 % interval, per cent; None where there is none.
-        described: what its tooltip says.
-        run: the experiment of a record of ours, None for the paper's.
+        top1: accuracy in per cent.
+        interval: ends of the 95 % interval, per cent; None without an interval.
+        described: text of its tooltip.
+        run: experiment of our record; None for the paper's points.
         quoted: whether the paper quotes it from other work.
     """
 
@@ -96,7 +96,7 @@ class Mark:
 
     @property
     def marker(self) -> str:
-        """Shape of the point."""
+        """Marker of the point."""
         if self.quoted:
             return QUOTED
         if not self.name.startswith("RS"):
@@ -106,15 +106,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class Points:
-    """A figure's points, and the names of those without a value.
+    """A figure's points, and the names of points without a value.
 
     Args:
-        published: the paper's.
-        missing: names of those that the paper gives no accuracy of.
-        ours: of our runs.
-        absent: names of those that have not been run.
-        title: above ours.
-        root: folder of their records, see `editions.root`.
+        published: the paper's points.
+        missing: names of points without an accuracy in the paper.
+        ours: points of our runs.
+        absent: names of points that have not been run.
+        title: title of our panel.
+        root: folder of our records, see `editions.root`.
     """
 
     published: list[Mark]
@@ -128,10 +128,10 @@ class Points:
 def marks(number: int, results: Path) -> Points:
     """Return a figure's points.
 
-    The paper's are top-1 on Kinetics-400 as its text gives it, against the multiply-
-    adds of one view that we count, or the FLOPs that it quotes. Ours are the mean video
-    top-1 over seeds on Pantomime-20, against the multiply-adds of one view at its
-    scale.
+    The paper's points are top-1 on Kinetics-400, as given in its text, against the
+    multiply-adds of one view. We count these, except for quoted networks, which have
+    the paper's FLOPs. Our points are the mean video top-1 over seeds on Pantomime-20,
+    against the multiply-adds of one view at its scale.
 
     Args:
         number: 1 or 2.
@@ -190,15 +190,15 @@ def _cost(gmacs: float) -> str:
 
 
 def figure(number: int, results: Path) -> Figure:
-    """Draw Figure 1 or 2, the paper's left and ours right.
+    """Draw Figure 1 or 2, the paper's points on the left and ours on the right.
 
-    The points are those of `marks`, ours with their 95 % intervals (t over seeds; over
-    videos for a single seed). Circles are depths, joined by a line; squares scale the
-    frames, triangles the resolution; crosses are the baseline, diamonds are quoted.
+    The points come from `marks`. Ours have 95 % intervals: t over seeds, or over videos
+    for a single seed. Circles are depths, joined by a line. Squares scale the frames,
+    triangles the resolution. Crosses are the baseline, diamonds are quoted networks.
     Points without a value are named below.
 
     Raises:
-        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
     return draw(marks(number, results))
@@ -208,8 +208,8 @@ def draw(points: Points, *sides: str) -> Figure:
     """Draw the points of `marks`; see `figure`.
 
     Args:
-        points: of both panels.
-        sides: panels to draw, "paper" and "ours"; none for both.
+        points: points of both panels.
+        *sides: panels to draw, "paper" and "ours"; both by default.
     """
     sides = sides or ("paper", "ours")
     panels = {
@@ -224,7 +224,7 @@ def draw(points: Points, *sides: str) -> Figure:
             own, reason, absent, title = panels[side]
             panel(one, own, reason, absent, side)
             one.set(title=textwrap.fill(title, 30), ylabel="top-1 (%)")
-        drawn.draw_without_rendering()  # places are in pixels, which the layout decides
+        drawn.draw_without_rendering()  # the layout must be known to place the names
         drawn.set_layout_engine("none")
         for side, one in zip(sides, axes, strict=True):
             name_points(one, panels[side][0])
@@ -235,7 +235,7 @@ def build(results: Path) -> list[Path]:
     """Write `<results>/figures/figure<n>.svg` and `.png`, the same bytes every time.
 
     Raises:
-        FileNotFoundError, ValueError: as `figure` does.
+        FileNotFoundError, ValueError: as in `figure`.
     """
     return [
         path
@@ -258,7 +258,7 @@ def save(drawn: Figure, results: Path, name: str) -> list[Path]:
 def panel(
     axes: Axes, points: list[Mark], reason: str, absent: list[str], side: str
 ) -> None:
-    """Draw points, each in a group of its own, and name the absent."""
+    """Draw points, each in its own SVG group, and list the absent names below."""
     if depths := _depths(points):
         axes.plot(*zip(*depths, strict=True), color="0.6", linewidth=1, zorder=1)
     for point in points:
@@ -289,9 +289,9 @@ def panel(
 
 
 def name_points(axes: Axes, points: list[Mark]) -> None:
-    """Name each point where its name hides least: points, intervals, line and names.
+    """Place each point's name where it hides the least of points, lines and names.
 
-    To leave the panel is as bad as to hide another name.
+    Leaving the panel counts as much as hiding another name.
     """
     if not points:
         return
@@ -342,7 +342,7 @@ def _put(label: Annotation, place: tuple[int, int, str]) -> None:
 
 
 def _depths(points: list[Mark]) -> list[tuple[float, float]]:
-    """Return the points that differ in depth alone, by their multiply-adds."""
+    """Return the points that differ only in depth, sorted by multiply-adds."""
     return sorted(
         (p.gmacs, p.top1)
         for p in points

@@ -1,4 +1,4 @@
-"""What the data looks like: clips, augmentation, and where views lie."""
+"""Pictures of the data: clips, augmentation, and the places of views."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from r3d_rs.recipes.table2 import BASELINE
 from r3d_rs.report.animation import animations
 from r3d_rs.videos import geometry
 
-#: Operations that RandAugment makes of a clip, the official code's default.
+#: Number of operations that RandAugment applies to a clip; the official code's default.
 LAYERS = 2
 
 
@@ -29,7 +29,7 @@ def training_clips(dataset: Dataset, recipe: Recipe, *, split: str, seed: int) -
 
 
 def centre_clip(dataset: Dataset, recipe: Recipe, split: str) -> np.ndarray:
-    """Decode the clip in the middle of a split's first video.
+    """Decode the middle clip of a split's first video.
 
     Returns:
         uint8 `(time, height, width, 3)`.
@@ -44,13 +44,13 @@ def centre_clip(dataset: Dataset, recipe: Recipe, split: str) -> np.ndarray:
 def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
     """Show what cropping, mirroring and RandAugment do to a clip.
 
-    Each operation of RandAugment is shown by itself; cropping and all of RandAugment
-    are drawn three times.
+    Each operation of RandAugment is shown alone. Cropping and the whole of RandAugment
+    are shown for three random draws.
 
     Args:
         frames: uint8 `(time, height, width, 3)`.
-        magnitude: of RandAugment.
-        seed: of every draw.
+        magnitude: magnitude of RandAugment.
+        seed: seeds every draw.
     """
     frames = np.asarray(frames)
     draws = [(seed, number) for number in range(3)]
@@ -69,7 +69,7 @@ def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
 
 
 def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarray]:
-    """Crop as in training, to squares as high as the frames, and say what was drawn."""
+    """Crop as in training, to squares as high as the frames, with a caption."""
     height, width = frames.shape[1:3]
     box = transforms.random_crop_box(
         height, width, area_range, Recipe.aspect_range, draw
@@ -84,13 +84,13 @@ def _crop(frames, area_range: tuple[float, float], draw) -> tuple[str, np.ndarra
 
 
 def views_figure(recipe: Recipe, length: int, height: int, width: int) -> Figure:
-    """Draw where a recipe's views of evaluation lie on a video.
+    """Draw where a recipe's evaluation views lie in a video.
 
     Args:
-        recipe: of the views.
-        length: of the video, frames.
-        height: of the video, pixels.
-        width: of the video, pixels.
+        recipe: recipe of the views.
+        length: number of frames of the video.
+        height: height of the video, pixels.
+        width: width of the video, pixels.
     """
     sampled, size = (recipe.frames, recipe.temporal_stride), recipe.eval_size
     starts = transforms.even_starts(length, *sampled, recipe.temporal_views)

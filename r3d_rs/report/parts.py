@@ -1,4 +1,4 @@
-"""The parts of the paper: how many runs each has, and how long they took."""
+"""The parts of the paper: how many runs are behind each, and how long they took."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,12 @@ class Item:
     """A part of the paper.
 
     Args:
-        name: its number and subject in the paper.
-        exact: what can be settled without training and has been, "" for nothing.
-        study: of the records that replicate its accuracies; None if it has none.
-        datasets: of these records, ours and the paper's.
-        also: studies and experiments whose records it needs besides, on whatever
-            dataset.
-        points: its points, where the study has others on these datasets too.
+        name: number and subject in the paper.
+        exact: what has been settled without training, "" for nothing.
+        study: study of the records that replicate its accuracies; None without any.
+        datasets: datasets of these records, ours and the paper's.
+        also: further studies and experiments that it needs, on any dataset.
+        points: its points, if the study has other points on these datasets too.
     """
 
     name: str
@@ -67,7 +66,7 @@ def table(results: Path) -> pd.DataFrame:
         results: folder of the records.
 
     Returns:
-        One row for each of `ITEMS`; "not run" where accuracies could be and are not.
+        One row for each of `ITEMS`; "not run" if it has accuracies but no run.
     """
     runs = [run["experiment"] for run in record.find(results)]
     rows = {}
@@ -81,7 +80,7 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def _runs(item: Item, runs: list[dict]) -> str:
-    """Describe how many points of an item have been run, and how often."""
+    """Describe how many points of an item have been run, in how many runs."""
     if item.study is None:
         return "-"
     if not runs:
@@ -95,7 +94,7 @@ def _runs(item: Item, runs: list[dict]) -> str:
 
 
 def _is_of(run: dict, item: Item) -> bool:
-    """Return whether a run's accuracy is one of an item's."""
+    """Return whether a run's accuracy belongs to an item."""
     name = record.name(run)
     studies = {own.split("/")[0] for own in (name, *registry.aliases(name))}
     return (
@@ -106,21 +105,21 @@ def _is_of(run: dict, item: Item) -> bool:
 
 
 def _is_needed(run: dict, item: Item) -> bool:
-    """Return whether a run is one of an item's, or is needed besides."""
+    """Return whether a run belongs to an item, or is needed for it."""
     names = (run["study"], record.name(run))
     return _is_of(run, item) or any(name in item.also for name in names)
 
 
 def hours(results: Path) -> pd.DataFrame:
-    """Add up how long the runs behind each part of the paper took, by their records.
+    """Add up the hours of the runs behind each part of the paper, by device.
 
     Args:
         results: folder of the records.
 
     Returns:
-        One row for each of `ITEMS` with accuracies, and device, and one for all runs: a
-        run that serves two parts is in both, and once in the last. "not run" where
-        there is no record.
+        One row per device for each of `ITEMS` with accuracies, and for all runs. A run
+        that serves two parts counts in both, but once in all runs. "not run" marks a
+        part without records.
     """
     runs = record.find(results)
     parts = {
@@ -142,14 +141,14 @@ def hours(results: Path) -> pd.DataFrame:
 
 
 def on_accelerators(results: Path) -> pd.DataFrame:
-    """Set runs on accelerators beside those of the same point on processors alone.
+    """Compare runs on accelerators with runs of the same point on processors alone.
 
     Args:
         results: folder of the records.
 
     Returns:
-        One row a point and the accelerators that it ran on, with the top-1 of both
-        kinds of runs in per cent, seed by seed. "not run" without any.
+        One row per point and accelerators that it ran on, with the top-1 of both kinds
+        of runs in per cent, seed by seed. "not run" marks runs that are missing.
     """
     points = {}
     for run in record.find(results):

@@ -1,8 +1,8 @@
-"""What Tables 3 to 5 print of size and cost, beside what is counted: `peers.csv`.
+"""Sizes and costs printed in Tables 3 to 5, beside our counts: `peers.csv`.
 
-One convention for all rows: learned parameters, and the multiply-adds of convolutions,
-dense layers and attention's products. `convention` says what has to be counted
-otherwise to get what is printed: "as counted" is nothing, "none" that nothing does.
+All rows are counted by one convention: learned parameters, and the multiply-adds of
+convolutions, dense layers and attention's products. The column `convention` names the
+convention that gives the printed number: "as counted" for ours, "none" if none does.
 """
 
 import math
@@ -14,31 +14,32 @@ from r3d_rs import paper
 from r3d_rs.operations import exact
 from r3d_rs.paper import peers
 
-#: Tables with networks of other work, and the classes of those of one dataset.
+#: Tables with networks of other work, and their number of classes. Table 5 has several
+#: datasets.
 TABLES = {3: 400, 4: 600, 5: None}
 
-#: How what is printed under no convention is described, and marked in the book.
+#: Name, and mark in the book, of a printed number that no convention gives.
 NONE, MARK = "none", "≠ "
 
 #: The convention of the counts.
 COUNTED = "as counted"
 
-#: Between what is said of multiply-adds and of parameters.
+#: Separator between the conventions of multiply-adds and of parameters.
 _APART = "; parameters "
 
-#: How a number is rounded, the first that gives what is printed.
+#: Ways to round, tried in this order until one gives the printed number.
 _ROUNDINGS = {"": round, "rounded up": math.ceil, "rounded down": math.floor}
 
 
 def build(results: Path) -> pd.DataFrame:
-    """Return what `<results>/tables/peers.csv` holds: all rows of the three tables.
+    """Return the content of `<results>/tables/peers.csv`: all rows of the three tables.
 
-    `printed_` columns are the paper's, `counted_` ones are counted, of one view of
-    `frames` of `size` by `size` pixels. What is not printed or cannot be counted is
-    empty.
+    Columns `printed_` are the paper's. Columns `counted_` are our counts for one view
+    of `frames` frames of `size` by `size` pixels. A cell is empty if the number is not
+    printed or cannot be counted.
 
     Raises:
-        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing, saying how to make them.
     """
     counts, facts = exact.read(results), paper.quoted().set_index("source")
     rows = []
@@ -52,7 +53,7 @@ def build(results: Path) -> pd.DataFrame:
                 clip, gmacs, params, notes = _own(counts, row, heads)
             printed = row["flops_b"], row.get("params_m", math.nan)
             gmacs_counted, params_counted = gmacs[COUNTED], params[COUNTED]
-            if not row["quoted"]:  # the paper's own convention is one for all its rows
+            if not row["quoted"]:  # the paper's own rows all have its own convention
                 gmacs.pop(COUNTED), params.pop(COUNTED)
             rows.append(
                 {
@@ -76,8 +77,8 @@ def build(results: Path) -> pd.DataFrame:
 def shown(results: Path, number: int) -> pd.DataFrame:
     """Return the book's table for one of the paper's, as text, from `peers.csv`.
 
-    A video takes the views of the paper's row. `MARK` is at what is printed under no
-    convention.
+    A video takes the views of the paper's row. `MARK` precedes a printed number that no
+    convention gives.
     """
     rows = pd.read_csv(Path(results) / "tables" / "peers.csv")
     rows = rows[rows["table"] == number].reset_index(drop=True)
@@ -111,7 +112,10 @@ def shown(results: Path, number: int) -> pd.DataFrame:
 
 
 def _quoted(fact: pd.Series, classes: int) -> tuple:
-    """Return frames and size, ways to count multiply-adds and parameters, and notes."""
+    """Return frames and size, counts by convention, and notes, for a quoted network.
+
+    The counts are two dictionaries, of multiply-adds and of parameters.
+    """
     fact = fact.astype(object).where(fact.notna(), None)
     notes = fact["macs_note"], fact["params_note"]
     if fact["network"] is None:
@@ -125,7 +129,7 @@ def _quoted(fact: pd.Series, classes: int) -> tuple:
 
 
 def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
-    """Return the same of a network of the paper's own."""
+    """Return the same for one of the paper's own networks."""
     clip = row["frames_span"] // 2, paper.settings()["inference"]["size"]["value"]
     found = exact.of(counts, row["model"], *clip, classes)
     elementwise = "with half of the elementwise operations"
@@ -138,7 +142,7 @@ def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
 
 
 def _convention(printed: float, digits: int, ways: dict, note: str | None) -> str:
-    """Return which way to count, and to round, gives what is printed."""
+    """Return the way to count and to round that gives the printed number."""
     if math.isnan(printed):
         return ""
     for rounding, function in _ROUNDINGS.items():

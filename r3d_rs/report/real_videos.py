@@ -1,7 +1,8 @@
-"""The small experiment on real videos: what pre-training on rendered ones is worth.
+"""The small experiment on real videos: does pre-training on rendered videos help?
 
-EgoGestAR's signs, drawn in the air by a hand that its owner sees. Recording sessions
-are divided three times into training and test; each division is a dataset of its own.
+EgoGestAR shows signs that a hand draws in the air, seen by the person who draws.
+Its recording sessions are divided three times into training and test. Each division is
+a dataset of its own.
 """
 
 import os
@@ -18,13 +19,11 @@ from r3d_rs.evaluation import interval
 from r3d_rs.experiments import record
 from r3d_rs.experiments.record import NOT_RUN
 
-#: The divisions of the sessions.
+#: Datasets, one for each division of the sessions.
 DATASETS = ("egogestar-0", "egogestar-1", "egogestar-2")
-#: Share of the sessions that a division puts aside.
+#: Share of the sessions that a division holds out for its test.
 ASIDE = 0.3
-#: Seeds of each run that is planned.
-SEEDS = 3
-#: The three points, from the one without any change of the paper's.
+#: The three networks, the baseline without the paper's changes first.
 BASELINE, SCRATCH = "R3D-50", "RS-50"
 TUNED = "from-pantomime-web-RS-50"
 NETWORKS = {
@@ -33,13 +32,13 @@ NETWORKS = {
     TUNED: "R3D-RS-50, pre-trained on Pantomime-web",
 }
 CHANCE = "always the most frequent sign"
-#: Gains that are shown.
+#: Gains to show.
 GAINS = {
     "R3D-RS-50 over R3D-50": (BASELINE, SCRATCH),
     "pre-training on Pantomime-web": (SCRATCH, TUNED),
 }
 
-#: What the book calls the probes.
+#: Titles of the probes in the book.
 PROBES = {
     "clips": "clips",
     "reversed": "the same network, clips reversed",
@@ -50,10 +49,10 @@ PROBES = {
 
 
 def build(results: Path) -> pd.DataFrame:
-    """Return what `<results>/tables/real-videos.csv` holds, a row a run.
+    """Return the content of `<results>/tables/real-videos.csv`, one row per run.
 
-    Accuracies are per cent. `chance` is what always saying the most frequent class
-    would have; there are no rows without records.
+    Accuracies are in per cent. `chance` is the accuracy of always predicting the most
+    frequent class.
     """
     rows = []
     for dataset in DATASETS:
@@ -78,10 +77,11 @@ def build(results: Path) -> pd.DataFrame:
 
 
 def shown(results: Path) -> pd.DataFrame:
-    """Return the book's table, a row a network: accuracy in each division and in all.
+    """Return the book's table, one row per network: accuracy by division and overall.
 
-    A division has the mean over its seeds; the spread is over seeds of a division. The
-    last row is what always saying the most frequent sign would have.
+    A division's accuracy is the mean over its seeds. The standard deviation is over the
+    seeds of a division. The last row is the accuracy of always predicting the most
+    frequent sign.
     """
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     table = {}
@@ -101,7 +101,7 @@ def shown(results: Path) -> pd.DataFrame:
 
 
 def figure(results: Path) -> Figure | None:
-    """Draw the accuracy of each network, a dot a division; None without a run."""
+    """Draw each network's accuracy, one dot per division; None without a run."""
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     if runs.empty:
         return None
@@ -124,8 +124,8 @@ def gains(results: Path) -> pd.DataFrame:
     """Return the gains in points, as text, with 95 % intervals over divisions.
 
     Divisions share most of their videos, so Student's interval would be too narrow. The
-    variance is that of Nadeau and Bengio (2003): the share put aside over the share
-    trained on is added to one over the number of divisions.
+    variance of the mean is corrected as in Nadeau and Bengio (2003): the ratio of test
+    to training sessions is added to one over the number of divisions.
     """
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     top1 = runs.pivot_table("top1", "network", "dataset")
@@ -160,7 +160,7 @@ def gains(results: Path) -> pd.DataFrame:
 
 
 def _sessions(results: Path, network: str) -> dict[str, float]:
-    """Return a network's accuracy on each recording session, over all its runs."""
+    """Return a network's accuracy in each recording session, over all its runs."""
     right = defaultdict(list)
     for dataset in DATASETS:
         for run in record.find(results, dataset, "finetune", network):
@@ -173,9 +173,9 @@ def _sessions(results: Path, network: str) -> dict[str, float]:
 
 
 def probes(results: Path) -> pd.DataFrame:
-    """Return R3D-RS-50's accuracy without the order of frames, as text.
+    """Return R3D-RS-50's accuracy in each probe of `evaluation.probes`, as text.
 
-    A column a division of the sessions, and a row a probe of `evaluation.probes`.
+    Rows are probes, columns are divisions of the sessions.
     """
     table = {}
     for number, dataset in enumerate(DATASETS):

@@ -1,4 +1,4 @@
-"""Whether the published tables, figures and runs are what the records give."""
+"""Check that the published tables, figures and runs are what the records give."""
 
 import tempfile
 from pathlib import Path
@@ -13,22 +13,20 @@ def make(results: Path) -> list[Path]:
     """Write all tables and figures of a folder of records, and return the files.
 
     Raises:
-        FileNotFoundError, ValueError: as `tables.build` does.
+        FileNotFoundError, ValueError: as in `tables.build`.
     """
     made = [*tables.build(results), *figures.build(results)]
     return made + counted.build(results)
 
 
 def files(results: Path) -> list[Path]:
-    """Make the tables and figures beside the records, and compare.
+    """Find the files that are missing, or differ from what the records give.
 
-    Pictures are not compared, but the drawings that are made with them are.
-
-    Returns:
-        The files that are missing, or differ from what the records give.
+    Tables and figures are made again in a temporary folder and compared. PNG files are
+    not compared, but the SVG files beside them are.
 
     Raises:
-        FileNotFoundError, ValueError: as `make` does.
+        FileNotFoundError, ValueError: as in `make`.
     """
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)

@@ -1,11 +1,11 @@
-"""The paper's tables with our columns beside its own: one list of columns for each.
+"""The paper's tables with our columns beside its own.
 
-`TABLES` lists the columns of each table's CSV file. Those with a title are in the book
-too; those with a run lead there to our runs. `build` writes the files.
+`TABLES` lists the columns of each table's CSV file. Columns with a title are in the
+book too. There, columns with a run link to our runs. `build` writes the files.
 
-Columns that begin with `paper_` are published, those with `exact_` are counted in our
-networks, and those with a dataset's name are measured in its runs. Accuracies are per
-cent.
+Columns that begin with `paper_` are published. Columns that begin with `exact_` are
+counted in our networks. Columns that begin with a dataset's name are measured in runs
+on it. Accuracies are in per cent.
 """
 
 import itertools
@@ -22,20 +22,20 @@ from r3d_rs.recipes import points
 from r3d_rs.report import peers, real_videos
 from r3d_rs.report.columns import Accuracy, Column, Delta, Gain, Run, Table
 
-#: Changes of Table 2, each of which is a row.
+#: Changes in Table 2: a column each.
 TOGGLES = ("LS", "SD", "WD", "350-EP", "SJ", "SE", "D-stem", "RA")
 
-#: Names of experiments, from a row's cell.
+#: Names of experiments, made from a row's cell.
 ABLATION, CONTRASTIVE = "ablation/{}".format, "contrastive/{}".format
 
 
 def build(results: Path) -> list[Path]:
     """Write `<results>/tables/table2.csv` and the others.
 
-    `peers.csv` and `real-videos.csv` are of other modules.
+    `peers.csv` and `real-videos.csv` come from other modules.
 
     Raises:
-        FileNotFoundError: when the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing, saying how to make them.
         ValueError: naming a record that is not valid, or recipes that differ.
     """
     made = {name: table.build(results) for name, table in TABLES.items()}
@@ -50,12 +50,12 @@ def build(results: Path) -> list[Path]:
 
 
 def _run(name: Callable[[str], str], dataset: str = "", by: str = "point") -> Run:
-    """Return how a row's experiment is found.
+    """Return a function that finds a row's experiment.
 
     Args:
-        name: the experiment's name, from the row's cell in the column `by`.
-        dataset: that it runs on; empty for the row's own.
-        by: the column; rows that have nothing there have no experiment.
+        name: makes the experiment's name from the row's cell in the column `by`.
+        dataset: dataset of the experiment; empty for the row's own.
+        by: name of the column; a row with an empty cell there has no experiment.
     """
 
     def run(row):
@@ -76,11 +76,11 @@ def _ours(
     """Return the columns of our runs on a dataset.
 
     Args:
-        prefix: of the columns in the file.
-        dataset: as the book writes it.
+        prefix: prefix of the columns in the file.
+        dataset: dataset, as the book writes it.
         name: as in `_run`.
         by: as in `_run`.
-        delta: title of the differences; empty for the file alone.
+        delta: title of the gains; empty for the file only.
     """
     run = _run(name, dataset.lower(), by)
     return (
@@ -90,10 +90,10 @@ def _ours(
 
 
 def _published(results: Path, number: int, classes: int = 400) -> pd.DataFrame:
-    """Return a table of the paper with what is counted in its networks.
+    """Return a table of the paper with the exact counts of its networks.
 
-    Networks are counted at the paper's inference size. `model` is the name in print,
-    `network` that of `models.build`.
+    Networks are counted at the paper's inference size. `model` is the printed name,
+    `network` is the name in `models.build`.
     """
     rows = paper.table(number)
     if number == 2:
@@ -127,7 +127,7 @@ def _published(results: Path, number: int, classes: int = 400) -> pd.DataFrame:
 
 
 def _networks_of_table_2(rows: pd.DataFrame) -> list[str]:
-    """Return the networks; a row may have squeeze-excitation with the old stem."""
+    """Return the networks; a row may combine squeeze-excitation with the old stem."""
     return [
         exact.BASELINE_WITH_SE if row.model == "r3d-50" and row.SE else row.model
         for row in rows.itertuples()
@@ -135,19 +135,19 @@ def _networks_of_table_2(rows: pd.DataFrame) -> list[str]:
 
 
 def _table6(results: Path) -> pd.DataFrame:
-    """Return Table 6 below a row for the plain R3D-50, which the paper leaves out."""
+    """Return Table 6 after a row for the plain R3D-50, which the paper leaves out."""
     plain = {"model": "R3D-50", "point": "R3D-50"}
     return pd.concat([pd.DataFrame([plain]), _published(results, 6)], ignore_index=True)
 
 
 def _pretraining(results: Path) -> pd.DataFrame:
-    """Return the networks that are fine-tuned on Pantomime, on each dataset."""
+    """Return a row per network that is fine-tuned on Pantomime, and dataset."""
     places = itertools.product(points.TABLE_5, ("pantomime-20", "pantomime-30"))
     return pd.DataFrame(places, columns=["network", "dataset"])
 
 
 def _from_scratch(number: int) -> Table:
-    """Return Table 3 (Kinetics-400) or 4 (Kinetics-600, and Pantomime-30)."""
+    """Return Table 3 (Kinetics-400, Pantomime-20) or 4 (Kinetics-600, Pantomime-30)."""
     classes, small, large = (
         (400, "Pantomime-20", "Kinetics-400"),
         (600, "Pantomime-30", "Kinetics-600"),
@@ -174,8 +174,8 @@ def _from_scratch(number: int) -> Table:
     )
 
 
-#: What is compared on Pantomime: fine-tuning, and training from scratch in full and for
-#: as long as that.
+#: Runs compared on Pantomime: fine-tuning, training from scratch in full, and training
+#: from scratch for as long as fine-tuning.
 TUNED, FULL, SHORT = (
     _run(f"{study}/{{}}".format, by="network")
     for study in ("fine-tuning", "scaling", "from-scratch")

@@ -1,4 +1,4 @@
-"""TPUs: chips, compiling for them, counting compiled programs, dividing batches.
+"""TPUs: their chips, compiling and counting programs for them, dividing batches.
 
 It may import the rooms up to contrastive.
 """

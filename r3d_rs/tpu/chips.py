@@ -1,4 +1,4 @@
-"""Google's chips and slices of them, with their published memory and peaks."""
+"""Google's TPU chips and slices of them, with published memory and peak rates."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ GIB = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """What Google publishes of a chip; one row of `chips.csv`.
+    """Published properties of a chip; one row of `chips.csv`.
 
     Args:
-        name: of the generation, such as "v5e".
-        devices: of JAX in a chip; each has its equal part of what follows.
-        memory: of the chip (HBM), bytes.
-        flops: bfloat16 peak of the chip, operations a second, two a multiply-add.
-        bandwidth: of the chip's memory, bytes a second.
-        dimensions: of its slices, such as 2 in "v5e:2x2".
-        megacore: whether its two cores are one device only by a setting, as they are on
-            Google's machines.
-        kind: what JAX calls the device.
-        source: of the numbers.
+        name: name of the generation, such as "v5e".
+        devices: number of JAX devices per chip. Each has an equal part of the memory,
+            the peak and the bandwidth.
+        memory: memory of the chip (HBM), bytes.
+        flops: bfloat16 peak of the chip, operations per second, two per multiply-add.
+        bandwidth: bandwidth of the chip's memory, bytes per second.
+        dimensions: number of dimensions of a slice, such as 2 in "v5e:2x2".
+        megacore: whether the compiler needs a setting to make the two cores one device,
+            as on Google's machines.
+        kind: JAX's name of the device.
+        source: source of the numbers.
     """
 
     name: str
@@ -66,9 +67,9 @@ class Topology:
     """A slice of chips, such as "v5e:2x2".
 
     Args:
-        name: as it was written.
-        chip: its generation.
-        shape: chips along each dimension.
+        name: name as given.
+        chip: chip of its generation.
+        shape: number of chips along each dimension.
     """
 
     name: str
@@ -77,20 +78,20 @@ class Topology:
 
     @property
     def chips(self) -> int:
-        """How many there are."""
+        """Number of chips."""
         return math.prod(self.shape)
 
     @property
     def devices(self) -> int:
-        """How many of JAX's devices they are."""
+        """Number of JAX devices."""
         return self.chips * self.chip.devices
 
 
 def topology(name: str) -> Topology:
-    """Read a slice's name, "<generation>:<chips>x<chips>".
+    """Parse a slice's name, "<generation>:<chips>x<chips>".
 
     Raises:
-        ValueError: naming what was received, and what is allowed.
+        ValueError: naming what was received and what is allowed.
     """
     generation, _, text = name.partition(":")
     if generation not in chips():

@@ -1,8 +1,8 @@
-"""The training step and the evaluation's, compiled for a TPU that need not be there.
+"""Compile the training and evaluation steps for a TPU, without having one.
 
-Google's compiler (the package `libtpu`) runs on any Linux machine. Given shapes instead
-of arrays and a description of the chips instead of the chips, it says whether the step
-fits, and how much memory, arithmetic and traffic it takes.
+Google's compiler (the package `libtpu`) runs on any Linux machine. It takes shapes
+instead of arrays, and a description of the chips instead of the chips. Its results say
+whether a step fits, and how much memory, arithmetic and traffic it takes.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from r3d_rs.tpu.chips import Topology
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """What the compiler said of one step on one device.
+    """The compiler's results for one step on one device.
 
     Attributes:
         fits: whether the step fits the device's memory.
-        arguments: bytes of weights, optimizer and clips that go in.
-        outputs: bytes of what comes out and does not take the place of an argument.
-        temporaries: bytes that the step needs besides.
-        needed: bytes in all, of programs too large those that the compiler asks for.
-        limit: bytes that a program may have: the device's or, of programs too large,
-            those that the compiler names.
-        flops: operations, as it counts them.
-        bytes_accessed: traffic to and from memory, as it counts it.
-        seconds: that compiling took.
+        arguments: bytes of the inputs: weights, optimizer state and clips.
+        outputs: bytes of the outputs that do not reuse an argument's memory.
+        temporaries: bytes of intermediate results.
+        needed: bytes in all. If the compiler refuses a program as too large, the bytes
+            that its error asks for.
+        limit: bytes available on the device. If the compiler refuses a program, the
+            limit in its error.
+        flops: operations, as `hlo_cost.cost` counts them.
+        bytes_accessed: bytes of traffic to and from memory, counted likewise.
+        seconds: time that compiling took.
     """
 
     fits: bool
@@ -52,19 +53,18 @@ class Compiled:
 def compile_training(
     recipe: Recipe, num_classes: int, where: Topology, clips: int
 ) -> Compiled:
-    """Compile the step that `fit` runs for a slice, batches over all its devices.
+    """Compile the training step of `fit` for a slice, with batches over all devices.
 
     Args:
-        recipe: every choice of the run, but its batch; with several micro-batches the
-            step is that of one of them.
-        num_classes: of the dataset.
+        recipe: recipe of the run; its batch size is ignored. With several
+            micro-batches, the step for one of them is compiled.
+        num_classes: number of classes.
         where: the slice.
-        clips: that a device sees at once.
+        clips: clips per device.
 
     Raises:
-        ModuleNotFoundError: without `libtpu`.
-        ValueError: on another backend than JAX, or when the compiler knows no such
-            slice.
+        ModuleNotFoundError: if `libtpu` is not installed.
+        ValueError: if the backend is not JAX, or the compiler does not know the slice.
     """
     from r3d_rs.training import fit
 
@@ -79,7 +79,8 @@ def compile_evaluation(
 ) -> Compiled:
     """Compile the step of `multiview.predict_clips`; see `compile_training`.
 
-    It is one device's: of a run's batch each has its part (`devices.divided`).
+    The step is for one device: in a run, each device gets its part of a batch
+    (`devices.divided`).
     """
     from r3d_rs.training import fit, loop
 
@@ -94,8 +95,8 @@ def compile_evaluation(
 def lowering(where: Topology) -> Callable[..., Compiled]:
     """Return a function that compiles a model's step for a slice.
 
-    It is Keras' own step, jitted as `JAXTrainer.make_train_function` does, with the
-    shardings of `DataParallel`: clips divided, everything else on every device.
+    The step is Keras' own, jitted as in `JAXTrainer.make_train_function`. Training has
+    the shardings of `DataParallel`: clips divided, everything else on every device.
     """
     import keras
 
@@ -109,9 +110,9 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
             "compiling for a TPU needs its compiler, which runs on any Linux machine:"
             ' pip install -e ".[tpu]"'
         )
-    # Nothing is asked of the machine: there may be no TPU, and no network either.
+    # Do not query the machine for its TPU: there may be none, and no network either.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    # Only one process can have a TPU, but any number can compile.
+    # Only one process can use a TPU, but any number can compile.
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     import jax
     from jax.experimental import topologies
@@ -122,7 +123,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
     if not jax.config.jax_platforms:
         jax.config.update("jax_platforms", "cpu")
 
-    # A slice smaller than a host has to be named as such.
+    # A slice smaller than a host needs the host's bounds.
     small = where.chips < 4
     bounds = (*where.shape, *(1,) * (3 - len(where.shape)))
     options = {"chips_per_host_bounds": bounds} if small else {}
@@ -183,7 +184,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         code = memory.generated_code_size_in_bytes
         needed, limit = sum(parts) + code, where.chip.memory / where.chip.devices
         return Compiled(
-            needed <= limit,  # the compiler takes some programs that are larger
+            needed <= limit,  # the compiler accepts some programs that are larger
             *parts,
             needed=needed,
             limit=limit,
@@ -208,12 +209,12 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def memory_asked(message: str) -> tuple[float, float]:
-    """Read the bytes asked for and allowed in the compiler's error about memory.
+    """Read the bytes asked for and allowed from the compiler's error about memory.
 
-    Of some programs it only says what their temporaries alone would take.
+    For some programs the error gives only the bytes of their temporaries.
 
     Raises:
-        ValueError: with the message, when it is about something else.
+        ValueError: with the message, if it is about something else.
     """
     size = r"([\d.]+)([KMGT])"
     found = re.search(f"Used {size} of {size} hbm", message) or re.search(

@@ -1,6 +1,6 @@
-"""What a compiled program takes, when the bodies of its loops run more than once.
+"""Operations and traffic of a compiled program, with every round of its loops.
 
-XLA's own count has every loop's body once, and a row of equal blocks is a loop
+XLA's own count takes the body of each loop once. A row of equal blocks is a loop
 (`models.repeat`).
 """
 
@@ -11,13 +11,13 @@ def cost(text: str) -> tuple[float, float]:
     """Count a compiled program's operations and its traffic to and from memory.
 
     Args:
-        text: of the compiled module, `Compiled.as_text()` of JAX.
+        text: text of the compiled module, from JAX's `Compiled.as_text()`.
 
     Returns:
-        Operations, two a multiply-add, and bytes accessed, as XLA counts them.
+        Operations, two per multiply-add, and bytes accessed, as XLA counts them.
 
     Raises:
-        ValueError: for a loop of JAX whose number of rounds is not in the program.
+        ValueError: if the program does not give the number of rounds of a JAX loop.
     """
     flops, moved = _counted(text)
     for body, rounds in loops(text).items():
@@ -28,12 +28,12 @@ def cost(text: str) -> tuple[float, float]:
 
 
 def loops(text: str) -> dict[str, int]:
-    """Return the bodies of JAX's loops by name, and how often each runs.
+    """Return the number of rounds of JAX's loops, by the name of their bodies.
 
-    The compiler's own loops, which no program asked for, are not among them.
+    Loops that the compiler adds itself are left out.
 
     Raises:
-        ValueError: as `cost` does.
+        ValueError: as in `cost`.
     """
     pattern = (
         r" while\(.*?condition=%([\w.-]+), body=%([\w.-]+),.*?op_name=\"([^\"]*)\""
@@ -56,17 +56,17 @@ def loops(text: str) -> dict[str, int]:
 
 
 def _entered(text: str, computation: str) -> str:
-    """Return a module that begins with another of its computations."""
+    """Return a module with another of its computations as its entry."""
     text = re.sub("^ENTRY ", "", text, flags=re.MULTILINE)
     name = re.escape(f"%{computation} ")
     text = re.sub(f"^{name}", f"ENTRY %{computation} ", text, flags=re.MULTILINE)
-    # What the first line says of arguments and results is about the old one.
+    # The first line describes the old entry's arguments and results.
     head, rest = text.split("\n", 1)
     return f"{head.split(',')[0]}\n{rest}"
 
 
 def _counted(text: str) -> tuple[float, float]:
-    # JAX has no public way to count a module that it has not just compiled.
+    # JAX has no public function that counts a module from its text.
     import jax
     from jaxlib import _jax
 

@@ -1,4 +1,4 @@
-"""How a run divides its batches, so that they fit the memory of a TPU."""
+"""Divide a run's batches so that they fit the memory of a TPU or a GPU."""
 
 import dataclasses
 import math
@@ -9,23 +9,23 @@ import pandas as pd
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.tpu.chips import chips
 
-#: What programs are compiled for.
+#: Dataset and number of classes that programs are compiled for.
 DATASET, CLASSES = "kinetics-400", 400
 
-#: What of `results/tpu/compiled.csv` decides how a run divides its batches. It is part
-#: of the package, so that a notebook in Colab has it; `r3d-rs tpu fits` writes it.
+#: Table of what fits, by which runs divide their batches. `r3d-rs tpu fits` writes it
+#: from `results/tpu/compiled.csv`. It is in the package, so notebooks in Colab have it.
 FITS = Path(__file__).with_name("fits.csv")
 
-#: Clips of a device that are enough to normalize by: 1,024, the paper's batch from
-#: scratch (§4.1), on 128 cores, which it names for pre-training (§4.5).
+#: Clips per device that are enough for batch normalization: the paper's batch of 1,024
+#: from scratch (§4.1) on the 128 cores that it names for pre-training (§4.5).
 ENOUGH = 8
 
 
 def micro_batches(batch_size: int, devices: int, clips: int) -> int:
-    """Return the least parts of a batch of which each device sees `clips` at most.
+    """Return the least number of micro-batches with at most `clips` per device.
 
     Raises:
-        ValueError: when the devices do not divide the batch.
+        ValueError: if the batch is not a multiple of the devices.
     """
     if batch_size % devices:
         raise ValueError(
@@ -39,32 +39,33 @@ def micro_batches(batch_size: int, devices: int, clips: int) -> int:
     return parts
 
 
-#: The chip whose rows of `FITS` are taken for a GPU, in proportion to its memory.
+#: Chip that stands for a GPU in `FITS`; its clips are scaled by the GPU's memory.
 LIKE_GPU = "v5e"
 
 
 def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     """Divide a recipe's batches so that they fit the memory of a TPU or a GPU.
 
-    A GPU is taken for a TPU with as much memory, which is an estimate: programs were
-    compiled for TPUs alone.
+    A GPU counts as a TPU with as much memory. That is an estimate: programs were
+    compiled for TPUs only.
 
-    What fits is looked up for the network with the least multiply-adds that has as many
-    as the recipe's, with rematerialized blocks and without. A batch is computed at once
-    if that fits; otherwise in as few micro-batches as fit, of `ENOUGH` clips a device
-    or more. Blocks are rematerialized where neither is possible without. Pairs of views
-    are two clips each, and are not divided, as each view has to be told from all
-    others.
+    What fits is looked up for the smallest known network with at least as many
+    multiply-adds as the recipe's. A batch is computed at once if it fits. Otherwise it
+    is divided into as few micro-batches as possible, if at least `ENOUGH` clips per
+    device fit. If neither works, blocks are rematerialized, and any number of clips is
+    enough. Contrastive batches have two clips per video and are never divided, because
+    each view is compared with all others.
 
     Args:
-        recipe: of a run; one with a division of its own keeps it.
-        kind: of the devices, as JAX calls them.
-        devices: how many there are.
-        memory: of a GPU, bytes; 0 where it is not known.
+        recipe: recipe of a run. If it has micro-batches or rematerialized blocks, it
+            stays unchanged.
+        kind: JAX's name of the devices.
+        devices: number of devices.
+        memory: memory of a GPU in bytes; 0 if unknown.
 
     Returns:
-        The recipe with its `micro_batches` and `rematerialize`, or as it was where
-        nothing is known of the devices or of a network as large.
+        The recipe with its `micro_batches` and `rematerialize`. It is unchanged if the
+        devices are unknown, or if nothing is known to fit.
     """
     names = {chip.kind: name for name, chip in chips().items()}
     name = names.get(kind, LIKE_GPU if memory else "")
@@ -79,7 +80,7 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     for again, least in ((False, ENOUGH), (True, 1)):
         alike = rows[rows["rematerialize"] == again]
         alike = alike[alike["macs"] == alike["macs"].min()]
-        alike = alike.groupby("accumulate")["clips"].min()  # of points as large
+        alike = alike.groupby("accumulate")["clips"].min()  # over points of equal size
         if (alike >= share).any():
             return dataclasses.replace(recipe, rematerialize=again)
         if alike.get(True, 0) >= least and recipe.clips_per_example == 1:
@@ -89,12 +90,12 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
 
 
 def macs(recipe: Recipe) -> int:
-    """Return the multiply-adds of one clip forward, on the dataset of `DATASET`."""
+    """Return the multiply-adds of one clip's forward pass, with `CLASSES` classes."""
     import keras
 
     from r3d_rs.models import complexity
     from r3d_rs.training import fit
 
-    # Counting needs shapes only.
+    # Counting needs only shapes.
     with keras.StatelessScope(initialize_variables=False):
         return complexity(fit.build_model(recipe, CLASSES, size=recipe.size)).macs

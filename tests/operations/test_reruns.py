@@ -107,7 +107,7 @@ def test_what_else_changed_is_named(tmp_path):
     assert (row["identical"], row["epochs_alike"], row["weights"]) == ("no", 1, "no")
     reruns.keep(tmp_path / "results", {**row, "draw": "seed 0, 1 of 1"})
     assert reruns.described(tmp_path / "results") == (
-        "On jax, with the code of the record's commit, 0 of 1 are the same to the last"
+        "On jax, with the code of the record's commit, 0 of 1 are identical to the last"
         " bit; scaling/RS-50 on pantomime-20, seed 0, differs by +0.0 (+0.0 to +0.0,"
         " 1 seed) points of top-1 (backend"
         " tensorflow to jax; jax none to 0.10.2)."
@@ -132,7 +132,7 @@ def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path):
     assert row["draw"] == "seed 0, 1 of 1"
     for more in (["--folder", "build/other"], ["-p", "threads=1"]):
         done = CliRunner().invoke(main, words + more)
-        assert "with it is neither --folder nor -p" in done.stderr
+        assert "--folder and -p, which are for making records, are not" in done.stderr
 
 
 @pytest.mark.parametrize("commit", ["unknown", "2" * 40 + "+changes"])
@@ -185,7 +185,7 @@ def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(
     written(results, seed=1, metrics=made_up(top1=0.25)["metrics"])
     assert set(reruns.table(results)["all seeds"]) == {"25.0 to 50.0"}
     assert reruns.described(results).startswith(
-        "On jax, with the code of the record's commit, 1 of 1 are the same"
+        "On jax, with the code of the record's commit, 1 of 1 are identical"
     )
     written(results, device="another machine")
     assert reruns.read(results).empty
@@ -266,7 +266,7 @@ def test_a_real_run_is_identical_on_its_backend_and_told_from_the_others(tmp_pat
     call(*run, "--results", "results")
     said = call("rerun", "--seed", "7", "--count", "1")
     assert f"drawn by seed 7, 1 of 1 records:\n  {tiny_run.NAME}/scaling/RS-50/" in said
-    assert "of the record's commit, 1 of 1 are the same to the last bit." in said
+    assert "of the record's commit, 1 of 1 are identical to the last bit." in said
     call("rerun", "--seed", "7", "--count", "1", backend="jax")
     rows = pd.read_csv(study.folder / "runs" / "reruns.csv").set_index("backend")
     assert rows.loc["tensorflow", "identical"] == "yes"

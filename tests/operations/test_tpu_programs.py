@@ -148,7 +148,7 @@ def test_the_command_prints_a_row(tmp_path):
     done = command(made_up(tmp_path), "RS-200@f48")
     assert done.exit_code == 0, done.output
     assert "memory: 11.00 of 16 GiB a device" in done.stdout
-    assert "200.0 ms a step (arithmetic), 80 clips/s and chip at most" in done.stdout
+    assert "200.0 ms a step (arithmetic), 80 clips/s per chip at most" in done.stdout
 
 
 @pytest.mark.skipif(
