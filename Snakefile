@@ -62,7 +62,7 @@ def prepare(wildcards, input):
 # stay behind if it was killed, so the profiles set `nolock`.
 onstart:
     try:
-        plan.hold(PLAN.results)
+        plan.lock(PLAN.results)
     except plan.RunningError as error:
         raise WorkflowError(str(error)) from None
 

@@ -106,7 +106,7 @@ def commands(record: dict, papermill: dict) -> list[str]:
         named = [{**above, "seed": seed.removeprefix("seed-")}, experiment]
     further = "".join(
         f" -p {_argument(f'{name}={value}')}"
-        for name, value in engine.further(papermill).items()
+        for name, value in engine.extra_parameters(papermill).items()
     )
     received = papermill.get("parameters", {})
     roots = (Path(records.OWN), Path(records.PUBLISHED))

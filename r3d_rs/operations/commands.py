@@ -224,10 +224,12 @@ def rerun(
             if not path.exists():
                 click.echo(f"{path}: not made")
                 continue
-            row = reruns.compared(results, one, made, record.read(path))
+            row = reruns.compare(results, one, made, record.read(path))
         else:
-            row = reruns.again(results, one, folder or Path("build/reruns"), parameters)
-        click.echo(reruns.keep(keep, {**row, "draw": draw}))
+            row = reruns.run_again(
+                results, one, folder or Path("build/reruns"), parameters
+            )
+        click.echo(reruns.add_row(keep, {**row, "draw": draw}))
     click.echo(reruns.described(results, keep))
 
 
@@ -238,7 +240,7 @@ def cost(results: Path) -> None:
     from r3d_rs.operations import cost as costs
 
     click.echo(f"{costs.table(results).to_string(index=False)}\n")
-    click.echo(costs.order(results).to_string(index=False))
+    click.echo(costs.priorities(results).to_string(index=False))
 
 
 @click.group()
@@ -283,7 +285,7 @@ def plan(
         rematerialize,
         accumulate,
     )
-    compiled = programs.compiled if clips else programs.largest
+    compiled = programs.compiled_row if clips else programs.largest_batch
     row = compiled(program, results)
     click.echo(programs.report(row) if row else "not even one clip fits")
 
@@ -294,4 +296,4 @@ def fits(results: Path) -> None:
     """Update the table of batches that fit, from published rows of `plan`."""
     from r3d_rs.operations import tpu as programs
 
-    click.echo(programs.keep_fits(results))
+    click.echo(programs.write_fits(results))

@@ -54,7 +54,7 @@ class Cost:
         return Cost(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
-def of(
+def estimate(
     experiment: registry.Experiment, dataset: str, counts: pd.DataFrame, *, parent=True
 ) -> Cost:
     """Return the cost of one seed of an experiment.
@@ -93,7 +93,7 @@ def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
     passes = 1 if recipe.frozen else 3
     macs = clips * passes * _macs(recipe, recipe.frames, recipe.size, counts)
     # A run keeps two checkpoints of weights and momenta, and the trained network.
-    parameters = exact.of(counts, _network(recipe), 16, 256, 400)["params"]
+    parameters = exact.row(counts, _network(recipe), 16, 256, 400)["params"]
     return Cost(steps, clips, macs, 0.0, 5 * 4 * parameters / 1e9)
 
 
@@ -103,7 +103,7 @@ def _macs(recipe: Recipe, frames: int, size: int, counts: pd.DataFrame) -> float
     They are proportional to frames and pixels, except for the gates and the head, which
     are less than a thousandth.
     """
-    counted = exact.of(counts, _network(recipe), 16, 256, 400)["gmacs"] * 1e9
+    counted = exact.row(counts, _network(recipe), 16, 256, 400)["gmacs"] * 1e9
     return counted * frames / 16 * (size / 256) ** 2
 
 
@@ -128,7 +128,7 @@ def table(results: Path) -> pd.DataFrame:
         for dataset in experiment.datasets:
             if dataset not in VIDEOS:
                 continue
-            cost = of(experiment, dataset, counts)
+            cost = estimate(experiment, dataset, counts)
             rows.append(
                 {
                     "experiment": experiment.name,
@@ -146,7 +146,7 @@ def table(results: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def order(results: Path) -> pd.DataFrame:
+def priorities(results: Path) -> pd.DataFrame:
     """Order the paper's gains on Kinetics-400 by what to run first on a budget.
 
     Each gain has a probability that one seed at either end tells it from zero, if it
@@ -170,7 +170,7 @@ def order(results: Path) -> pd.DataFrame:
         left[claim["text"]] = (claim["paper"], ends, _probability(claim["paper"], told))
 
     hours = {
-        name: of(everything[name], dataset, counts).core_hours
+        name: estimate(everything[name], dataset, counts).core_hours
         for _, ends, _ in left.values()
         for name in ends
     }

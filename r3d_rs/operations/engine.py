@@ -42,7 +42,7 @@ GIVEN = {
 WHERE = {"data_dir", "tensorboard"}
 
 
-def further(papermill: Mapping) -> dict[str, object]:
+def extra_parameters(papermill: Mapping) -> dict[str, object]:
     """Return the further parameters that a run's notebook received, such as threads.
 
     Papermill writes them into the metadata of the executed notebook.
@@ -51,7 +51,7 @@ def further(papermill: Mapping) -> dict[str, object]:
     return {name: value for name, value in received.items() if name not in left}
 
 
-def executing(results: str | Path) -> Path:
+def executing_folder(results: str | Path) -> Path:
     """Return the folder in which notebooks are executed for a folder of records.
 
     Each folder of records has its own: the same run may be made for two of them at
@@ -137,7 +137,7 @@ def run(request: Request) -> Path:
     output = _output(target, results)
     for folder in (output.parent, Path(results)):
         folder.mkdir(parents=True, exist_ok=True)
-    if is_left(target, results):
+    if lacks_notebook(target, results):
         return _keep(output, target, results)
     if rest := _shown(papermill):
         what = executed.error(output) or rest
@@ -267,13 +267,13 @@ def _surroundings(folder: Path) -> dict[str, str]:
     return found
 
 
-def is_left(target: Path, results: str | Path) -> bool:
+def lacks_notebook(target: Path, results: str | Path) -> bool:
     """Return whether a run was stopped between its record and keeping its notebook."""
     return target.exists() and executed.is_finished(_output(target, results))
 
 
 def _output(target: Path, results: str | Path) -> Path:
-    return executing(results) / target.relative_to(results).with_suffix(".ipynb")
+    return executing_folder(results) / target.relative_to(results).with_suffix(".ipynb")
 
 
 def _keep(output: Path, target: Path, results: str | Path) -> Path:

@@ -93,7 +93,7 @@ def write(results: Path) -> Path:
     return path
 
 
-def of(counts, network: str, frames: int, size: int, classes: int):
+def row(counts, network: str, frames: int, size: int, classes: int):
     """Return a network's row of `complexity.csv`.
 
     Raises:

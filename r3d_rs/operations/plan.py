@@ -71,7 +71,7 @@ class Job:
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
             if path.exists():  # the first record found is the one that tables show
                 # Seed 0 is not done while its executed notebook waits to be kept.
-                kept = self.seed != 0 or not engine.is_left(path, results)
+                kept = self.seed != 0 or not engine.lacks_notebook(path, results)
                 return kept and self.made(record.read(path))
         return False
 
@@ -212,7 +212,7 @@ def _seeds(dataset: str, name: str) -> int:
     return SEEDS
 
 
-def hold(results: Path) -> None:
+def lock(results: Path) -> None:
     """Keep other engines out of a folder of records while this process lives.
 
     Raises:

@@ -56,7 +56,7 @@ def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
     return sorted(runs, key=order)[:count]
 
 
-def again(
+def run_again(
     results: Path, run: dict, folder: Path, parameters: Mapping[str, str] | None = None
 ) -> dict:
     """Repeat a run, and compare its record with the first.
@@ -73,7 +73,7 @@ def again(
         parameters: further parameters of the notebook; they override the kept ones.
 
     Returns:
-        A row of the table, as in `compared`.
+        A row of the table, as in `compare`.
 
     Raises:
         ChildProcessError: as in `engine.run`.
@@ -86,7 +86,7 @@ def again(
     kept = record.path(results, **{**place, "seed": 0}).with_suffix(".ipynb")
     further = dict(parameters or {})
     if kept.exists():
-        received = engine.further(executed.read(kept)["metadata"]["papermill"])
+        received = engine.extra_parameters(executed.read(kept)["metadata"]["papermill"])
         further = received | further
     folders = (folder / "results", folder / "checkpoints")
     scale = further.get("scale", "")
@@ -96,10 +96,10 @@ def again(
         request = engine.Request(*asked, *folders, further)
         if not _is_fresh(request.target, own):
             engine.run(request)
-    return compared(results, run, request.results, record.read(request.target))
+    return compare(results, run, request.results, record.read(request.target))
 
 
-def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
+def compare(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     """Compare the records of two runs of one experiment and seed.
 
     Args:
@@ -169,7 +169,7 @@ def compared(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     }
 
 
-def keep(folder: Path, row: dict) -> Path:
+def add_row(folder: Path, row: dict) -> Path:
     """Write a rerun into `<folder>/reruns.csv`, in place of an older row for it."""
     path = Path(folder) / "reruns.csv"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
         folders = [folder / place]
         if study == "contrastive":  # its pre-training has its own folder
             folders.append(folder / dataset / points.PRETRAINING / point)
-        status += _unfinished(folders, engine.executing(results) / place)
+        status += _unfinished(folders, engine.executing_folder(results) / place)
         rows.append(
             {
                 "experiment": name,
@@ -90,7 +90,7 @@ def _finetuned(
     found = {
         (record.name(row), row["dataset"]) for row in table if row["study"] == study
     }
-    for place in (results, folder, engine.executing(results)):
+    for place in (results, folder, engine.executing_folder(results)):
         for path in place.glob(f"*/{study}/*"):
             found.add((f"{study}/{path.name}", path.parts[-3]))
     return sorted(found, key=lambda one: one[::-1])

@@ -92,7 +92,7 @@ def read(results: Path) -> pd.DataFrame:
     return pd.read_csv(path(results))
 
 
-def compiled(program: Program, results: Path) -> dict:
+def compiled_row(program: Program, results: Path) -> dict:
     """Return a program's row; compile the program, for minutes, if there is none.
 
     Published rows count too.
@@ -135,7 +135,7 @@ def _is_of(rows: pd.DataFrame, program: dict) -> pd.Series:
     return (rows[KEY] == pd.Series(program)).all(axis=1)
 
 
-def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
+def largest_batch(program: Program, results: Path, limit: int = 1024) -> dict | None:
     """Return the row of the most clips that fit, None if not even one clip fits.
 
     The number of clips is doubled while they fit, or else halved, rounded down, until
@@ -148,7 +148,7 @@ def largest(program: Program, results: Path, limit: int = 1024) -> dict | None:
     """
     best, clips = None, program.clips
     while 1 <= clips <= limit:
-        row = compiled(dataclasses.replace(program, clips=clips), results)
+        row = compiled_row(dataclasses.replace(program, clips=clips), results)
         if row["fits"]:
             best = row
             if clips < program.clips:
@@ -205,7 +205,7 @@ def fits(results: Path) -> pd.DataFrame:
     return rows.groupby(kind, as_index=False)["clips"].max()
 
 
-def keep_fits(results: Path) -> Path:
+def write_fits(results: Path) -> Path:
     """Write `fits` into the package, and return the file."""
     with whole_file(plan.FITS) as part:
         fits(results).to_csv(part, index=False, lineterminator="\n")

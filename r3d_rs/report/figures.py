@@ -151,7 +151,7 @@ def marks(number: int, results: Path) -> Points:
             name = row["point"]
             size = row.get("eval_size", inference)
             place = (row["model"], row["frames_span"] // 2, size, 400)
-            gmacs = exact.of(counts, *place)["gmacs"]
+            gmacs = exact.row(counts, *place)["gmacs"]
         if math.isnan(row["top1"]):
             missing.append(name)
         else:

@@ -131,7 +131,7 @@ def _quoted(fact: pd.Series, classes: int) -> tuple:
 def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
     """Return the same for one of the paper's own networks."""
     clip = row["frames_span"] // 2, paper.settings()["inference"]["size"]["value"]
-    found = exact.of(counts, row["model"], *clip, classes)
+    found = exact.row(counts, row["model"], *clip, classes)
     elementwise = "with half of the elementwise operations"
     gmacs = {COUNTED: found["gmacs"], elementwise: found["profiler_gflops"]}
     params = {

@@ -112,7 +112,7 @@ def _published(results: Path, number: int, classes: int = 400) -> pd.DataFrame:
     found = [
         {}
         if pd.isna(network)
-        else exact.of(counts, network, span // 2, size, classes).to_dict()
+        else exact.row(counts, network, span // 2, size, classes).to_dict()
         for network, span in zip(rows["network"], rows["frames_span"], strict=True)
     ]
 

@@ -138,12 +138,12 @@ def test_runs_for_other_records_are_executed_elsewhere(tmp_path):
         "a" * 254 + "/b",
         "/".join(["Läufe " * 40] * 9),
     )
-    assert len({engine.executing(path) for path in others}) == len(others)
+    assert len({engine.executing_folder(path) for path in others}) == len(others)
     for path in others:  # the engine makes a folder of this name
-        name = engine.executing(path).relative_to(engine.RUNNING).name
+        name = engine.executing_folder(path).relative_to(engine.RUNNING).name
         assert len(name) < 40 and name.isascii()
     for same in ("results/", "./results", Path("results").absolute()):
-        assert engine.executing(same) == engine.RUNNING / "results"
+        assert engine.executing_folder(same) == engine.RUNNING / "results"
 
 
 @pytest.mark.parametrize("home", ["other", "gone"])

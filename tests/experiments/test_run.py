@@ -106,7 +106,7 @@ def test_notebooks_and_commands_mean_the_same_folders(where, monkeypatch):
     for found in (options.results, request.results, FOLDER.convert("runs", KEEP, None)):
         assert Path(found).absolute() == ROOT / "runs"
     assert Path(options.checkpoints).absolute() == ROOT / "build/checkpoints"
-    running = engine.executing(request.results).absolute()
+    running = engine.executing_folder(request.results).absolute()
     assert running == ROOT / "build/runs/runs"
     assert data_directory("build/data") == ROOT / "build/data"
     asked["results"] = "./mine"

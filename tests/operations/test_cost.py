@@ -14,7 +14,7 @@ def counts():
 
 
 def of(name, counts, dataset="kinetics-400", **options):
-    return cost.of(registry.get(name), dataset, counts, **options)
+    return cost.estimate(registry.get(name), dataset, counts, **options)
 
 
 def test_r3d_rs_50_on_kinetics_400(counts):
@@ -62,7 +62,7 @@ def test_contrastive_learning_sees_two_clips_and_its_evaluation_has_no_gradient(
 def test_what_is_the_same_run_is_paid_once():
     names = cost.table(RESULTS)["experiment"]
     assert not set(names) & set(registry.SAME)
-    order = cost.order(RESULTS).set_index("claim")
+    order = cost.priorities(RESULTS).set_index("claim")
     runs = [run for cell in order["runs to add"] for run in cell.split(", ")]
     paid = [run for run in runs if run != "none"]
     assert len(paid) == len(set(paid))

@@ -35,7 +35,7 @@ def written(results, scores=None, name="scaling/RS-50", seed=0, **changes):
 def compared(folder, scores=None, before=None, **changes):
     """Compare a record with another of the same run."""
     run = written(folder / "results", **(before or {}))
-    return reruns.compared(
+    return reruns.compare(
         *(folder / "results", run),
         *(folder / "again", written(folder / "again", scores, **changes)),
     )
@@ -105,7 +105,7 @@ def test_what_else_changed_is_named(tmp_path):
     )
     assert row["changed"] == "backend tensorflow to jax; jax none to 0.10.2"
     assert (row["identical"], row["epochs_alike"], row["weights"]) == ("no", 1, "no")
-    reruns.keep(tmp_path / "results", {**row, "draw": "seed 0, 1 of 1"})
+    reruns.add_row(tmp_path / "results", {**row, "draw": "seed 0, 1 of 1"})
     assert reruns.described(tmp_path / "results") == (
         "On jax, with the code of the record's commit, 0 of 1 are identical to the last"
         " bit; scaling/RS-50 on pantomime-20, seed 0, differs by +0.0 (+0.0 to +0.0,"
@@ -141,7 +141,7 @@ def test_code_that_no_commit_names_is_not_taken_for_the_records(tmp_path, commit
     written(results, commit=commit)
     written(made, commit=commit)
     [run], [rerun] = record.find(results), record.find(made)
-    assert reruns.compared(results, run, made, rerun)["code"] == reruns.OTHER
+    assert reruns.compare(results, run, made, rerun)["code"] == reruns.OTHER
 
 
 def test_other_videos_are_not_compared(tmp_path):
@@ -166,12 +166,14 @@ def test_a_rerun_takes_the_place_of_an_older_one_and_goes_with_its_record(
 
     monkeypatch.setattr(reruns, "whole_file", writing)
     for minutes in (1.0, 2.0):
-        reruns.keep(results, {**row, "minutes": minutes})
+        reruns.add_row(results, {**row, "minutes": minutes})
     assert alone == [True, True]
-    reruns.keep(results, {**row, "backend": "jax"})
+    reruns.add_row(results, {**row, "backend": "jax"})
     # Those of other code or on another device stand beside it.
-    reruns.keep(results, {**row, "code": reruns.OTHER})
-    reruns.keep(results, {**row, "code": reruns.OTHER, "device": "a newer processor"})
+    reruns.add_row(results, {**row, "code": reruns.OTHER})
+    reruns.add_row(
+        results, {**row, "code": reruns.OTHER, "device": "a newer processor"}
+    )
     rows = reruns.read(results)
     columns = ["backend", "code", "device", "minutes"]
     assert rows[columns].to_numpy().tolist() == [
@@ -215,7 +217,7 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
             written(request.results, name=name, seed=1, parent=parent)
 
     monkeypatch.setattr(reruns.engine, "run", instead)
-    row = reruns.again(tmp_path, run, tmp_path / "folder", {"epochs": "1"})
+    row = reruns.run_again(tmp_path, run, tmp_path / "folder", {"epochs": "1"})
     expected = {"threads": 1, "epochs": "1"}
     assert calls == [
         ("pre-training/RS-50", "pantomime-web", 1, expected),
@@ -227,7 +229,7 @@ def test_a_rerun_has_the_parameters_of_the_kept_notebook_and_its_parent(
     calls.clear()
     [again] = (tmp_path / "folder").glob("*/results")
     written(again, name="fine-tuning/RS-50", seed=1, parent=parent, commit="0" * 40)
-    reruns.again(tmp_path, run, tmp_path / "folder")
+    reruns.run_again(tmp_path, run, tmp_path / "folder")
     assert [name for name, *_ in calls] == ["pre-training/RS-50"]
 
 
@@ -239,7 +241,7 @@ def test_a_rerun_of_a_folder_below_the_checkout_is_found(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path / "notebooks")
     monkeypatch.setattr(reruns.engine, "run", lambda request: written(request.results))
-    row = reruns.again(tmp_path / "results", run, "build/reruns")
+    row = reruns.run_again(tmp_path / "results", run, "build/reruns")
     assert row["identical"] == "yes"
     assert (tmp_path / "build/reruns").is_dir()
 

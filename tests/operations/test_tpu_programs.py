@@ -112,26 +112,28 @@ def test_of_several_processes_each_keeps_the_others_rows(
     monkeypatch.setattr(compiler, "compile_training", compiling)
     monkeypatch.setattr(compiler, "versions", dict)
     program = tpu.Program("RS-200@f48", "training", "v3:1x1", 8)
-    tpu.compiled(program, tmp_path)
+    tpu.compiled_row(program, tmp_path)
     found = tpu.read(tmp_path)
     assert dict(zip(found["clips"], found["flops"], strict=True)) == rows
     assert len(found) == len(rows) and locked == [True]
     # A row that is there is not compiled again.
     monkeypatch.setattr(compiler, "compile_training", None)
-    assert tpu.compiled(program, tmp_path)["flops"] == 1.0
+    assert tpu.compiled_row(program, tmp_path)["flops"] == 1.0
 
 
 def test_the_search_ends_at_the_largest_that_fits(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        tpu, "compiled", lambda one, _: {"clips": one.clips, "fits": one.clips <= 16}
+        tpu,
+        "compiled_row",
+        lambda one, _: {"clips": one.clips, "fits": one.clips <= 16},
     )
     for start in (1, 8, 16, 32, 128):
         program = tpu.Program("RS-50", "training", "v5e:1x1", start)
-        assert tpu.largest(program, tmp_path)["clips"] == 16
+        assert tpu.largest_batch(program, tmp_path)["clips"] == 16
     program = tpu.Program("RS-50", "training", "v5e:1x1", 39)
-    assert tpu.largest(program, tmp_path)["clips"] == 9  # 39, 19, 9
-    monkeypatch.setattr(tpu, "compiled", lambda *_: {"fits": False})
-    assert tpu.largest(program, tmp_path) is None
+    assert tpu.largest_batch(program, tmp_path)["clips"] == 9  # 39, 19, 9
+    monkeypatch.setattr(tpu, "compiled_row", lambda *_: {"fits": False})
+    assert tpu.largest_batch(program, tmp_path) is None
 
 
 def test_the_package_has_what_the_table_says():

@@ -131,7 +131,7 @@ def test_a_gpu_is_taken_for_a_tpu_with_as_much_memory(known):
 @pytest.mark.parametrize("chip", ["v5e", "v6e"])
 def test_every_point_of_figure_2_divides_by_itself_in_colab(chip):
     rows = pd.read_csv(plan.FITS).query("chip == @chip")
-    largest = exact.of(exact.read(ROOT / "results"), "r3d-rs-200", 32, 256, 400)
+    largest = exact.row(exact.read(ROOT / "results"), "r3d-rs-200", 32, 256, 400)
     assert rows["macs"].max() >= largest["macs"] * (224 / 256) ** 2  # RS-200@f64
     for _, own in rows.groupby(["rematerialize", "macs"]):
         assert own[own["accumulate"]]["clips"].min() >= plan.ENOUGH
