@@ -74,12 +74,14 @@ def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
     return table.loc[order, order]
 
 
-def gains_by_class(results: Path, steps: Sequence[claims.Step]) -> pd.DataFrame:
+def gains_by_class(
+    results: Path, statements: Sequence[claims.Statement]
+) -> pd.DataFrame:
     """Return what the gains of statements on Pantomime are made of.
 
     Args:
         results: folder of the records.
-        steps: of which those with a verdict for or against the paper are shown.
+        statements: of which those with a verdict for or against the paper are shown.
 
     Returns:
         Points of top-1 that each class gains, averaged over all seeds, a column a
@@ -90,11 +92,13 @@ def gains_by_class(results: Path, steps: Sequence[claims.Step]) -> pd.DataFrame:
         FileNotFoundError: naming scores that are missing.
     """
     columns = {}
-    for step in steps:
-        if step.verdict in (claims.REPRODUCED, claims.NOT_REPRODUCED):
-            ends = (step.pair.before, step.pair.after)
-            right = [_right_by_class(results, step.pair.dataset, name) for name in ends]
-            columns[step.text] = right[1] - right[0]
+    for statement in statements:
+        if statement.verdict in (claims.REPRODUCED, claims.NOT_REPRODUCED):
+            ends = (statement.pair.before, statement.pair.after)
+            right = [
+                _right_by_class(results, statement.pair.dataset, name) for name in ends
+            ]
+            columns[statement.text] = right[1] - right[0]
     table = pd.DataFrame(columns)
     return table.sort_values([*columns][:1], ascending=False, kind="stable")
 

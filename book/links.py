@@ -182,15 +182,15 @@ def _number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def steps(results: Path, steps: Sequence[claims.Step]) -> HTML:
+def statements(results: Path, statements: Sequence[claims.Statement]) -> HTML:
     """Return statements about accuracy, with their runs and how to run them again."""
-    shown = _by_claim(claims.table(steps)).drop(columns=["place", "p"])
+    shown = _by_claim(claims.table(statements)).drop(columns=["place", "p"])
     shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")  # ours says it
-    after = [(step.pair.dataset, step.pair.after) for step in steps]
+    after = [(statement.pair.dataset, statement.pair.after) for statement in statements]
     found = [address(*own, results) for own in after]
     shown = shown.assign(rerun=["Colab" if href else "-" for href in found])
-    columns = {"ours": _after(results, steps), "rerun": found}
-    notes = {step.text: step.place for step in steps}
+    columns = {"ours": _after(results, statements), "rerun": found}
+    notes = {statement.text: statement.place for statement in statements}
     return linked(shown, columns, "The paper's gains and ours", "", notes)
 
 
@@ -222,30 +222,35 @@ def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
     )
 
 
-def verdicts(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
+def verdicts(
+    results: Path, statements: Sequence[claims.Statement], counts: pd.DataFrame
+) -> HTML:
     """Return all statements and verdicts in one table, with their chapters and runs.
 
     Args:
         results: folder of the records.
-        steps: of `claims.steps`.
+        statements: of `claims.statements`.
         counts: of `claims.counts`.
     """
     names = ["kind", "paper", "ours", "95 % interval", "seeds", "p", "verdict"]
-    kinds = ["primary" if step.primary else claims.EXPLORATORY for step in steps]
-    tried = _by_claim(claims.table(steps)).assign(kind=kinds)
+    kinds = [
+        "primary" if statement.primary else claims.EXPLORATORY
+        for statement in statements
+    ]
+    tried = _by_claim(claims.table(statements)).assign(kind=kinds)
     counted = _by_claim(counts).assign(kind="counted", ours="counts")
     shown = pd.concat([tried, counted])[names].fillna("-")
     shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")
     rest = [COUNTED] * len(counts)
-    columns = {"ours": [*_after(results, steps), *rest]}
-    places = [step.place for step in steps] + counted["place"].to_list()
+    columns = {"ours": [*_after(results, statements), *rest]}
+    places = [statement.place for statement in statements] + counted["place"].to_list()
     caption = "What the paper says, and the verdict of our numbers"
     return linked(
         shown,
         columns,
         caption,
         notes=dict(zip(shown.index, places, strict=True)),
-        chapters=[*(CHAPTERS[step.group] for step in steps), *rest],
+        chapters=[*(CHAPTERS[statement.group] for statement in statements), *rest],
     )
 
 
@@ -316,6 +321,9 @@ def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index("claim").rename_axis(None)
 
 
-def _after(results: Path, steps: Sequence[claims.Step]) -> list[str]:
-    """Return the runs at the end of each step."""
-    return [runs(results, step.pair.dataset, step.pair.after) for step in steps]
+def _after(results: Path, statements: Sequence[claims.Statement]) -> list[str]:
+    """Return the runs at the end of each statement."""
+    return [
+        runs(results, statement.pair.dataset, statement.pair.after)
+        for statement in statements
+    ]

@@ -40,21 +40,21 @@ STYLE = """<style>
 </style>"""
 
 
-def gains(steps: Sequence[claims.Step], linked: bool = False) -> HTML:
+def gains(statements: Sequence[claims.Statement], linked: bool = False) -> HTML:
     """Return the gains with their intervals, in points of top-1, on one scale.
 
     Args:
-        steps: a row each.
+        statements: a row each.
         linked: whether a row leads to its chapter.
     """
     ends = [0.0]
-    for step in steps:
-        ends += [] if step.paper is None else [step.paper]
-        if step.found:
-            own = (step.found.mean, step.found.low, step.found.high)
+    for statement in statements:
+        ends += [] if statement.paper is None else [statement.paper]
+        if statement.found:
+            own = (statement.found.mean, statement.found.low, statement.found.high)
             ends += [100 * end for end in own if end is not None]
     low, high = min(ends) - 0.5, max(ends) + 0.5
-    rows = "".join(_row(step, low, high, linked) for step in steps)
+    rows = "".join(_row(statement, low, high, linked) for statement in statements)
     key = (
         '<p class="said">◆ the paper, on Kinetics. ● ours, on Pantomime, with its'
         ' <a href="protocol.html#intervals">95 % interval</a>. Those of primary'
@@ -65,35 +65,33 @@ def gains(steps: Sequence[claims.Step], linked: bool = False) -> HTML:
     return HTML(f'{STYLE}<div class="gains">{rows}</div>{key}')
 
 
-def _row(step: claims.Step, low: float, high: float, linked: bool) -> str:
-    verdict = step.verdict.partition(":")[0]
+def _row(statement: claims.Statement, low: float, high: float, linked: bool) -> str:
+    verdict = statement.verdict.partition(":")[0]
     color = COLORS[verdict]
 
     def at(value):
         return f"{100 * (value - low) / (high - low):.2f}%"
 
     marks = f'<line x1="{at(0)}" x2="{at(0)}" y1="0" y2="100%" stroke="currentColor"/>'
-    if step.found:
-        if step.found.low is not None:
-            first, last = at(100 * step.found.low), at(100 * step.found.high)
+    if gain := statement.found:
+        if gain.low is not None:
+            first, last = at(100 * gain.low), at(100 * gain.high)
             marks += (
                 f'<line x1="{first}" x2="{last}" y1="50%" y2="50%" stroke="{color}"'
                 ' stroke-width="4" stroke-opacity="0.6"/>'
             )
+        marks += f'<circle cx="{at(100 * gain.mean)}" cy="50%" r="5" fill="{color}"/>'
+    if statement.paper is not None:
         marks += (
-            f'<circle cx="{at(100 * step.found.mean)}" cy="50%" r="5" fill="{color}"/>'
-        )
-    if step.paper is not None:
-        marks += (
-            f'<text x="{at(step.paper)}" y="50%" text-anchor="middle"'
+            f'<text x="{at(statement.paper)}" y="50%" text-anchor="middle"'
             ' dominant-baseline="central" fill="currentColor">◆</text>'
         )
-    paper = "gives no size" if step.paper is None else step.said
-    said = f"paper {paper}; ours {step.ours}".replace("-", "\N{MINUS SIGN}")
-    said += f": {verdict}" if step.found else ""
-    text = escape(step.text)
+    paper = "gives no size" if statement.paper is None else statement.said
+    said = f"paper {paper}; ours {statement.ours}".replace("-", "\N{MINUS SIGN}")
+    said += f": {verdict}" if gain else ""
+    text = escape(statement.text)
     if linked:
-        text = f'<a href="{links.CHAPTERS[step.group]}">{text}</a>'
+        text = f'<a href="{links.CHAPTERS[statement.group]}">{text}</a>'
     return (
         f"<div><span>{text}</span>"
         f'<svg aria-hidden="true">{marks}</svg><span class="said">{escape(said)}</span>'
@@ -101,23 +99,29 @@ def _row(step: claims.Step, low: float, high: float, linked: bool) -> str:
     )
 
 
-def decided(steps: Sequence[claims.Step]) -> str:
+def decided(statements: Sequence[claims.Statement]) -> str:
     """Return how many statements have which verdict, in words."""
-    found = Counter(step.verdict.partition(":")[0] for step in steps)
+    found = Counter(statement.verdict.partition(":")[0] for statement in statements)
     return ", ".join(f"{found[name]} {name}" for name in COLORS if found[name])
 
 
-def answers(results: Path, steps: Sequence[claims.Step], counts: pd.DataFrame) -> HTML:
+def answers(
+    results: Path, statements: Sequence[claims.Statement], counts: pd.DataFrame
+) -> HTML:
     """Return what is known of each question, with the chapter that answers it.
 
     Args:
         results: folder of the records.
-        steps: of `claims.steps`.
+        statements: of `claims.statements`.
         counts: of `claims.counts`.
     """
     rows = []
     for group, question in QUESTIONS.items():
-        own = [step for step in steps if step.group == group and step.primary]
+        own = [
+            statement
+            for statement in statements
+            if statement.group == group and statement.primary
+        ]
         rows.append((question, decided(own), links.CHAPTERS[group]))
     found = real_videos.gains(results).loc["pre-training on Pantomime-web"]
     gain, interval = found[["ours", "95 % interval"]]

@@ -161,7 +161,7 @@ def priorities(results: Path) -> pd.DataFrame:
     counts, everything = exact.read(results), registry.all_experiments()
     dataset = "kinetics-400"
     left, done, rows, total = {}, set(), [], 0.0
-    for claim in paper.claims()["step"]:
+    for claim in paper.claims()["statement"]:
         ends = [claim["before"], claim["after"]]
         told = [everything[name].paper.get(dataset) for name in ends]
         if claim.get("dataset") or "paper" not in claim or None in told:

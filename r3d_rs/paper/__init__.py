@@ -79,7 +79,7 @@ def model_garden():
 
 
 def claims() -> dict[str, list[dict]]:
-    """Return the paper's statements that numbers decide: `step` and `count`."""
+    """Return the paper's statements that numbers decide: `statement` and `count`."""
     import tomllib
 
     return tomllib.loads((_FOLDER / "claims.toml").read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ DIFFERS = "contradicted by its own numbers"
 
 
 @dataclass(frozen=True)
-class Step:
+class Statement:
     """A statement about accuracy, with the gain in our records.
 
     Args:
@@ -90,7 +90,7 @@ class Step:
         return math.ceil(1000 * self.found.bound) / 10
 
 
-def steps(results: Path, group: str | None = None) -> list[Step]:
+def statements(results: Path, group: str | None = None) -> list[Statement]:
     """Decide the paper's statements about accuracy by our records.
 
     The primary statements form one family: their intervals are adjusted for their
@@ -105,7 +105,7 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
         results: folder of the records.
         group: group of statements; None for all.
     """
-    primary, listed = study.read().primary, paper.claims()["step"]
+    primary, listed = study.read().primary, paper.claims()["statement"]
     ended = study.ended(results)
     pairs = [
         comparison.Pair(
@@ -124,7 +124,7 @@ def steps(results: Path, group: str | None = None) -> list[Step]:
         own = [pair for pair in pairs if decided[pair] == adjust]
         found |= zip(own, comparison.gains(results, own, adjust=adjust), strict=True)
     return [
-        Step(
+        Statement(
             *(claim[name] for name in ("text", "group", "place")),
             pair,
             claim.get("paper"),
@@ -148,7 +148,7 @@ def _missing(pair: comparison.Pair, found: Gain | None) -> int:
     )
 
 
-def table(steps: Sequence[Step]) -> pd.DataFrame:
+def table(statements: Sequence[Statement]) -> pd.DataFrame:
     """Return statements as a table.
 
     Returns:
@@ -157,18 +157,18 @@ def table(steps: Sequence[Step]) -> pd.DataFrame:
         says so.
     """
     rows = []
-    for step in steps:
-        mean, interval, seeds = comparison.parts(step.found)
+    for statement in statements:
+        mean, interval, seeds = comparison.parts(statement.found)
         rows.append(
             {
-                "claim": step.text,
-                "place": step.place,
-                "paper": step.said,
+                "claim": statement.text,
+                "place": statement.place,
+                "paper": statement.said,
                 "ours": mean,
                 "95 % interval": interval,
                 "seeds": seeds,
-                "p": _probability(step.found),
-                "verdict": step.verdict,
+                "p": _probability(statement.found),
+                "verdict": statement.verdict,
             }
         )
     return pd.DataFrame(rows)

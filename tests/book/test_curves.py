@@ -61,11 +61,13 @@ def test_a_gain_is_made_of_what_its_classes_gain(tmp_path):
         run = made_up(point, top1=(found == labels).mean())
         run["experiment"]["study"] = "ablation"
         record.write(run, tmp_path, scores)
-    [step] = [s for s in claims.steps(tmp_path) if s.text.startswith("Stochastic")]
-    assert curves.gains_by_class(tmp_path, [step]).empty
+    [statement] = [
+        s for s in claims.statements(tmp_path) if s.text.startswith("Stochastic")
+    ]
+    assert curves.gains_by_class(tmp_path, [statement]).empty
     told = Gain(0.025, 0.01, 0.04, 0.01, (8, 8))
-    step = dataclasses.replace(step, found=told, missing=0)
-    [gains] = curves.gains_by_class(tmp_path, [step]).to_dict().values()
+    statement = dataclasses.replace(statement, found=told, missing=0)
+    [gains] = curves.gains_by_class(tmp_path, [statement]).to_dict().values()
     first, *_, last = gains
     assert (first, last) == ("wave", "kick")
     assert {name for name, gain in gains.items() if gain} == {"wave", "kick"}

@@ -92,19 +92,19 @@ def test_a_row_that_is_a_point_of_figure_2_leads_to_its_runs(results):
 
 
 def test_the_verdicts_say_what_is_primary_exploratory_and_counted(results):
-    steps, counts = claims.steps(results), claims.counts(results)
-    rows = cells(links.verdicts(results, steps, counts))
-    assert len(rows) == len(steps) + len(counts)
+    statements, counts = claims.statements(results), claims.counts(results)
+    rows = cells(links.verdicts(results, statements, counts))
+    assert len(rows) == len(statements) + len(counts)
     kinds = [row["kind"].get_text() for row in rows.values()]
     assert kinds.count("primary") == len(study.read().primary)
     assert kinds.count("counted") == len(counts)
-    row = rows[f"{steps[0].text} {steps[0].place}"]
+    row = rows[f"{statements[0].text} {statements[0].place}"]
     assert row["verdict"].get_text() == "open: 10 planned runs to go"
     assert row["ours"].a["href"] == "runs/index.html#pantomime-20-scaling-rs-50"
 
 
 def test_a_statement_has_columns_of_its_own_for_interval_seeds_and_rerun(results):
-    shown = links.steps(results, claims.steps(results, "scaling"))
+    shown = links.statements(results, claims.statements(results, "scaling"))
     [row] = [row for name, row in cells(shown).items() if name.startswith("Training")]
     assert row["ours"].get_text() == "+0.0"
     assert row["95 % interval"].get_text().count("to") == 1

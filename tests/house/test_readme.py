@@ -40,10 +40,10 @@ def test_what_is_called_not_run_is_not_run():
 
 def test_verdicts_are_those_of_the_records():
     found = {claims.REPRODUCED: [], claims.INCONCLUSIVE: []}
-    for step in claims.steps(ROOT / "results"):
-        if step.primary:
-            verdict = step.verdict.partition(":")[0]
-            found.setdefault(verdict, []).append(step.pair.after)
+    for statement in claims.statements(ROOT / "results"):
+        if statement.primary:
+            verdict = statement.verdict.partition(":")[0]
+            found.setdefault(verdict, []).append(statement.pair.after)
     assert "stochastic depth helps. The other six rows, and all of them" in PLAIN
     assert found.pop(claims.REPRODUCED) == ["ablation/SD"]
     assert len(found.pop(claims.INCONCLUSIVE)) == 7

@@ -28,9 +28,9 @@ def gain(results, ends, top=1):
     return found
 
 
-def step(results, ends, top=1):
+def statement(results, ends, top=1):
     """Return the statement from one experiment to another."""
-    [found] = [s for s in claims.steps(results) if s.pair == Pair(*ends, top)]
+    [found] = [s for s in claims.statements(results) if s.pair == Pair(*ends, top)]
     return found
 
 
@@ -120,17 +120,17 @@ def test_a_statement_is_open_until_the_planned_runs_are_there(tmp_path, monkeypa
     names = ("scaling/RS-50", "scaling/RS-200")
     let_plan(monkeypatch, [("pantomime-20", names, 3)], primary=(DEPTH,))
     write(tmp_path, "RS-50", HALF)
-    assert step(tmp_path, DEPTH).verdict == "not run"
+    assert statement(tmp_path, DEPTH).verdict == "not run"
     write(tmp_path, "RS-200", [0.8, 0.825])
-    assert step(tmp_path, DEPTH).verdict == "open: 1 planned run to go"
+    assert statement(tmp_path, DEPTH).verdict == "open: 1 planned run to go"
     # Where the study has ended, it is decided from those that are there.
     ended = {"day": "2026-12-01", "why": "the budget is spent"}
     (tmp_path / "ended.json").write_text(json.dumps(ended))
     assert study.ended(tmp_path) == ended
-    assert not step(tmp_path, DEPTH).verdict.startswith("open")
+    assert not statement(tmp_path, DEPTH).verdict.startswith("open")
     (tmp_path / "ended.json").unlink()
     write(tmp_path, "RS-200", [0.85], first_seed=2)
-    assert step(tmp_path, DEPTH).verdict == "reproduced"
+    assert statement(tmp_path, DEPTH).verdict == "reproduced"
 
 
 # The paper's numbers.
@@ -149,7 +149,7 @@ def published(claim, name, dataset):
 
 
 def test_the_statements_have_the_papers_numbers():
-    for claim in paper.claims()["step"]:
+    for claim in paper.claims()["statement"]:
         second = claim.get("dataset") == "pantomime-30"
         dataset = "kinetics-600" if second else "kinetics-400"
         ends = [published(claim, claim[end], dataset) for end in ("before", "after")]
@@ -163,7 +163,7 @@ def test_the_statements_have_the_papers_numbers():
 def test_a_primary_statement_is_one_of_top_1_between_experiments_that_exist():
     listed = [
         (c.get("dataset", "pantomime-20"), c["before"], c["after"])
-        for c in paper.claims()["step"]
+        for c in paper.claims()["statement"]
         if c.get("top", 1) == 1
     ]
     primary = study.read().primary
@@ -178,21 +178,25 @@ def test_a_primary_statement_is_one_of_top_1_between_experiments_that_exist():
 
 def test_a_verdict_follows_the_interval(tmp_path, monkeypatch):
     let_plan(monkeypatch, primary=(DEPTH, DEEPER))
-    assert step(tmp_path, DEPTH).verdict == step(tmp_path, DEPTH).ours == "not run"
+    assert (
+        statement(tmp_path, DEPTH).verdict
+        == statement(tmp_path, DEPTH).ours
+        == "not run"
+    )
     write(tmp_path, "RS-50", HALF)
     for accuracies, verdict in (
         ([0.85, 0.9, 0.875], "reproduced"),
         ([0.1, 0.125, 0.15], "not reproduced"),
     ):
         write(tmp_path, "RS-200", accuracies)
-        assert step(tmp_path, DEPTH).verdict == verdict
+        assert statement(tmp_path, DEPTH).verdict == verdict
     # A statement that something hurts is reproduced by a loss.
     write(tmp_path, "RS-200", HALF)
     write(tmp_path, "RS-270", [0.1, 0.125, 0.15])
-    hurts = step(tmp_path, DEEPER)
+    hurts = statement(tmp_path, DEEPER)
     assert (hurts.verdict, hurts.sign, hurts.said) == ("reproduced", -1, "-0.5")
     write(tmp_path, "RS-270", [0.85, 0.9, 0.875])
-    assert step(tmp_path, DEEPER).verdict == "not reproduced"
+    assert statement(tmp_path, DEEPER).verdict == "not reproduced"
     both = dataclasses.replace(hurts.found, low=-0.02, high=0.01)
     assert dataclasses.replace(hurts, found=both).verdict == (
         "inconclusive: smaller than 2.0 points either way"
@@ -205,7 +209,7 @@ def test_an_inconclusive_verdict_says_what_the_gain_is_smaller_than(
     let_plan(monkeypatch, primary=(DEPTH,))
     write(tmp_path, "RS-50", HALF)
     write(tmp_path, "RS-200", [0.55, 0.5, 0.525])
-    found = step(tmp_path, DEPTH)
+    found = statement(tmp_path, DEPTH)
     low, high = 100 * found.found.low, 100 * found.found.high
     assert low < 0 < high and -low < high
     rounded_up = math.ceil(10 * high) / 10
@@ -226,10 +230,10 @@ def test_the_interval_that_decides_is_adjusted(tmp_path, monkeypatch):
     write(tmp_path, "RS-50", [0.5, 0.475, 0.525])
     write(tmp_path, "RS-200", [0.6, 0.6, 0.6])
     let_plan(monkeypatch, primary=(DEPTH,))
-    alone = step(tmp_path, DEPTH)
+    alone = statement(tmp_path, DEPTH)
     assert alone.verdict == "reproduced" and 0.025 < alone.found.p < 0.05
     let_plan(monkeypatch, primary=(DEPTH, METHODS, DEEPER))
-    both = step(tmp_path, DEPTH)
+    both = statement(tmp_path, DEPTH)
     # Of three; the one that was not run counts, too.
     assert both.found.p == pytest.approx(3 * alone.found.p)
     assert both.found.mean == alone.found.mean
@@ -240,22 +244,22 @@ def test_other_statements_are_exploratory_and_change_no_verdict(tmp_path, monkey
     let_plan(monkeypatch, primary=(DEPTH,))
     write(tmp_path, "RS-50", HALF)
     write(tmp_path, "RS-200", [0.65, 0.6, 0.65])
-    before = step(tmp_path, DEPTH).found
+    before = statement(tmp_path, DEPTH).found
     write(tmp_path, "RS-270", HALF)
     write(tmp_path, "R3D-50", HALF)
-    assert step(tmp_path, DEPTH).found == before
+    assert statement(tmp_path, DEPTH).found == before
     for ends in (DEEPER, METHODS):
-        found = step(tmp_path, ends)
+        found = statement(tmp_path, ends)
         assert found.verdict == "exploratory"
         assert found.found == gain(tmp_path, ends)  # as if it were the only one
-    assert step(tmp_path, DEPTH, top=5).verdict == "exploratory"
+    assert statement(tmp_path, DEPTH, top=5).verdict == "exploratory"
 
 
 def test_one_run_at_an_end_decides_nothing(tmp_path, monkeypatch):
     let_plan(monkeypatch, primary=(DEPTH,))
     write(tmp_path, "RS-50", HALF)
     write(tmp_path, "RS-200", [0.9])
-    table = claims.table(claims.steps(tmp_path, "scaling")).set_index("claim")
+    table = claims.table(claims.statements(tmp_path, "scaling")).set_index("claim")
     row = table.loc["Depth helps, from 50 to 200 layers."]
     assert (row["ours"], row["seeds"]) == ("+40.0", "3 and 1")
     assert row["95 % interval"] == "-"

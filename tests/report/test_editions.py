@@ -93,12 +93,16 @@ def test_figures_change_over_too(results):
 
 
 def test_no_verdict_is_made_of_the_first_edition(results):
-    assert {step.verdict for step in claims.steps(results)} == {"not run"}
+    assert {statement.verdict for statement in claims.statements(results)} == {
+        "not run"
+    }
     write(results, "R3D-50", [0.3, 0.35])
     write(results, "RS-50", [0.8, 0.85])
-    [step] = [step for step in claims.steps(results) if step.primary]
-    assert step.verdict == "reproduced"
-    assert re.match(r"\+50\.0 \(\+\d", step.ours)
+    [statement] = [
+        statement for statement in claims.statements(results) if statement.primary
+    ]
+    assert statement.verdict == "reproduced"
+    assert re.match(r"\+50\.0 \(\+\d", statement.ours)
     assert shown(results)[1] == ""
 
 

@@ -43,31 +43,33 @@ def other(dataset):
 
 @pytest.fixture(scope="module")
 def primary():
-    return [step for step in claims.steps(RESULTS) if step.primary]
+    return [statement for statement in claims.statements(RESULTS) if statement.primary]
 
 
 def test_the_verdicts_are_those_that_the_book_discusses(primary):
     found = {
-        (step.pair.before, step.pair.after, *other(step.pair.dataset)): (
-            step.verdict.partition(":")[0]
+        (statement.pair.before, statement.pair.after, *other(statement.pair.dataset)): (
+            statement.verdict.partition(":")[0]
         )
-        for step in primary
+        for statement in primary
     }
     assert found == WRITTEN
 
 
 def test_the_gains_of_table_2_are_as_their_chapter_says(primary):
-    own = [step for step in primary if step.group == "ablation"]
-    above = {step.pair.after for step in own if step.found.mean > 0}
+    own = [statement for statement in primary if statement.group == "ablation"]
+    above = {statement.pair.after for statement in own if statement.found.mean > 0}
     assert above == {"ablation/SD", "ablation/350-EP", "ablation/SJ"}
-    undecided = [step.bound for step in own if step.verdict.startswith(UNSURE)]
+    undecided = [
+        statement.bound for statement in own if statement.verdict.startswith(UNSURE)
+    ]
     assert min(undecided) > paper.table(2)["delta"].max()
 
 
 def test_r3d_rs_gains_less_than_in_the_paper_as_two_pages_say(primary):
-    step, *_ = primary
-    assert step.pair.after == "scaling/RS-50"
-    assert 100 * step.found.high < step.paper
+    statement, *_ = primary
+    assert statement.pair.after == "scaling/RS-50"
+    assert 100 * statement.found.high < statement.paper
 
 
 def test_every_primary_statement_of_the_plan_is_discussed():
