@@ -1,7 +1,7 @@
-"""Color augmentations drawn once a clip, the same for all its frames.
+"""Color augmentations, drawn once per clip and equal for all its frames.
 
 Source: `video_ssl_preprocess_ops.py` of the official implementation, tf-models-official
-2.20.0. Clips are float32 `(time, height, width, 3)` in [0, 1], seeds two integers.
+2.20.0. Clips are float32 `(time, height, width, 3)` in [0, 1]. Seeds are two integers.
 """
 
 import tensorflow as tf
@@ -10,13 +10,13 @@ from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
 
 def augment(clip, recipe: ContrastiveRecipe, view: int, seed):
-    """Jitter, gray, blur and solarize a clip of a pair, by the recipe's probabilities.
+    """Jitter, gray, blur and solarize a view, with the recipe's probabilities.
 
     Args:
-        clip: to change.
-        recipe: of the run.
-        view: which of the pair the clip is, 0 or 1.
-        seed: of every draw.
+        clip: clip to change.
+        recipe: gives the probabilities and the strength of the jitter.
+        view: index of the view in its pair, 0 or 1.
+        seed: seeds every draw.
 
     Returns:
         A clip in [0, 1].
@@ -46,9 +46,10 @@ def augment(clip, recipe: ContrastiveRecipe, view: int, seed):
 def jitter(clip, strength: float, seed):
     """Change brightness, contrast, saturation and hue, in random order.
 
-    Brightness, contrast and saturation are multiplied by numbers up to `0.8 * strength`
-    from 1, hue is turned by up to `0.2 * strength`; after each the clip is cut at 0 and
-    1. Contrast is about the mean of each channel over all frames.
+    Brightness, contrast and saturation are multiplied by factors within
+    `0.8 * strength` of 1. Hue is shifted by up to `0.2 * strength`. After each change,
+    the clip is clipped to [0, 1]. Contrast is relative to the mean of each channel over
+    all frames.
     """
     draws = tf.random.split(seed, 5)
 
@@ -75,20 +76,20 @@ def jitter(clip, strength: float, seed):
 
 
 def contrast(clip, factor):
-    """Move a clip's pixels away from the mean of their channel, or towards it."""
+    """Scale a clip's differences from the mean of each channel by a factor."""
     mean = tf.reduce_mean(clip, [0, 1, 2])
     return (clip - mean) * factor + mean
 
 
 def grayscale(clip):
-    """Return a clip without color, still with three channels."""
+    """Return a clip in gray, still with three channels."""
     return tf.repeat(tf.image.rgb_to_grayscale(clip), 3, -1)
 
 
 def blur(clip, sigma):
-    """Blur a clip by a Gaussian of `sigma` pixels, with zeros beyond the edges.
+    """Blur a clip with a Gaussian of `sigma` pixels, with zeros beyond the edges.
 
-    As published the kernel reaches half of a tenth of the height, 11 pixels of 224.
+    As published, the kernel's radius is a twentieth of the height: 11 pixels for 224.
     """
     radius = clip.shape[1] // 10 // 2
     x = tf.range(-radius, radius + 1, dtype=tf.float32)
@@ -101,5 +102,5 @@ def blur(clip, sigma):
 
 
 def solarize(clip):
-    """Invert the pixels from 0.5 up."""
+    """Invert pixels that are 0.5 or more."""
     return tf.where(clip < 0.5, clip, 1 - clip)

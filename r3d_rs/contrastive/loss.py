@@ -7,22 +7,23 @@ Framework for Contrastive Learning of Visual Representations", ICML 2020.
 import keras
 from keras import ops
 
-#: Taken from the logit of a view with itself.
+#: Subtracted from the logit of a view with itself.
 _NEVER = 1e9
 
 
 def logits_and_targets(projections, temperature: float):
-    """Compare the views of a device with those of all.
+    """Compare this device's views with the views of all devices.
 
     Args:
-        projections: `(batch, 2, size)` of this device's pairs.
-        temperature: that cosine similarities are divided by.
+        projections: `(batch, 2, size)`, projections of this device's pairs.
+        temperature: divisor of the cosine similarities.
 
     Returns:
-        Logits `(2, batch, 2 * total)`: of each first view with all second views and all
-        first ones, and of each second view with all first and all second ones; never
-        with itself. And the index `(batch,)` of the right one among them, the other
-        view of the same pair.
+        Logits `(2, batch, 2 * total)` and targets `(batch,)`. The first logits compare
+        each first view with all second views, then with all first views. The second
+        logits compare each second view with all first views, then with all second
+        views. A view never matches itself. A target is the index of the other view of
+        the same pair.
     """
     projections = ops.cast(projections, "float32")
     own = projections / ops.sqrt(
@@ -43,9 +44,9 @@ def logits_and_targets(projections, temperature: float):
 
 
 def _of_all_devices(x):
-    """Return all devices' arrays, one after another, and where this one's is.
+    """Return the concatenated arrays of all devices, and the offset of this device's.
 
-    On JAX an array is the whole batch's already.
+    On JAX, an array already covers the whole batch.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -61,13 +62,13 @@ class NTXent(keras.losses.Loss):
     """Cross-entropy of finding the other view of a pair among the views of all pairs.
 
     Args:
-        temperature: that cosine similarities are divided by.
-        directions: "sum" or "mean" of first to second view and back.
-        scale: factor, such as the number of devices where their losses are summed.
+        temperature: divisor of the cosine similarities.
+        directions: "sum" or "mean" of the losses from first to second view and back.
+        scale: factor of the loss; the number of devices if losses are summed over them.
     """
 
     def __init__(self, temperature, directions="sum", scale=1):
-        """Keep the settings."""
+        """Store the settings."""
         if directions not in ("sum", "mean"):
             raise ValueError(f"directions is {directions!r}; allowed are sum, mean")
         super().__init__(name="nt_xent")
@@ -85,7 +86,7 @@ class NTXent(keras.losses.Loss):
 
 
 def accuracy(y_true, y_pred):
-    """Return for each pair whether the second view most like the first is its own."""
+    """Return, for each pair, whether its second view is the one most like its first."""
     logits, targets = logits_and_targets(y_pred, 1.0)
     seconds = logits[0, :, : ops.shape(logits)[-1] // 2]
     found = ops.cast(ops.argmax(seconds, -1), "int32")

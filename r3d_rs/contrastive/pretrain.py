@@ -1,4 +1,4 @@
-"""Training a network to tell the other view of the same video from those of others."""
+"""Train a network to find the other view of a video among views of other videos."""
 
 import dataclasses
 from pathlib import Path
@@ -17,12 +17,12 @@ from r3d_rs.training.fit import build_model, features, keep_network
 def build(recipe: ContrastiveRecipe) -> keras.Model:
     """Build a backbone with a projection head.
 
-    The head is hidden layers with normalization and ReLU, and a linear one.
+    The head has hidden layers with normalization and ReLU, then a linear layer.
 
     Returns:
-        A functional model, `(batch, 2, frames, size, size, 3)` to float32
-        `(batch, 2, projection_size)`. Its layer "backbone" is the network up to the
-        pooled features.
+        A functional model from pairs `(batch, 2, frames, size, size, 3)` to float32
+        projections `(batch, 2, projection_size)`. Its layer "backbone" is the network
+        up to the pooled features.
     """
     backbone = features(build_model(recipe, 1, size=recipe.size))
     backbone.name = "backbone"
@@ -46,7 +46,7 @@ def build(recipe: ContrastiveRecipe) -> keras.Model:
 
 
 def _summed(recipe: ContrastiveRecipe, scale: int) -> ContrastiveRecipe:
-    """Return the recipe with the L2 term of as many losses; AdamW has none."""
+    """Return the recipe with its L2 term scaled like the loss; AdamW has no L2 term."""
     if recipe.optimizer == "adamw":
         return recipe
     return dataclasses.replace(recipe, weight_decay=scale * recipe.weight_decay)
@@ -61,26 +61,27 @@ def pretrain(
     verbose: int | None = None,
     tensorboard: str | Path | None = None,
 ) -> tuple[keras.Model, loop.History]:
-    """Train the recipe's network on pairs of views, on all devices there are.
+    """Train the recipe's network on pairs of views, on all available devices.
+
+    If there is a folder, it also gets the trained backbone as `model.keras`.
 
     Args:
         dataset: a prepared dataset; its "train" split is used.
         recipe: every choice of the run.
-        seed: of everything random.
-        folder: of this run's checkpoints; see `loop.train`.
-        verbose: of `loop.train`.
-        tensorboard: of `loop.train`.
+        seed: seeds weights, order, clips and augmentation.
+        folder: folder of the run's checkpoints; see `loop.train`.
+        verbose: see `loop.train`.
+        tensorboard: see `loop.train`.
 
     Returns:
-        The trained backbone, from clips to pooled features, and loss (with the L2
-        term), accuracy (of finding the other view among those of a batch) and learning
-        rate at the end of each epoch. The backbone is kept as `model.keras` in the
-        folder.
+        The trained backbone, from clips to pooled features, and the history. The
+        history has the loss with its L2 term, the accuracy of finding the other view in
+        a batch, and the learning rate at the end of each epoch.
 
     Raises:
-        ValueError, NotFiniteError, RunningError: as `loop.train` does.
+        ValueError, NotFiniteError, RunningError: as in `loop.train`.
     """
-    if recipe.micro_batches > 1:  # a view's negatives are those of the whole batch
+    if recipe.micro_batches > 1:  # a view's negatives come from the whole batch
         raise ValueError(
             f"micro_batches is {recipe.micro_batches}; allowed is 1 on pairs of views"
         )

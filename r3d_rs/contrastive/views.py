@@ -15,15 +15,15 @@ from r3d_rs.recipes.contrastive import ContrastiveRecipe
 def pair_starts(length, frames: int, stride: int, seed):
     """Draw the first frames of two clips, in random order.
 
-    Of the `M` starts from which a clip fits, all pairs (of which the second may be the
-    first) are equally likely, so that the interval between them is `d` with a
-    probability proportional to `M - d`. (The code's is proportional to `M - d - 1/2`.)
-    In a video that is too short for a clip, the two are independent and loop.
+    A clip fits at `M` starts. All pairs of starts, equal ones included, are equally
+    likely. The probability of an interval `d` is therefore proportional to `M - d`. In
+    the official code it is proportional to `M - d - 1/2`. If the video is too short for
+    a clip, the two starts are independent, and the clips loop.
 
     Args:
-        length: frames of the video.
-        frames: of a clip.
-        stride: between a clip's frames.
+        length: number of frames in the video.
+        frames: number of frames in a clip.
+        stride: distance between a clip's frames.
         seed: two integers.
 
     Returns:
@@ -32,8 +32,8 @@ def pair_starts(length, frames: int, stride: int, seed):
     starts = transforms.num_random_starts(length, frames, stride)
     fits = length > (frames - 1) * stride
     draws = tf.random.split(seed, 2)
-    # Two different numbers of 0 to M are a pair of starts: the smaller one and the one
-    # below the larger.
+    # Two different numbers from 0 to M stand for a pair of starts: the smaller, and the
+    # larger minus 1.
     first = tf.random.stateless_uniform([], draws[0], 0, starts + 1, tf.int32)
     other = tf.random.stateless_uniform([], draws[1], 0, starts, tf.int32)
     second = other + tf.cast(other >= first, tf.int32)
@@ -51,21 +51,21 @@ def training_pairs(
     first_epoch: int = 0,
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Return batches of two views of every training video, epoch after epoch.
+    """Return batches with two views of every training video, without end.
 
     Args:
-        dataset: a prepared dataset; labels are read and not used.
+        dataset: a prepared dataset; its labels are returned but not used.
         recipe: gives clips, crops, colors and the batch size.
-        seed: of the order and of every draw.
-        first_epoch: to start with; epochs count from 0.
-        part: of each batch that is wanted, (which, of how many equal ones).
+        seed: seeds the order and every draw.
+        first_epoch: epoch to start with, counted from 0.
+        part: share of each batch to return, as (index, number of equal shares).
 
     Returns:
         Elements `(pairs, labels)`: float32 `(batch, 2, frames, size, size, 3)` and
         int32 `(batch,)`.
     """
     index = dataset.frames("train")
-    # Labels are not used, so that one class with a left and a right is enough.
+    # Without labels, a single class that must not be flipped rules out all flips.
     may_flip = tf.constant(all(dataset.may_flip))
 
     def pair(video, draw):

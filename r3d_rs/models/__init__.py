@@ -1,6 +1,6 @@
-"""The paper's networks: building them, counting them, importing their weights.
+"""The paper's networks: build them, count them, import their weights.
 
-It may import no other room but backend, whose settings come before Keras' layers.
+It may import only backend, which has to set up Keras before any layer is made.
 """
 
 # ruff: noqa: E402

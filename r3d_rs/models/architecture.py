@@ -1,4 +1,4 @@
-"""The paper's Table 1, read off a network instead of typed."""
+"""The paper's Table 1, derived from a network."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ class StageRow:
 
     Args:
         stage: "Input", "Stem", "Pool", "C2" to "C5" or "Head".
-        output_size: `T×H²` of what the stage gives ("1×1²" for the head).
-        operations: its operations in the order they act, joined by " / "; a convolution
-            is its kernel `T×H²` and its filters, with the stride where it is not 1 (in
-            the first block of a stage).
-        blocks: how often they are repeated; 1 outside C2 to C5.
+        output_size: size of the output, `T×H²` ("1×1²" for the head).
+        operations: operations in the order they act, joined by " / ". A convolution is
+            written as its kernel `T×H²` and its filters, with any stride other than 1.
+            Strides are those of the stage's first block.
+        blocks: number of times the operations are repeated; 1 outside C2 to C5.
     """
 
     stage: str
@@ -30,12 +30,12 @@ class StageRow:
 def table1(model: keras.Model) -> list[StageRow]:
     """Describe a network stage by stage, as the paper's Table 1 does.
 
-    Two things differ from the printed table: the stem's third convolution, which it
-    leaves out, and self-gating (SG), which is in the last block of each stage and acts
-    before squeeze-excitation (SE), as in the official implementation.
+    Two things differ from the printed table. It omits the stem's third convolution.
+    Self-gating (SG) is in the last block of each stage and acts before
+    squeeze-excitation (SE), as in the official implementation.
 
     Args:
-        model: a network of `models.build`.
+        model: a network from `models.build`.
 
     Returns:
         The rows from the input to the head.

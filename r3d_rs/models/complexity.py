@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a network, counted from its layers."""
+"""Count a network's parameters and multiply-adds from its layers."""
 
 import math
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ class Complexity:
     """Size and cost of a network; `complexity` counts them.
 
     Args:
-        params: trainable and frozen variables and the moving statistics of batch
-            normalization, the convention of the paper's "Params" columns.
-        trainable_params: those that training changes.
-        macs: multiply-adds of one clip at the network's input size.
-        elementwise: operations of the residual sums, of the products with gates and of
-            the averages over time and space, one for each element.
+        params: number of all weights, including the moving statistics of batch
+            normalization, as in the paper's "Params" columns.
+        trainable_params: number of trainable weights.
+        macs: multiply-adds for one clip at the network's input size.
+        elementwise: operations of the residual sums, the products with gates and the
+            averages over time and space, one per element.
     """
 
     params: int
@@ -37,35 +37,35 @@ class Complexity:
     def profiler_gflops(self) -> float:
         """Half of what TensorFlow's profiler counts, in units of 10^9.
 
-        The paper's FLOPs columns are this number, rounded up (Table 3's 204 for
-        R3D-RS-200 is rounded down; Table 4 prints the same network as 205).
+        The paper's FLOPs columns are this number, rounded up. Only Table 3's 204 for
+        R3D-RS-200 is rounded down; Table 4 prints the same network as 205.
         """
         return (self.macs + self.elementwise / 2) / 1e9
 
 
 def complexity(model: keras.Model) -> Complexity:
-    """Count a network's parameters and the multiply-adds of one clip.
+    """Count a network's parameters and the multiply-adds for one clip.
 
-    Multiply-adds are those of the convolutions and the dense layers
-    (squeeze-excitation, self-gating and head). Taps that fall on padding count, as they
-    do in TensorFlow's profiler; biases, normalization, activations and max-pooling are
-    left out. A network counts the same without its weights' values, so a large one is
-    quick to count when it is built under
-    `keras.StatelessScope(initialize_variables=False)`.
+    Multiply-adds are counted for convolutions and dense layers (squeeze-excitation,
+    self-gating and head). Taps on padding count, as in TensorFlow's profiler. Biases,
+    normalization, activations and max-pooling do not count.
+
+    The counts do not depend on the weights' values. To count a large network quickly,
+    build it under `keras.StatelessScope(initialize_variables=False)`.
 
     Args:
-        model: a functional model with a known input size, such as `models.build` gives.
+        model: a functional model with a known input size, such as from `models.build`.
 
     Returns:
-        Exact integers.
+        The counts, as exact integers.
 
     Raises:
-        TypeError: naming a layer with kernels that this module cannot count.
-        ValueError: when a layer's input size is unknown.
+        TypeError: if a layer has weights but cannot be counted, naming it.
+        ValueError: if a layer's input size is unknown.
     """
     layers = list(_flatten(model))
     return Complexity(
-        # `weights` leaves out the states of random generators (dropout).
+        # `weights` excludes the states of random generators (dropout).
         params=_size(model.weights),
         trainable_params=_size(model.trainable_weights),
         macs=sum(_macs(layer, layer.input.shape) for layer in layers if layer.weights),
@@ -91,7 +91,7 @@ def _macs(layer: keras.layers.Layer, shape) -> int:
     if None in shape[1:]:
         raise ValueError(
             f"layer {layer.name!r} sees an input of shape {tuple(shape)}; to count "
-            "multiply-adds every size but the batch's must be known"
+            "multiply-adds, every size except the batch's must be known"
         )
     if isinstance(layer, Stage):
         macs = 0
@@ -123,7 +123,7 @@ def _bottleneck_macs(block: Bottleneck, shape) -> int:
         gates.append(block.self_gating.gate)
     if block.squeeze_excitation is not None:
         gates += [block.squeeze_excitation.reduce, block.squeeze_excitation.expand]
-    # The gates see one pooled vector a clip, so each weight is used once.
+    # The gates see one pooled vector per clip, so each weight is used once.
     return macs + sum(math.prod(gate.kernel.shape) for gate in gates)
 
 
@@ -138,6 +138,6 @@ def _elementwise(layer: keras.layers.Layer) -> int:
         for gate in (block.self_gating, block.squeeze_excitation)
         if gate is not None
     ]
-    # The residual's sum of each block; an average and a product for each gate.
+    # One residual sum per block; one average and one product per gate.
     passes = len(layer.blocks) + 2 * len(gates)
     return passes * math.prod(layer.output.shape[1:])

@@ -1,8 +1,8 @@
-"""The layers a bottleneck block is made of.
+"""The layers of a bottleneck block.
 
-Tensors are `(batch, time, height, width, channel)`. Kernels keep their 3-D shape
-`(time, height, width, in, out)`, so checkpoints fit, in whatever form a convolution is
-computed.
+Tensors are `(batch, time, height, width, channel)`. Kernels are always stored in the
+3-D shape `(time, height, width, in, out)`. Checkpoints therefore fit, whichever way a
+convolution is computed.
 """
 
 import keras
@@ -29,22 +29,23 @@ def unfold_frames(x, frames: int):
 
 
 def conv3d(x, kernel, strides=(1, 1, 1)):
-    """Convolve clips with a 3-D kernel, SAME padding, in the form that is fastest.
+    """Convolve clips with a 3-D kernel and SAME padding, in the fastest way.
 
-    On a TPU that is a 3-D convolution. Elsewhere a 1×1×1 kernel is a matrix, and so is
-    a 1×3×3 one where frames are at most 2 pixels large. For other kernels TensorFlow
-    has 3-D convolutions, and JAX on a CPU is twice as fast with 2-D ones: there a
-    `k×1×1` kernel slides over (time, pixel) images, and any other sees each output
-    frame's `k` input frames stacked as channels (for `k` = 1 that is the frame itself).
+    A TPU uses a 3-D convolution. Elsewhere, a 1×1×1 kernel becomes a matrix product. So
+    does a 1×3×3 kernel if frames are at most 2×2 pixels. For other kernels, TensorFlow
+    uses 3-D convolutions and JAX uses 2-D ones, which are twice as fast on a CPU.
+
+    In JAX's 2-D form, a `k×1×1` kernel slides over (time, pixel) images. Any other
+    kernel sees the `k` input frames of each output frame, stacked as channels.
 
     Args:
-        x: `(batch, time, height, width, in)`; all but the batch is known.
+        x: `(batch, time, height, width, in)`; only the batch size may be unknown.
         kernel: `(time, height, width, in, out)`.
-        strides: over time, height and width.
+        strides: strides over time, height and width.
 
     Returns:
-        `(batch, ceil(time / s_t), ceil(height / s_h), ceil(width / s_w), out)`: that of
-        a 3-D convolution up to rounding.
+        `(batch, ceil(time / s_t), ceil(height / s_h), ceil(width / s_w), out)`, equal
+        to a 3-D convolution up to rounding.
     """
     if for_tpu():
         return ops.conv(x, kernel, strides, "same", "channels_last")
@@ -71,10 +72,10 @@ def _pointwise(x, kernel):
 
 
 def _dense(x, kernel, strides):
-    """Convolve images of at most 2×2 pixels as one dense layer over all of an image.
+    """Convolve images of at most 2×2 pixels with one dense layer per image.
 
-    It has a weight for each pair of an input and an output pixel, which for so small
-    images is less than the kernel has, most of which would meet padding.
+    The layer has one weight per pair of input and output pixels. It multiplies less
+    than a convolution would, because most taps fall on padding in such small images.
     """
     _, height, width, channels = x.shape
     filters = kernel.shape[-1]
@@ -89,10 +90,12 @@ def _dense(x, kernel, strides):
 
 
 def _taps(size: int, stride: int) -> np.ndarray:
-    """Return which of 3 taps leads from an input to an output of an axis, SAME padding.
+    """Return which of 3 taps connects each input to each output along an axis.
+
+    Padding is SAME.
 
     Returns:
-        `(input, output, tap)`, 1 for that tap and 0 for the others.
+        `(input, output, tap)`: 1 for the connecting tap, 0 for the others.
     """
     out = -(-size // stride)
     before = max((out - 1) * stride + 3 - size, 0) // 2
@@ -101,7 +104,7 @@ def _taps(size: int, stride: int) -> np.ndarray:
 
 
 def _conv2d(x, kernel, strides):
-    """Convolve clips by a 2-D convolution."""
+    """Convolve clips with a 2-D convolution."""
     _, frames, height, width, channels = x.shape
     taps, rows, columns, _, filters = kernel.shape
     if taps > 1 and rows == columns == 1 and strides[1:] == (1, 1):
@@ -118,11 +121,11 @@ def _conv2d(x, kernel, strides):
 
 
 def _stack_taps(x, taps: int, stride: int):
-    """Stack the `taps` frames that each output frame sees along the channels."""
+    """Stack the `taps` input frames of each output frame along the channels."""
     frames = x.shape[1]
     out = -(-frames // stride)
     padding = max((out - 1) * stride + taps - frames, 0)
-    before = padding // 2  # SAME puts the odd frame of padding at the end
+    before = padding // 2  # SAME puts an odd frame of padding at the end
     x = ops.pad(x, [(0, 0), (before, padding - before), (0, 0), (0, 0), (0, 0)])
     last = (out - 1) * stride + 1
     return ops.concatenate([x[:, t : t + last : stride] for t in range(taps)], axis=-1)
@@ -130,16 +133,16 @@ def _stack_taps(x, taps: int, stride: int):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class Conv3D(keras.layers.Layer):
-    """A 3-D convolution with SAME padding and no bias, computed by `conv3d`.
+    """3-D convolution with SAME padding and no bias, computed by `conv3d`.
 
     Args:
         filters: number of output channels.
-        kernel_size: over time, height and width.
-        strides: over time, height and width.
+        kernel_size: kernel size over time, height and width.
+        strides: strides over time, height and width.
     """
 
     def __init__(self, filters, kernel_size, strides=(1, 1, 1), **kwargs):
-        """Keep the geometry; the kernel is made by `build`."""
+        """Store the geometry; `build` creates the kernel."""
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = tuple(kernel_size)
@@ -154,11 +157,11 @@ class Conv3D(keras.layers.Layer):
         )
 
     def call(self, x):
-        """Convolve."""
+        """Convolve clips."""
         return conv3d(x, ops.convert_to_tensor(self.kernel), self.strides)
 
     def compute_output_shape(self, input_shape):
-        """Give the shape of the output, `ceil(size / stride)` along each axis."""
+        """Return the output shape, `ceil(size / stride)` along each axis."""
         sizes = zip(input_shape[1:4], self.strides, strict=True)
         return (input_shape[0], *(-(-n // s) for n, s in sizes), self.filters)
 
@@ -172,37 +175,37 @@ class Conv3D(keras.layers.Layer):
 
 
 class _SameShape(keras.layers.Layer):
-    """A layer that gives the shape of its input."""
+    """Layer with an output of the same shape as its input."""
 
     def compute_output_shape(self, input_shape):
-        """Give the input's shape."""
+        """Return the input's shape."""
         return input_shape
 
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class BatchNorm(_SameShape):
-    """Batch normalization over all axes but the channel's.
+    """Batch normalization over all axes except the channel.
 
-    It is Keras' own in its numbers: statistics in float32, the moving variance without
-    Bessel's correction. On TensorFlow it runs as one fused operation over folded frames
-    instead of several passes over memory. On JAX the statistics take one pass, which
-    the compiler joins to the convolution before it.
+    It computes the same numbers as Keras' own layer: the statistics are in float32, and
+    the moving variance has no Bessel's correction. On TensorFlow, one fused operation
+    over folded frames replaces several passes over memory. On JAX, the statistics take
+    one pass, which the compiler fuses with the preceding convolution.
 
     Args:
-        momentum: of the moving statistics.
+        momentum: momentum of the moving statistics.
         epsilon: added to the variance; 1e-5 as published (Keras' default is 1e-3).
-        zero_scale: start with a scale of zero instead of one.
+        zero_scale: whether the scale starts at zero instead of one.
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, zero_scale=False, **kwargs):
-        """Keep the settings; the four variables are made by `build`."""
+        """Store the settings; `build` creates the four variables."""
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
         self.zero_scale = zero_scale
 
     def build(self, input_shape):
-        """Create scale, offset and the moving statistics, in float32."""
+        """Create scale, offset and moving statistics, in float32."""
 
         def channels(name, initializer, **options):
             return keras.Variable(
@@ -215,7 +218,7 @@ class BatchNorm(_SameShape):
 
         self.gamma = channels("gamma", "zeros" if self.zero_scale else "ones")
         self.beta = channels("beta", "zeros")
-        # Of several devices on TensorFlow each has its own; what is read is their mean.
+        # On several TensorFlow devices, each keeps its own; reading gives their mean.
         each = {
             "trainable": False,
             "synchronization": "on_read",
@@ -225,7 +228,7 @@ class BatchNorm(_SameShape):
         self.moving_variance = channels("moving_variance", "ones", **each)
 
     def call(self, x, training=False):
-        """Normalize with the batch's statistics in training, else the moving ones."""
+        """Normalize with the batch's statistics in training, else with moving ones."""
         if keras.backend.backend() != "tensorflow":
             return gated_norm(self, (), x, training)
         training = training and self.trainable
@@ -235,7 +238,7 @@ class BatchNorm(_SameShape):
         return y
 
     def move(self, mean, variance):
-        """Move the moving statistics towards a batch's."""
+        """Update the moving statistics from a batch's mean and variance."""
         for moving, batch in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
@@ -264,29 +267,29 @@ def _fused(norm: BatchNorm, x, training):
         epsilon=norm.epsilon,
         is_training=training,
     )
-    if training:  # the fused operation gives the unbiased variance
+    if training:  # the fused operation returns the unbiased variance
         count = tf.cast(tf.reduce_prod(tf.shape(folded)[:3]), variance.dtype)
         variance = variance * (count - 1) / count
     return unfold_frames(y, x.shape[1]), mean, variance
 
 
 def gated_norm(norm: BatchNorm, gates, x, training=False):
-    """Normalize and apply gates, reading `x` once for all averages and once for values.
+    """Normalize and apply gates, reading `x` once for averages and once for values.
 
-    Together they are one affine function for each clip and channel. An average of what
-    they return follows from one of `x`, so nothing between them is computed.
+    Normalization and gates form one affine function per clip and channel. The averages
+    that the gates need follow from those of `x`, so no intermediate tensor is computed.
 
     Args:
-        norm: is applied first.
-        gates: layers with a method `gate_of`, such as `SelfGating`, in their order.
+        norm: normalization, applied first.
+        gates: layers with a method `gate_of`, such as `SelfGating`, in order.
         x: `(batch, time, height, width, channel)`.
         training: whether to normalize with the batch's statistics.
 
     Returns:
-        What the layers one after the other return, up to rounding.
+        The result of calling the layers one after the other, up to rounding.
     """
     training = training and norm.trainable
-    # Near its mean a variance keeps its digits as a difference of two averages.
+    # The variance is a difference of two averages; centering `x` keeps its digits.
     wide = ops.cast(x, "float32") - norm.moving_mean.value
     mean, variance = 0, norm.moving_variance.value
     pooled = _pool(wide)
@@ -311,10 +314,10 @@ def _pool(x):
 
 
 class _Gate(_SameShape):
-    """A layer that multiplies each channel of each clip by its gate, of `gate_of`."""
+    """Layer that multiplies each channel of a clip by a gate from `gate_of`."""
 
     def call(self, x):
-        """Scale each channel by its gate."""
+        """Multiply each channel by its gate."""
         return x * self.gate_of(_pool(x))[:, None, None, None, :]
 
 
@@ -322,19 +325,17 @@ class _Gate(_SameShape):
 class SqueezeExcitation(_Gate):
     """Squeeze-and-excitation over time and space (§3.1).
 
-    The hidden layer has `ratio * channel` units.
-
     Args:
-        ratio: of the hidden width to the channels; 0.25 in the paper.
+        ratio: hidden units per channel; 0.25 in the paper.
     """
 
     def __init__(self, ratio, **kwargs):
-        """Keep the ratio; the two dense layers are made by `build`."""
+        """Store the ratio; `build` creates the two dense layers."""
         super().__init__(**kwargs)
         self.ratio = ratio
 
     def build(self, input_shape):
-        """Create the reducing and the expanding layer."""
+        """Create the reducing and the expanding dense layers."""
         channels = input_shape[-1]
         hidden = max(1, int(channels * self.ratio))
         for name, units, inputs, activation in (
@@ -352,7 +353,7 @@ class SqueezeExcitation(_Gate):
             setattr(self, name, layer)
 
     def gate_of(self, pooled):
-        """Return the excitations `(batch, channel)` of averages over time and space."""
+        """Return the gates `(batch, channel)` for averages over time and space."""
         return self.expand(self.reduce(pooled))
 
     def get_config(self):
@@ -362,10 +363,10 @@ class SqueezeExcitation(_Gate):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class SelfGating(_Gate):
-    """Self-gating of S3D-G (§3.1): each channel times a sigmoid of all pooled ones."""
+    """Self-gating of S3D-G (§3.1): a sigmoid of all pooled channels gates each one."""
 
     def build(self, input_shape):
-        """Create the gate, channels to channels."""
+        """Create the gate, a dense layer from channels to channels."""
         channels = input_shape[-1]
         self.gate = keras.layers.Dense(
             channels,
@@ -377,19 +378,19 @@ class SelfGating(_Gate):
         self.gate.build((None, channels))
 
     def gate_of(self, pooled):
-        """Return the gates `(batch, channel)` of averages over time and space."""
+        """Return the gates `(batch, channel)` for averages over time and space."""
         return self.gate(pooled)
 
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class StochasticDepth(_SameShape):
-    """Drop the whole residual of a clip in training, with probability `rate`.
+    """Drop a clip's whole residual in training, with probability `rate`.
 
-    A residual that stays is divided by `1 - rate`, so inference needs no change.
+    A kept residual is divided by `1 - rate`, so inference needs no change.
     """
 
     def __init__(self, rate, **kwargs):
-        """Keep the rate and a seed generator of its own."""
+        """Store the rate and create a seed generator."""
         super().__init__(**kwargs)
         self.rate = rate
         self.seed_generator = keras.random.SeedGenerator()
@@ -411,7 +412,7 @@ class StochasticDepth(_SameShape):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class MaxPool(keras.layers.Layer):
-    """The stem's max-pooling, 1×3×3 with stride 1×2×2 and SAME padding."""
+    """Max-pooling of the stem: 1×3×3, stride 1×2×2, SAME padding."""
 
     def call(self, x):
         """Pool each frame."""
@@ -419,6 +420,6 @@ class MaxPool(keras.layers.Layer):
         return unfold_frames(y, x.shape[1])
 
     def compute_output_shape(self, input_shape):
-        """Give the shape with height and width halved, rounded up."""
+        """Return the shape with height and width halved, rounded up."""
         batch, frames, height, width, channels = input_shape
         return (batch, frames, -(-height // 2), -(-width // 2), channels)

@@ -1,8 +1,8 @@
-"""Import of weights that the official implementation saved.
+"""Import weights from checkpoints of the official implementation.
 
-TensorFlow Model Garden (tf-models-official) writes TF2 object-based checkpoints, whose
+TensorFlow Model Garden (tf-models-official) writes TF2 object-based checkpoints. Their
 keys are paths through the saved objects: `backbone/layer_with_weights-6/_norm1/gamma`.
-The layers with weights are numbered in the order they act; a bottleneck block is one.
+Layers with weights are numbered in the order they act; a bottleneck block is one layer.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _SLOT = "/.OPTIMIZER_SLOT/"
 
 
 class CheckpointMismatch(ValueError):
-    """A checkpoint's variables are not those of the network; the message lists all."""
+    """The variables of checkpoint and network differ; the message lists them all."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class CheckpointReport:
     """What `load_model_garden_checkpoint` did.
 
     Args:
-        prefix: the checkpoint's.
+        prefix: the checkpoint's prefix.
         loaded: number of variables set.
-        averaged: how many of them were set to their exponential moving average.
+        averaged: number of these set to their exponential moving average.
     """
 
     prefix: str
@@ -42,7 +42,7 @@ class CheckpointReport:
 
 @dataclass(frozen=True)
 class _Weight:
-    """A variable of ours, and the key below its root and the shape it has in a file."""
+    """A variable of the network, with its key and shape in a checkpoint."""
 
     key: str
     variable: keras.Variable
@@ -54,25 +54,25 @@ def load_model_garden_checkpoint(
 ) -> CheckpointReport:
     """Set a network's weights from a checkpoint of the official implementation.
 
-    Understood are a trainer's checkpoints (backbone and model saved side by side),
-    those saved with the model alone, and backbone-only ones such as CVRL's. Where the
-    file has a variable's exponential moving average, the average is taken: it is what
-    the official implementation evaluates. Everything is checked before anything is set.
+    The checkpoint may come from a trainer (backbone and model side by side), from a
+    model alone, or from a backbone alone, such as CVRL's. If it has a variable's
+    exponential moving average, the average is loaded, because the official
+    implementation evaluates it. All variables are checked before any is set.
 
     Args:
-        model: a network of `models.build` with the checkpoint's architecture; its
-            `frames` and `size` are free.
+        model: a network from `models.build` with the checkpoint's architecture and any
+            `frames` and `size`.
         prefix: the checkpoint's path without `.index` or `.data-…`.
-        part: "model", or "backbone" for all but the head.
+        part: "model", or "backbone" for everything except the head.
 
     Returns:
         The number of variables set, and how many of them are averages.
 
     Raises:
-        FileNotFoundError: when there is no checkpoint with this prefix.
-        OSError: when its data are damaged; the network is unchanged.
-        CheckpointMismatch: listing every variable that is missing from the file, not
-            in the network, or of another shape; the network is unchanged.
+        FileNotFoundError: if there is no checkpoint with this prefix.
+        OSError: if its data are damaged; the network is unchanged.
+        CheckpointMismatch: if variables are missing from the file, not in the network,
+            or of another shape. It lists them all, and the network is unchanged.
 
     Example:
         ```python
@@ -107,7 +107,7 @@ def load_model_garden_checkpoint(
     _check(weights, ours, shapes, averages, prefix)
 
     sources = [averages.get(weight.key, weight.key) for weight in weights]
-    # All is read before the first assignment: a damaged file changes nothing.
+    # Read everything before the first assignment: a damaged file changes nothing.
     with _naming_damage(prefix):
         values = [reader.get_tensor(key + _VALUE) for key in sources]
     for weight, value in zip(weights, values, strict=True):
@@ -145,14 +145,14 @@ def _naming_damage(prefix: str | Path) -> Iterator[None]:
 
 
 def _backbone_root(saved, prefix) -> str:
-    """Find where the backbone's layers are, which depends on what was saved with it."""
+    """Return the prefix of the backbone's keys; it depends on what was saved."""
     for root in ("backbone/", "model/layer_with_weights-0/"):
         if any(key.startswith(f"{root}layer_with_weights-") for key in saved):
             return root
     found = ", ".join(sorted(saved)[:5]) or "none"
     raise CheckpointMismatch(
         f"checkpoint '{prefix}' has no variables below 'backbone/layer_with_weights-…' "
-        f"or 'model/layer_with_weights-0/layer_with_weights-…'; its first are: {found}"
+        f"or 'model/layer_with_weights-0/layer_with_weights-…'; the first are: {found}"
     )
 
 
@@ -183,7 +183,7 @@ def _bottleneck(root: str, block: Bottleneck) -> Iterator[_Weight]:
     yield from _norm(f"{root}/_norm2", block.norm2)
     yield from _conv(f"{root}/_expand_conv", block.expand_conv)
     yield from _norm(f"{root}/_norm3", block.norm3)
-    # Their gates are 1×1 convolutions (2-D and 3-D) over a clip pooled to one position.
+    # In the file, gates are 1×1 convolutions (2-D and 3-D) over one pooled position.
     if block.squeeze_excitation is not None:
         excitation = f"{root}/_squeeze_excitation"
         yield from _dense(
@@ -235,7 +235,7 @@ def _check(weights, saved, shapes, averages, prefix) -> None:
             lines += [f"{len(found)} {title}:", *(f"  {line}" for line in found)]
     if not lines:
         return
-    head = weights[-1]  # the head's bias, when the whole model is wanted
+    head = weights[-1]  # the head's bias, if the whole model is loaded
     if head.key == "model/layer_with_weights-1/bias":
         classes = shapes.get(head.key, head.shape)
         if classes != head.shape:
@@ -244,7 +244,7 @@ def _check(weights, saved, shapes, averages, prefix) -> None:
                 f"build it with num_classes={classes[0]}, or load part='backbone'."
             )
         elif head.key in missing:
-            lines.append("Without a head in the file, load part='backbone'.")
+            lines.append("The file has no head: load part='backbone'.")
     raise CheckpointMismatch(
         f"checkpoint '{prefix}' does not fit the model; nothing was loaded.\n"
         + "\n".join(lines)

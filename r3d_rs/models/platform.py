@@ -1,4 +1,4 @@
-"""What a network is computed on, as far as its form depends on it."""
+"""The platform that a network is traced for, which decides its form."""
 
 import contextlib
 import contextvars
@@ -9,10 +9,10 @@ _compiling = contextvars.ContextVar("compiling for a TPU", default=False)
 
 
 def for_tpu() -> bool:
-    """Return whether what is being traced is for a TPU.
+    """Return whether the current trace is for a TPU.
 
-    TPUs are reached through JAX. They have 3-D convolutions of their own, and a
-    compiler for which loops cost nothing; on a CPU both are slow.
+    TPUs are used through JAX. Their 3-D convolutions are fast, and their compiler makes
+    loops free. On a CPU both are slow.
     """
     if keras.backend.backend() != "jax":
         return False
@@ -23,7 +23,7 @@ def for_tpu() -> bool:
 
 @contextlib.contextmanager
 def compiling_for_tpu():
-    """Trace for a TPU that is not there."""
+    """Trace for a TPU on a machine without one."""
     token = _compiling.set(True)
     try:
         yield

@@ -1,8 +1,8 @@
-"""Blocks on JAX: computed again instead of kept, and compiled once for a row of them.
+"""Recompute blocks for the gradient on JAX, and compile a row of like blocks once.
 
-Both need a block as a function without side effects: a second pass must neither move
-the statistics of normalization twice nor draw other random numbers. So the values of a
-block's variables go in, and what becomes of those that are not trained comes out.
+Both need a block as a function without side effects. A second pass must not update the
+statistics of normalization twice, or draw other random numbers. So the function takes
+the values of a block's variables, and returns the new values of the non-trainable ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,31 +11,31 @@ import keras
 from keras import ops
 from keras.src.backend.common.variables import AutocastScope
 
-#: Operations of JAX whose results are kept for the gradient: convolutions, dense layers
-#: and averages. All that lies between them is cheap to compute again.
+#: JAX operations that keep their results for the gradient: convolutions, dense layers
+#: and averages. Everything between them is cheap to recompute.
 KEPT = frozenset({"conv_general_dilated", "dot_general", "reduce_sum"})
 
-#: Blocks of a row that is compiled once. A loop copies all that it keeps for the
-#: gradient, and shorter rows take little time to compile block by block.
+#: Fewest blocks in a row that is compiled once, as a loop. A loop copies everything it
+#: keeps for the gradient, and shorter rows compile quickly block by block.
 LOOPED = 5
 
 
 def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
-    """Return `function(x)`, of which little is kept for the gradient.
+    """Return `function(x)`, keeping little of it for the gradient.
 
     Args:
-        layer: whose variables the function uses; it is built.
-        function: of a tensor, traced by JAX.
-        x: what it is applied to.
-        keep: the results of `KEPT`; otherwise only `x`.
+        layer: built layer that owns the variables of the function.
+        function: function of a tensor, traced by JAX.
+        x: argument of the function.
+        keep: whether to keep the results of `KEPT`; otherwise only `x` is kept.
     """
     import jax
 
     def policy(primitive, *_, **__):
         return keep and primitive.name in KEPT
 
-    # Where convolutions are kept, no barrier is needed: XLA computes all else again by
-    # itself, where it is used, and joins a block's gradient to the next one's.
+    # If convolutions are kept, no barrier is needed: XLA recomputes everything else
+    # where it is used, and fuses a block's gradient with the next block's.
     pure = jax.checkpoint(_pure(layer, function), policy=policy, prevent_cse=not keep)
     y, updated = pure(x, _values(layer))
     _assign(layer, updated)
@@ -43,21 +43,21 @@ def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
 
 
 def is_traced(x) -> bool:
-    """Return whether JAX is tracing a function of `x`, as in every compiled step."""
+    """Return whether JAX is tracing `x`, as in every compiled step."""
     import jax
 
     return isinstance(x, jax.core.Tracer)
 
 
 def repeated(layers: Sequence[keras.layers.Layer], x, **arguments):
-    """Return `layers[-1](… layers[0](x))`, what they do compiled once.
+    """Return `layers[-1](… layers[0](x))`, compiling only one layer.
 
-    A network of 200 layers is compiled in the time of one of 50.
+    A network of 200 layers then compiles in the time of one of 50.
 
     Args:
-        layers: built, with the same settings and shapes.
-        x: of the shape that comes out again.
-        **arguments: of the layers' calls.
+        layers: built layers with the same settings and shapes.
+        x: input, with the shape of the output.
+        **arguments: arguments of the layers' calls.
     """
     first = layers[0]
     pure = _pure(first, lambda x: first(x, **arguments))

@@ -1,8 +1,8 @@
 """3D ResNets: the paper's R3D-50 baseline and R3D-RS-50 to 350 (Table 1).
 
-Architecture as in the official implementation (`backbones/resnet_3d.py` and
-`layers/nn_blocks_3d.py` of tf-models-official 2.20.0); where its code and the paper's
-text differ, the default is what gives the paper's parameter counts.
+The architecture follows the official implementation (`backbones/resnet_3d.py` and
+`layers/nn_blocks_3d.py` of tf-models-official 2.20.0). If its code and the paper's text
+differ, the default reproduces the paper's parameter counts.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from r3d_rs.models.layers import (
 from r3d_rs.models.platform import for_tpu
 from r3d_rs.models.repeat import LOOPED, is_traced, recomputed, repeated
 
-#: Blocks in stages C2 to C5 by depth. 14 layers are for tests and first tries.
+#: Blocks in stages C2 to C5, by depth. Depth 14 is for tests and first tries.
 DEPTHS = {
     14: (1, 1, 1, 1),
     50: (3, 4, 6, 3),
@@ -36,15 +36,15 @@ DEPTHS = {
     350: (4, 36, 72, 4),
 }
 
-#: Stem and squeeze-excitation ratio that a name stands for.
+#: Depth, stem and squeeze-excitation ratio of each name.
 NAMES = {"r3d-50": (50, "7x7", 0.0)} | {
     f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS if depth != 14
 }
 
-#: The same of networks that the study does not report.
+#: The same for networks that the study does not report.
 TINY_NAMES = {"r3d-14": (14, "7x7", 0.0), "r3d-rs-14": (14, "resnet-d", 0.25)}
 
-#: What numbers may be allowed to be, and what says whether one is.
+#: Ranges of numeric arguments: the type, and a check of the value.
 NUMBERS = {
     "an integer >= 1": (Integral, lambda value: value >= 1),
     "a number > 0": (Real, lambda value: 0 < value < math.inf),
@@ -54,30 +54,30 @@ NUMBERS = {
 STEMS = ("resnet-d", "7x7")
 SELF_GATING = ("last", "all", "none")
 
-#: Filters of the bottleneck's inner convolutions in C2 to C5; the outer has 4 times.
+#: Filters of the bottleneck's inner convolutions in C2 to C5; the last has 4 times.
 FILTERS = (64, 128, 256, 512)
 #: Kernel size in time of every block's first convolution in C2 to C5.
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
 
 class Bottleneck(keras.layers.Layer):
-    """A residual block: k×1×1, 1×3×3 and 1×1×1 convolutions, gates, stochastic depth.
+    """Residual block: k×1×1, 1×3×3 and 1×1×1 convolutions, gates, stochastic depth.
 
-    The gates act in the order of the published code, self-gating before
-    squeeze-excitation (the paper's §3.1 names them the other way round).
+    As in the published code, self-gating acts before squeeze-excitation. The paper's
+    §3.1 names them in the reverse order.
 
     Args:
-        filters: of the two inner convolutions; the last has `4 * filters`.
+        filters: filters of the two inner convolutions; the last has `4 * filters`.
         temporal_kernel: kernel size in time of the first convolution.
-        stride: in height and width, at the 1×3×3 convolution and the shortcut.
+        stride: stride in height and width of the 1×3×3 convolution and the shortcut.
         projection: whether the shortcut is a convolution (the first block of a stage).
-        squeeze_excitation: its ratio, 0 for none.
-        self_gating: whether there is one.
+        squeeze_excitation: ratio of squeeze-excitation; 0 for none.
+        self_gating: whether the block has self-gating.
         stochastic_depth: probability of dropping the residual in training.
-        zero_init_last: start the last normalization's scale at zero.
-        bn_momentum: of the moving statistics of normalization.
-        rematerialize: compute the block again for its gradient, on JAX alone. For a TPU
-            all but its convolutions is computed again anyway.
+        zero_init_last: whether the last normalization's scale starts at zero.
+        bn_momentum: momentum of normalization's moving statistics.
+        rematerialize: whether to recompute the whole block for its gradient (JAX only).
+            On a TPU, all but the results of `repeat.KEPT` is recomputed anyway.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Bottleneck(keras.layers.Layer):
         """Create the block's layers."""
         super().__init__(**kwargs)
         self.rematerialize = rematerialize
-        # Blocks of one stage differ in nothing else.
+        # Blocks of a stage differ only in these.
         self.form = (stride, projection, self_gating)
 
         def conv(name, filters, kernel_size, stride=1):
@@ -187,23 +187,23 @@ class Bottleneck(keras.layers.Layer):
         return ops.relu(x + shortcut)
 
     def compute_output_shape(self, input_shape):
-        """Give the shape of the output."""
+        """Return the output shape."""
         shape = self.spatial_conv.compute_output_shape(input_shape)
         return (*shape[:-1], 4 * shape[-1])
 
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class Stage(keras.layers.Layer):
-    """The bottleneck blocks of one stage, C2 to C5, one after the other.
+    """The bottleneck blocks of one stage, C2 to C5, in sequence.
 
-    For a TPU a long row of blocks that are alike is compiled once (`repeat.LOOPED`).
+    For a TPU, a long row of like blocks is compiled once (`repeat.LOOPED`).
 
-    All arguments but these are those of each `Bottleneck`.
+    All other arguments go to each `Bottleneck`.
 
     Args:
-        blocks: how many there are.
-        stride: of the first block, the only one with a projection.
-        self_gating: in which blocks there is one: "last", "all" or "none".
+        blocks: number of blocks.
+        stride: stride of the first block, the only one with a projection.
+        self_gating: blocks with self-gating: "last", "all" or "none".
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class Stage(keras.layers.Layer):
         rematerialize=False,
         **kwargs,
     ):
-        """Keep the settings; the blocks are made by `build`."""
+        """Store the settings; `build` creates the blocks."""
         super().__init__(**kwargs)
         self.number, self.stride, self.self_gating = blocks, stride, self_gating
         self.settings = {
@@ -235,7 +235,7 @@ class Stage(keras.layers.Layer):
         self.blocks = []
 
     def build(self, input_shape):
-        """Make the blocks, each before the next, and build them."""
+        """Create and build the blocks in order."""
         for number in range(1, self.number + 1):
             first, last = number == 1, number == self.number
             block = Bottleneck(
@@ -252,7 +252,7 @@ class Stage(keras.layers.Layer):
             self.blocks.append(block)
 
     def call(self, x, training=False):
-        """Apply the blocks."""
+        """Apply the blocks in order."""
         for _, group in itertools.groupby(self.blocks, lambda block: block.form):
             alike = list(group)
             if len(alike) >= LOOPED and for_tpu() and is_traced(x):
@@ -263,7 +263,7 @@ class Stage(keras.layers.Layer):
         return x
 
     def compute_output_shape(self, input_shape):
-        """Give the shape of the output."""
+        """Return the output shape."""
         batch, frames, height, width, _ = input_shape
         sizes = (-(-size // self.stride) for size in (height, width))
         return (batch, frames, *sizes, 4 * self.settings["filters"])
@@ -297,33 +297,33 @@ def build(
     """Build a 3D ResNet that maps clips to logits.
 
     Args:
-        name: "r3d-50" (the paper's baseline) or "r3d-rs-50" to "r3d-rs-350". It fixes
+        name: "r3d-50" (the paper's baseline) or "r3d-rs-50" to "r3d-rs-350". It sets
             depth, stem and squeeze-excitation, and nothing about training.
-        frames: frames the network sees; the paper's 32 sampled with stride 2 are 16.
+        frames: number of frames the network sees; the paper's 32 with stride 2 are 16.
         size: height and width of a frame, in pixels.
         num_classes: length of the logits.
-        width: multiplies every number of channels.
-        stem: "resnet-d" (three convolutions) or "7x7"; by default the name's.
-        squeeze_excitation: ratio, 0 for none; by default the name's (0.25 for R3D-RS).
-        self_gating: in the "last" block of each stage (this gives the parameter counts
-            of Table 3), in "all" blocks (the text of §3.1) or in "none".
-        stochastic_depth: initial rate `r` (§4.3: 0.2); the blocks of stage `i` drop
-            with `r * i / 5`, as in the official implementation.
-        dropout: rate before the head.
-        zero_init_last: start each block's last normalization scale at zero (not in the
-            paper; the pantomime scale uses it).
-        bn_momentum: share of the moving statistics of normalization that a step keeps.
-        rematerialize: compute what is inside a block again for its gradient, instead of
-            keeping it: less memory, more arithmetic, the same results (on JAX alone; on
-            TensorFlow it is kept).
+        width: multiplier of every number of channels.
+        stem: "resnet-d" (three convolutions) or "7x7"; None for the name's stem.
+        squeeze_excitation: ratio, 0 for none; None for the name's (0.25 for R3D-RS).
+        self_gating: blocks with self-gating. The "last" of each stage gives the
+            parameter counts of Table 3. §3.1 describes "all". "none" turns it off.
+        stochastic_depth: initial rate `r` (§4.3: 0.2). Blocks of stage `i` drop with
+            rate `r * i / 5`, as in the official implementation.
+        dropout: dropout rate before the head.
+        zero_init_last: whether each block's last normalization scale starts at zero
+            (not in the paper; used by the pantomime and small scales).
+        bn_momentum: share of normalization's moving statistics that a step keeps.
+        rematerialize: whether to recompute the inside of each block for its gradient
+            instead of keeping it (JAX only): less memory, more arithmetic, same
+            results. TensorFlow always keeps it.
 
     Returns:
-        A functional model, `(batch, frames, size, size, 3)` to float32
-        `(batch, num_classes)`; inputs are scaled to [0, 1]. Its weights fit any other
+        A functional model from clips `(batch, frames, size, size, 3)` with values in
+        [0, 1] to float32 logits `(batch, num_classes)`. Its weights fit any other
         `frames` and `size`.
 
     Raises:
-        ValueError: naming the argument, its value and the values allowed.
+        ValueError: if an argument is not allowed, naming it and the allowed values.
     """
     names = NAMES | TINY_NAMES
     if name not in names:
@@ -392,7 +392,7 @@ def _check(argument: str, value, allowed) -> None:
 
 
 def _stem(x, stem: str, channels, bn_momentum: float):
-    """Halve time once and space twice (Table 1: Stem and Pool)."""
+    """Apply stem and pool: halve time once and space twice (Table 1)."""
     if stem == "resnet-d":
         convolutions = [(32, (5, 3, 3), 2), (32, (1, 3, 3), 1), (64, (1, 3, 3), 1)]
     else:

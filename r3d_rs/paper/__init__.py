@@ -1,12 +1,12 @@
-"""What the paper publishes, as data: its tables, figures and training settings.
+"""The paper's tables, figures and training settings, as data.
 
 It may import no other room.
 
-Each row names its `source` in the paper. Accuracies are per cent, `flops_b` is 10^9 in
-the paper's convention (close to multiply-adds), `params_m` is 10^6. A row that the
-paper takes from other work has `quoted`; the others have the `point` (or `row`) of the
-study that replicates them, its `model` and `frames_span`. Where the paper's text gives
-no number the cell is empty, and `note` says what it does say.
+Each row names its `source` in the paper. Accuracies are in per cent, and `params_m` in
+10^6. `flops_b` is in 10^9 by the paper's convention, which is close to multiply-adds. A
+row that the paper takes from other work has `quoted`. The others have the `point` (or
+`row`) of the study that replicates them, with its `model` and `frames_span`. If the
+paper's text gives no number, the cell is empty, and `note` holds what the text says.
 """
 
 import csv
@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent
 TABLES = (1, 2, 3, 4, 5, 6)
 FIGURES = (1, 2)
 
-#: Columns of integers with empty cells, which would be read as floats.
+#: Integer columns with empty cells, which pandas would read as floats.
 _INTEGERS = (
     "frames_span",
     "flops_b",
@@ -32,38 +32,37 @@ _INTEGERS = (
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of "table4" or "figure2" as they are written.
+    """Return the rows of a file such as "table4" or "figure2", as text.
 
-    What needs names and sources alone reads these, in a hundredth of the time that
-    importing pandas takes.
+    Use this for names and sources: importing pandas takes a hundred times as long.
     """
     with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 def table(number: int):
-    """Return a table of the paper as a `pandas.DataFrame`, one row a row of it.
+    """Return a table of the paper as a `pandas.DataFrame`, row by row.
 
     Raises:
-        ValueError: naming the number and those allowed.
+        ValueError: if there is no such table, naming the number and those allowed.
     """
     return _read("table", number, TABLES)
 
 
 def figure(number: int):
-    """Return the points of a figure as far as the paper's text gives them.
+    """Return the points of a figure, as far as the paper's text gives them.
 
     Raises:
-        ValueError: naming the number and those allowed.
+        ValueError: if there is no such figure, naming the number and those allowed.
     """
     return _read("figure", number, FIGURES)
 
 
 def quoted():
-    """Return which network each quoted row is, and what is published of it elsewhere.
+    """Return the network of each quoted row, and what other sources publish about it.
 
-    A row that cannot be counted has no network; `macs_note` and `params_note` say why
-    what is printed does not follow.
+    A row that cannot be counted has no network. `macs_note` and `params_note` say why a
+    printed number does not match the count.
     """
     import pandas as pd
 
@@ -72,21 +71,25 @@ def quoted():
 
 
 def model_garden():
-    """Return Kinetics-400 accuracies that the official implementation lists."""
+    """Return the Kinetics-400 accuracies that the official implementation lists."""
     import pandas as pd
 
     return pd.read_csv(_FOLDER / "model_garden.csv").set_index("model")
 
 
 def claims() -> dict[str, list[dict]]:
+<<<<<<< HEAD
     """Return the paper's statements that numbers decide: `statement` and `count`."""
+=======
+    """Return the paper's statements that numbers decide, as `step` and `count`."""
+>>>>>>> 1d35060994655a27c3f806fd557032069c91efae
     import tomllib
 
     return tomllib.loads((_FOLDER / "claims.toml").read_text(encoding="utf-8"))
 
 
 def settings() -> dict[str, dict[str, dict]]:
-    """Return the training settings: section, name, then `value` and `source`."""
+    """Return the training settings by section and name, with `value` and `source`."""
     import tomllib
 
     return tomllib.loads((_FOLDER / "settings.toml").read_text(encoding="utf-8"))

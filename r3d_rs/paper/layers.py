@@ -1,8 +1,8 @@
-"""A small arithmetic of layers: parameters and multiply-adds, without a framework.
+"""Count parameters and multiply-adds of layers, without a framework.
 
-Parameters are the learned ones; moving statistics are none. Multiply-adds are those of
-convolutions, of dense layers and of attention's two products. Biases, normalization,
-activations and pooling add none. Taps that fall on padding count.
+Only learned parameters count, so moving statistics do not. Multiply-adds are counted
+for convolutions, dense layers and attention's two products. Biases, normalization,
+activations and pooling add none. Taps on padding count.
 """
 
 import math
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """Layers added up along one path of a network.
+    """Sums over the layers along one path of a network.
 
     Args:
-        shape: frames, height and width where the next layer reads.
-        channels: there.
+        shape: frames, height and width of the next layer's input.
+        channels: channels of the next layer's input.
         params: learned parameters so far.
-        scales: of these, those of normalization.
+        scales: part of `params` that belongs to normalization.
         linear: multiply-adds of convolutions and dense layers so far.
         products: multiply-adds of attention's products so far.
     """
@@ -37,7 +37,7 @@ class Tally:
 
     @property
     def positions(self) -> int:
-        """Pixels or tokens where the next layer reads."""
+        """Pixels or tokens of the next layer's input."""
         return math.prod(self.shape)
 
     def conv(
@@ -50,7 +50,7 @@ class Tally:
         bias: bool = False,
         norm: bool = True,
     ) -> "Tally":
-        """Add a padded convolution, and its normalization."""
+        """Add a padded convolution, with its normalization if `norm`."""
         weights = math.prod(kernel) * self.channels // groups * filters
         self.pool(stride)
         self.params += weights + bias * filters
@@ -59,39 +59,39 @@ class Tally:
         return self.norm(filters) if norm else self
 
     def pool(self, stride: Iterable[int]) -> "Tally":
-        """Add a padded pooling, of which strides alone count."""
+        """Add a padded pooling; only its strides matter."""
         pairs = zip(self.shape, stride, strict=True)
         self.shape = tuple(-(-length // step) for length, step in pairs)
         return self
 
     def norm(self, width: int) -> "Tally":
-        """Add a normalization: a scale and an offset a channel."""
+        """Add a normalization: a scale and an offset per channel."""
         self.params += 2 * width
         self.scales += 2 * width
         return self
 
     def dense(self, width: int, outputs: int, tokens: int = 1, bias: bool = True):
-        """Add a dense layer that reads a number of tokens."""
+        """Add a dense layer that is applied to a number of tokens."""
         self.params += outputs * (width + bias)
         self.linear += tokens * width * outputs
 
     def attention(self, width: int, tokens: int, keys: int) -> None:
-        """Add normalization and self-attention: each token reads so many keys."""
+        """Add normalization and self-attention, with `keys` keys per token."""
         self.norm(width).dense(width, 3 * width, tokens)
         self.attend(tokens, keys, width)
         self.dense(width, width, tokens)
 
     def mlp(self, width: int, tokens: int) -> None:
-        """Add normalization and a perceptron that is four times as wide inside."""
+        """Add normalization and a perceptron with four times the width inside."""
         self.norm(width).dense(width, 4 * width, tokens)
         self.dense(4 * width, width, tokens)
 
     def attend(self, queries: int, keys: int, width: int) -> None:
-        """Add the products of queries with keys, and of their weights with values."""
+        """Add the products of queries with keys, and of weights with values."""
         self.products += 2 * queries * keys * width
 
     def aside(self) -> "Tally":
-        """Return an empty tally that reads here, for a second path."""
+        """Return an empty tally with the same input, for a second path."""
         return Tally(self.shape, self.channels)
 
     def join(self, other: "Tally") -> None:

@@ -1,8 +1,8 @@
-"""The networks that Tables 3 to 5 quote from other work, counted.
+"""Count the networks that Tables 3 to 5 quote from other work.
 
-One function a family adds up the layers that its paper or model zoo gives. Arguments:
-`frames` and `size` (height and width, pixels) of a view, and the head's `classes`.
-`peers.csv` says what each row of the tables is, and where that is published.
+Each function adds up the layers of one family, as its paper or model zoo gives them.
+Its arguments are a view's `frames` and `size` (height and width in pixels), and the
+head's `classes`. `peers.csv` gives the network and the sources of each quoted row.
 """
 
 import math
@@ -10,19 +10,20 @@ from functools import partial
 
 from r3d_rs.paper.layers import Tally
 
-#: Blocks of a ResNet's stages by its layers (He et al. 2016, Table 1).
+#: Blocks in a ResNet's stages, by its number of layers (He et al. 2016, Table 1).
 BLOCKS = {34: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
-#: Width and depth of ViT's encoders (Dosovitskiy et al. 2021, Table 1).
+#: Width and depth of ViT encoders (Dosovitskiy et al. 2021, Table 1).
 ENCODERS = {"B": (768, 12), "L": (1024, 24), "H": (1280, 32)}
 
 
 def r2plus1d(
     frames: int, size: int, classes: int, blocks=BLOCKS[34], shared: bool = False
 ) -> Tally:
-    """Count R(2+1)D of basic blocks (Tran et al. 2018, §3.5 and Table 1).
+    """Count R(2+1)D with basic blocks (Tran et al. 2018, §3.5 and Table 1).
 
-    If `shared` (torchvision), a block's convolutions have the same middle channels.
+    If `shared`, both convolutions of a block have the same number of middle channels,
+    as in torchvision.
     """
     net = Tally((frames, size, size))
     net.conv(45, (1, 7, 7), (1, 2, 2)).conv(64, (3, 1, 1))
@@ -45,9 +46,10 @@ def r2plus1d(
 def csn(
     frames: int, size: int, classes: int, blocks=BLOCKS[152], preserved: bool = True
 ) -> Tally:
-    """Count CSN: depthwise 3×3×3 convolutions (Tran et al. 2019).
+    """Count CSN, with depthwise 3×3×3 convolutions (Tran et al. 2019).
 
-    If `preserved` (ip), a normalized 1×1×1 is before each (VMZ); else (ir) none is.
+    If `preserved` (ip-CSN), a normalized 1×1×1 convolution precedes each one, as in
+    VMZ. Otherwise (ir-CSN) there is none.
     """
     net = Tally((frames, size, size)).conv(64, (3, 7, 7), (1, 2, 2)).pool((1, 2, 2))
     for stage, number in enumerate(blocks):
@@ -67,10 +69,10 @@ def csn(
 def slowfast(frames: int, size: int, classes: int, nonlocal_blocks=()) -> Tally:
     """Count SlowFast (Feichtenhofer et al. 2019, Table 1).
 
-    `frames` are the slow pathway's; the fast one has four times as many, and an eighth
-    of the width. Six blocks of res4 have kernels of three frames, fusion spans five
-    (PySlowFast, `SLOWFAST_NLN_16x8_R101_50_50.yaml`). A non-local block follows the
-    `nonlocal_blocks` of res4's slow pathway.
+    `frames` is for the slow pathway. The fast one has four times as many frames, and an
+    eighth of the width. Six blocks of res4 have kernels of three frames, and fusion
+    spans five (PySlowFast, `SLOWFAST_NLN_16x8_R101_50_50.yaml`). In the slow pathway of
+    res4, a non-local block follows each of `nonlocal_blocks`.
     """
     slow, fast = Tally((frames, size, size)), Tally((4 * frames, size, size))
     slow.conv(64, (1, 7, 7), (1, 2, 2)).pool((1, 2, 2))
@@ -95,7 +97,7 @@ def slowfast(frames: int, size: int, classes: int, nonlocal_blocks=()) -> Tally:
 
 
 def _nonlocal(net: Tally) -> None:
-    """Add a non-local block; keys are pooled by 2×2 (Wang et al. 2018, §3.3)."""
+    """Add a non-local block with keys pooled by 2×2 (Wang et al. 2018, §3.3)."""
     width, inner, queries = net.channels, net.channels // 2, net.positions
     keys = net.aside().pool((1, 2, 2)).positions
     for tokens in (queries, keys, keys):
@@ -110,8 +112,8 @@ def x3d(
 ) -> Tally:
     """Count X3D (Feichtenhofer 2020, Table 1; PyTorchVideo, `models/x3d.py`).
 
-    Bottlenecks are 2.25 times as wide as what they return; every second block has
-    squeeze-excitation by a sixteenth.
+    Bottlenecks are 2.25 times as wide inside as outside. Every second block has
+    squeeze-excitation with a ratio of 1/16.
     """
 
     def rounded(channels):
@@ -145,8 +147,8 @@ def mvit(
 ) -> Tally:
     """Count MViT-B (Fan et al. 2021; PySlowFast, `MVIT_B_*_CONV`).
 
-    Blocks that are `pooled` halve height and width, and read twice the width. Keys and
-    values are pooled to a seventh of the image in all blocks.
+    The `pooled` blocks halve height and width, and have twice the input width of the
+    blocks before. In all blocks, keys and values have `size / 32` positions a side.
     """
     head, width, stride = 96, 96, 8
     net = Tally((frames, size, size))
@@ -155,7 +157,7 @@ def mvit(
 
     def pool(step):
         own = net.aside().pool((1, step, step)).norm(head)
-        own.params += 27 * head  # depthwise 3×3×3, which heads share
+        own.params += 27 * head  # depthwise 3×3×3, shared by the heads
         own.linear += 27 * width * own.positions
         net.join(own)
         return own
@@ -188,7 +190,7 @@ def swin(
 ) -> Tally:
     """Count Video Swin: B, or L with a width of 192 (Liu et al. 2022).
 
-    A window has eight frames of `window` by `window` tokens, a head 32 channels.
+    A window has eight frames of `window` by `window` tokens. A head has 32 channels.
     """
     net = Tally((frames, size, size)).conv(width, (2, 4, 4), (2, 4, 4), bias=True)
     for stage, number in enumerate((2, 2, 18, 2)):
@@ -218,9 +220,10 @@ def _patches(frames: int, size: int, encoder: str, kernel: tuple) -> Tally:
 
 
 def timesformer(frames: int, size: int, classes: int) -> Tally:
-    """Count TimeSformer: divided attention on ViT-B/16 (Bertasius et al. 2021, §3).
+    """Count TimeSformer: ViT-B/16 with divided attention (Bertasius et al. 2021, §3).
 
-    A dense layer follows attention over time. Each frame's attention has a class token.
+    A dense layer follows attention over time. Attention over space has a class token in
+    each frame.
     """
     net = _patches(frames, size, "B", (1, 16, 16))
     width, tokens, pixels = net.channels, net.positions, net.positions // frames
@@ -247,7 +250,7 @@ def vivit(
 
 
 def vivit_factorized(frames: int, size: int, classes: int) -> Tally:
-    """Count ViViT-L/16×2 that encodes space, then time (Arnab et al. 2021, model 2).
+    """Count ViViT-L/16×2, which encodes space, then time (Arnab et al. 2021, model 2).
 
     Both encoders have 24 blocks (Scenic, `vivit_large_factorised_encoder.py`).
     """
@@ -262,10 +265,10 @@ def vivit_factorized(frames: int, size: int, classes: int) -> Tally:
 
 
 def vtn(frames: int, size: int, classes: int) -> Tally:
-    """Count VTN: ViT-B/16 a frame, then three layers of a Longformer.
+    """Count VTN: ViT-B/16 on each frame, then three layers of a Longformer.
 
-    Neimark et al. 2021, §3; PySlowFast, `VIT_B_VTN.yaml`: windows of 18 frames and the
-    class token, which has projections of its own; a head of two layers.
+    Windows have 18 frames and the class token, which has its own projections. The head
+    has two layers. Sources: Neimark et al. 2021, §3; PySlowFast, `VIT_B_VTN.yaml`.
     """
     net = _patches(frames, size, "B", (1, 16, 16))
     width, pixels, tokens = net.channels, net.positions // frames, frames + 1
@@ -281,7 +284,7 @@ def vtn(frames: int, size: int, classes: int) -> Tally:
     return net
 
 
-#: Networks by their names in `peers.csv`.
+#: Networks by name in `peers.csv`.
 NETWORKS = {
     "R(2+1)D-34": r2plus1d,
     "ip-CSN-152": csn,

@@ -1,4 +1,4 @@
-"""Recipes: every choice that a run is made of, by table, point and scale; plain Python.
+"""Recipes: every choice of a run, by table, point and scale, in plain Python.
 
 It may import files and paper.
 """

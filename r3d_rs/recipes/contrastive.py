@@ -1,4 +1,4 @@
-"""The choices of contrastive pre-training and of linear evaluation (§5, Table 6)."""
+"""Recipes for contrastive pre-training and linear evaluation (§5, Table 6)."""
 
 import dataclasses
 
@@ -8,12 +8,12 @@ from r3d_rs.recipes.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class ContrastiveRecipe(Recipe):
-    """Pre-training by CVRL; the fields of `Recipe` have its defaults.
+    """Recipe for pre-training by CVRL; it changes some defaults of `Recipe`.
 
-    Optimizer, rate, batch and epochs are the paper's (§5); what it leaves open is as in
-    the published code (tf-models-official 2.20.0, `projects/video_ssl`, "code" below)
-    and its configuration for a plain R3D-50. Neither says whether R3D-RS has its
-    stochastic depth here; there is none.
+    Optimizer, rate, batch and epochs are the paper's (§5). Other choices follow the
+    published code and its configuration for a plain R3D-50. "Code" below is
+    tf-models-official 2.20.0, `projects/video_ssl`. Neither source says whether R3D-RS
+    keeps its stochastic depth here; this recipe has none.
     """
 
     clips_per_example = 2
@@ -30,39 +30,40 @@ class ContrastiveRecipe(Recipe):
     epochs: int = 800
 
     temperature: float = 0.1
-    """Of the loss (code)."""
+    """Temperature of the loss (code)."""
     directions: str = "sum"
-    """"sum" (code) or "mean" of the losses from the first view to the second and back;
-    the paper does not say."""
+    """Combine the losses from first to second view and back by "sum" (code) or "mean".
+    The paper does not say."""
     divided_by_replicas: bool = False
-    """Average the loss over devices (the supervised code does) or sum it (code, so that
-    gradients grow with their number; the paper does not say)."""
+    """Average the loss over devices, as the supervised code does. If false, sum it, as
+    this code does; gradients then grow with the number of devices. The paper does not
+    say."""
     projection_width: int = 2048
-    """Of the projection head's hidden layers, times `width` (code)."""
+    """Width of the projection head's hidden layers, times `width` (code)."""
     projection_layers: int = 3
-    """Hidden layers of the projection head (code)."""
+    """Number of hidden layers in the projection head (code)."""
     projection_size: int = 128
     """Length of a projection (code)."""
     projection_bn_momentum: float = 0.997
-    """Of the moving statistics in the projection head (code)."""
+    """Momentum of the projection head's moving statistics (code)."""
 
     jitter_strength: float = 1.0
-    """Of brightness, contrast, saturation and hue (code)."""
+    """Strength of jitter in brightness, contrast, saturation and hue (code)."""
     jitter_probability: float = 0.8
-    """Of color jitter, for a view (code)."""
+    """Probability of color jitter for a view (code)."""
     gray_probability: float = 0.2
-    """Of a view without color (code)."""
+    """Probability of a gray view (code)."""
     blur_probability: tuple[float, float] = (1.0, 0.1)
-    """Of the first view and of the second (code); see `SYMMETRIC`."""
+    """Probabilities of blur for the first and second view (code); see `SYMMETRIC`."""
     solarize_probability: tuple[float, float] = (0.0, 0.2)
-    """Of the first view and of the second (code)."""
+    """Probabilities of solarization for the first and second view (code)."""
 
 
-#: The CVRL paper's augmentation, and the first published code's: both views alike.
+#: The augmentation of the CVRL paper and the first published code: both views alike.
 SYMMETRIC = {"blur_probability": (0.5, 0.5), "solarize_probability": (0.0, 0.0)}
 
-#: What linear evaluation has instead of R3D-RS's recipe: rate, batch and epochs are the
-#: paper's (§5), the others as in the published code, whose clips span 64 frames.
+#: Changes to R3D-RS's recipe for linear evaluation. Rate, batch and epochs are the
+#: paper's (§5). The others follow the published code, in which clips span 64 frames.
 LINEAR = {
     "frozen": True,
     "span": 64,
@@ -76,12 +77,12 @@ LINEAR = {
     "epochs": 100,
 }
 
-#: Fields that say which network it is.
+#: Fields that define the network.
 NETWORK = ("model", "stem", "squeeze_excitation", "self_gating")
 
-#: What the pantomime scale has besides `scales.PANTOMIME`. Its classes include mirror
-#: images of each other, and which, a method without labels cannot know: clips are not
-#: flipped.
+#: Changes at the pantomime scale, in addition to `scales.PANTOMIME`. Some classes are
+#: mirror images of each other. A method without labels cannot know which, so clips are
+#: not flipped.
 PANTOMIME = {
     "epochs": 300,
     "flip": False,
@@ -99,15 +100,15 @@ PANTOMIME_LINEAR = {
 def at_scale(
     model: str, scale: str, untrained: bool = False
 ) -> tuple[ContrastiveRecipe, Recipe]:
-    """Return the recipes of pre-training and linear evaluation of a network.
+    """Return a network's recipes for pre-training and linear evaluation.
 
-    R3D-50 is without self-gating, as in the published configuration.
+    R3D-50 has no self-gating, as in the published configuration.
 
     Args:
-        model: a name of `models.build`.
+        model: name of a network of `models.build`.
         scale: a name in `scales.SCALES`.
-        untrained: whether the backbone that is evaluated has random weights. No branch
-            starts at zero then: they would all be without effect.
+        untrained: whether the evaluated backbone has random weights. Then no branch
+            starts at zero, because it would have no effect.
     """
     network = {name: getattr(table2.of_model(model), name) for name in NETWORK}
     if model == "r3d-50":

@@ -5,25 +5,23 @@ import math
 
 from r3d_rs.recipes.recipe import Recipe, with_batch_size, with_epochs
 
-#: Steps that training from random weights takes, and that fine-tuning takes, if epochs
-#: are within what is allowed.
+#: Steps to aim for, from random weights (False) and in fine-tuning (True), within the
+#: limits of `EPOCHS`.
 STEPS = {False: 4_000, True: 2_000}
-#: Fewest and most epochs.
+#: Fewest and most epochs, by the same keys.
 EPOCHS = {False: (20, 200), True: (5, 200)}
-#: Batches of training videos that there are at least, so that an epoch is more than a
-#: few steps.
+#: Fewest batches of training videos, so that an epoch is more than a few steps.
 BATCHES = 4
-#: SGD's rate in fine-tuning, for batches of 1,024 clips (§4.5), whatever the rate that
-#: the network was trained with.
+#: SGD's rate in fine-tuning, for batches of 1,024 clips (§4.5). It does not depend on
+#: the rate that the network was trained with.
 SGD_RATE = 0.05
-#: AdamW's rate in fine-tuning at the full width, for a batch of 50; networks of an
-#: eighth of the width have eight times as much. That is twice the rate from scratch of
-#: both scales. On sessions that were put aside from the training videos of EgoGestAR,
-#: half of it was worse and twice of it no better
-#: (`results/calibration/fine-tuning.csv`).
+#: AdamW's rate in fine-tuning at full width, for batches of 50. Networks of an eighth
+#: of the width get eight times as much. This is twice the rate from scratch at both
+#: scales. On sessions held out from EgoGestAR's training videos, half this rate was
+#: worse and twice this rate no better (`results/calibration/fine-tuning.csv`).
 ADAMW_RATE = 0.0025
-#: What fine-tuning has whatever the network's own run had: all weights are trained, and
-#: batches are divided so that they fit this machine.
+#: Fine-tuning resets these fields of the network's own run: it trains all weights, and
+#: this machine's memory decides how batches are divided.
 WHOLE = {"frozen": False, "micro_batches": 1, "rematerialize": False}
 
 
@@ -38,18 +36,20 @@ def of_size(
     frames: int = 0,
     size: int = 0,
 ) -> Recipe:
-    """Fit a recipe to a number of training videos; what is given is taken as it is.
+    """Fit a recipe to a number of training videos; values that are given stay fixed.
 
     Args:
-        recipe: of the network, from random weights.
-        videos: that are trained on.
-        tuned: whether it starts from another network.
-        batch_size: clips a step; 0 for the recipe's, or less where there would be fewer
-            than `BATCHES` batches. The rate follows it.
-        learning_rate: 0 for the recipe's, in fine-tuning by `SGD_RATE` or `ADAMW_RATE`.
-        epochs: 0 for as many as come nearest to `STEPS`.
-        frames: that the network sees; 0 for the recipe's.
-        size: of a training crop, pixels; 0 for the recipe's. Evaluation crops follow.
+        recipe: recipe of the network from random weights.
+        videos: number of training videos.
+        tuned: whether training starts from another network's weights.
+        batch_size: clips per step; 0 for the recipe's, halved until there are `BATCHES`
+            batches. The learning rate follows it.
+        learning_rate: learning rate; 0 for the recipe's, or in fine-tuning for the one
+            from `SGD_RATE` or `ADAMW_RATE`.
+        epochs: number of epochs; 0 for as many as come nearest to `STEPS`.
+        frames: number of frames the network sees; 0 for the recipe's.
+        size: size of a training crop, in pixels; 0 for the recipe's. Evaluation crops
+            change in proportion.
     """
     if tuned:
         rate = SGD_RATE * recipe.batch_size / 1024

@@ -1,4 +1,4 @@
-"""The networks of the paper's experiments by name: Fig. 2's points, Table 6's."""
+"""The networks of the paper's experiments, by name: points of Fig. 2, and Table 6."""
 
 import functools
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ class Point:
     """One network at one input size.
 
     Args:
-        name: as in Fig. 2, such as `RS-200@f48`.
-        model: a name of `models.build`.
-        span: frames that a clip spans, the paper's "32×224²"; with temporal stride 2
-            the network sees half of them.
-        size: height and width of a training crop, pixels.
-        eval_size: height and width of an inference crop, pixels.
-        paper_top1: on Kinetics-400, per cent; None where the text gives none.
-        source: of `paper_top1` in the paper.
+        name: name as in Fig. 2, such as `RS-200@f48`.
+        model: name of the network in `models.build`.
+        span: number of frames that a clip spans, 32 in the paper's "32×224²". With
+            temporal stride 2, the network sees half of them.
+        size: height and width of a training crop, in pixels.
+        eval_size: height and width of an inference crop, in pixels.
+        paper_top1: top-1 on Kinetics-400 in per cent; None if the text gives none.
+        source: place of `paper_top1` in the paper.
     """
 
     name: str
@@ -56,16 +56,16 @@ def scaling() -> Mapping[str, Point]:
     return MappingProxyType(found)
 
 
-#: Networks that are pre-trained: Table 5's, and one of which there is time for seeds.
+#: Pre-trained networks: RS-200@f48 of Table 5, and one small enough for several seeds.
 TABLE_5 = ("RS-50", "RS-200@f48")
 
-#: Networks of Table 6, and the plain R3D-50 of CVRL.
+#: Networks of Table 6, and CVRL's plain R3D-50.
 TABLE_6 = ("R3D-50", "RS-50", "RS-101", "RS-152", "RS-200", "RS-270")
 
-#: Where the states and backbones of their pre-training are among the checkpoints.
+#: Folder of their pre-training's states and backbones among the checkpoints.
 PRETRAINING = "contrastive-pretraining"
 
-#: The backbone with random weights, to compare those of Table 6 with.
+#: The backbone with random weights, which Table 6's backbones are compared with.
 UNTRAINED = "untrained"
 
 
@@ -73,7 +73,7 @@ def point(name: str) -> Point:
     """Return a point of the scaling study.
 
     Raises:
-        ValueError: naming the parameter, the value received and the values allowed.
+        ValueError: if the name is unknown, naming the parameter and the values allowed.
     """
     if name not in scaling():
         raise ValueError(

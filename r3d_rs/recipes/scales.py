@@ -1,8 +1,8 @@
-"""The scales at which the paper's recipes are run.
+"""The scales at which the paper's recipes run.
 
-"paper" changes nothing, "pantomime" is for the default dataset on a laptop, "small" for
-your own videos on one GPU, and "tiny" for tests and first tries: its networks have one
-block a stage and learn nothing.
+"paper" changes nothing. "pantomime" is for the default dataset on a laptop, and "small"
+for your own videos on one GPU. "tiny" is for tests and first tries: its networks have
+one block per stage and learn nothing.
 """
 
 import dataclasses
@@ -14,28 +14,28 @@ from types import MappingProxyType
 from r3d_rs.recipes import points, table2
 from r3d_rs.recipes.recipe import Recipe
 
-#: What pre-training on web videos has instead (§4.5). Warm-up, regularization and batch
-#: are not given: the warm-up is as many steps as from scratch on Kinetics-400, 1,050 of
-#: the 68,359 that an epoch of 70 million videos has.
+#: Changes for pre-training on web videos (§4.5). The paper does not give warm-up,
+#: regularization or batch size. The warm-up has as many steps as from scratch on
+#: Kinetics-400: 1,050 of the 68,359 in an epoch of 70 million videos.
 PRETRAINING = {"learning_rate": 1.6, "epochs": 4, "warmup_epochs": 1050 / 68_359}
 
-#: What fine-tuning has instead (§4.5). No warm-up is given.
+#: Changes for fine-tuning (§4.5). The paper gives no warm-up.
 FINE_TUNING = {"learning_rate": 0.05, "steps": 10_000, "warmup_epochs": 0.0}
 
-#: Sizes of the pantomime scale are the paper's times this, in pixels: 224, 256 and 288
-#: become 48, 55 and 62, and C5 is 2×2 at all three.
+#: Factor of the pantomime scale on sizes, in pixels: 224, 256 and 288 become 48, 55 and
+#: 62. C5 is 2×2 at all three.
 SIZE_FACTOR = Fraction(3, 14)
-#: Its spans are the paper's times this: 32, 48 and 64 frames become 20, 30 and 40, of
-#: which every fifth is seen.
+#: Factor on spans: 32, 48 and 64 frames become 20, 30 and 40. The network sees every
+#: fifth frame.
 SPAN_FACTOR = Fraction(5, 8)
-#: Its epochs are the paper's times this, warm-up included: 200 and 350 become 150 and
-#: 262.
+#: Factor on epochs, warm-up included: 200 and 350 become 150 and 262.
 EPOCHS_FACTOR = Fraction(3, 4)
 
-#: What the pantomime scale changes for every point and row alike. The first group makes
-#: the runs small; the second makes training dependable at some ten thousand clips.
-#: There the paper's optimizer, merely scaled down, leaves some runs at chance, and half
-#: of its features dropped is too much for a network of an eighth of the width.
+#: Changes of the pantomime scale for every point and row. The fields up to
+#: `temporal_views` make the runs small. The others make training dependable with about
+#: ten thousand clips. With so few, the paper's optimizer leaves some runs at chance,
+#: even when scaled down. Dropping half of the features is too much for a network of an
+#: eighth of the width.
 PANTOMIME = {
     "width": 0.125,
     "temporal_stride": 5,
@@ -51,26 +51,27 @@ PANTOMIME = {
     "precision": "float32",
     "aspect_range": (0.75, 1.333),
 }
-#: Pre-training and fine-tuning there. 33 epochs of 12,000 videos are 3.7 times as many
-#: clips as a run from scratch sees; the paper has 280 million against 75. 36 epochs are
-#: to 262 what 10,000 steps are to the 73,500 from scratch. The warm-up of pre-training
-#: has as many steps as from scratch. Both rates were chosen on videos that no run is
-#: tested on: twice the rate from scratch, as in the paper, learns half as much in
-#: pre-training, and in fine-tuning all rates up to 0.01 are alike.
+#: Changes for pre-training at the pantomime scale. 33 epochs of 12,000 videos are 3.7
+#: times as many clips as from scratch, in the paper's ratio of 280 to 75 million. The
+#: warm-up has as many steps as from scratch. The rate was chosen on videos that no run
+#: is tested on. Twice the rate from scratch, as in the paper, learns half as much.
 PANTOMIME_PRETRAINING = {
     "learning_rate": 0.005,
     "epochs": 33,
     "warmup_epochs": 30 / 240,
 }
+#: Changes for fine-tuning at the pantomime scale. 36 of 262 epochs is the paper's ratio
+#: of 10,000 to 73,500 steps. The rate was chosen on the same videos; all rates up to
+#: 0.01 give similar results.
 PANTOMIME_FINE_TUNING = {"learning_rate": 0.005, "epochs": 36}
-#: Smallest share of a frame that a crop covers there: a figure is few pixels high.
+#: Smallest share of a frame in a crop there, because a figure is only few pixels high.
 PANTOMIME_AREA = 0.25
 
 
 def at_pantomime_scale(recipe: Recipe) -> Recipe:
-    """Return the recipe with the pantomime scale's stated changes.
+    """Return the recipe at the pantomime scale.
 
-    Evaluation crops have the training crops' size.
+    Evaluation crops are as large as training crops.
     """
     smallest, largest = recipe.area_range
     size = round(recipe.size * SIZE_FACTOR)
@@ -86,9 +87,9 @@ def at_pantomime_scale(recipe: Recipe) -> Recipe:
     )
 
 
-#: What the small scale changes: for some hundred to some ten thousand videos on one
-#: GPU, at the full width. Sizes are half the paper's, and the second group is what
-#: makes training dependable with few clips, as at the pantomime scale.
+#: Changes of the small scale, for some hundred to some ten thousand videos on one GPU.
+#: Networks have full width, and sizes are half the paper's. The fields from `optimizer`
+#: on make training dependable with few clips, as at the pantomime scale.
 SMALL = {
     "batch_size": 32,
     "temporal_views": 4,
@@ -102,7 +103,7 @@ SMALL = {
 
 
 def at_small_scale(recipe: Recipe) -> Recipe:
-    """Return the recipe for your own videos; `finetune.of_size` knows their number."""
+    """Return the recipe for your own videos; `finetune.of_size` adapts its length."""
     smallest, largest = recipe.area_range
     return dataclasses.replace(
         recipe,
@@ -113,7 +114,7 @@ def at_small_scale(recipe: Recipe) -> Recipe:
     )
 
 
-#: What the tiny scale changes for every point and row alike.
+#: Changes of the tiny scale for every point and row.
 TINY = {
     "width": 0.125,
     "batch_size": 4,
@@ -126,7 +127,7 @@ TINY = {
 
 
 def at_tiny_scale(recipe: Recipe) -> Recipe:
-    """Return the recipe for networks of one block a stage, on 2 to 4 small frames."""
+    """Return the recipe with one block per stage, for 2 to 4 small frames."""
     return dataclasses.replace(
         recipe,
         model=recipe.model.rpartition("-")[0] + "-14",
@@ -138,7 +139,7 @@ def at_tiny_scale(recipe: Recipe) -> Recipe:
     )
 
 
-#: What each scale makes of the paper's recipe.
+#: Functions that turn the paper's recipe into each scale's.
 SCALES: Mapping[str, Callable[[Recipe], Recipe]] = MappingProxyType(
     {
         "paper": lambda recipe: recipe,
@@ -153,7 +154,7 @@ def at_scale(recipe: Recipe, scale: str) -> Recipe:
     """Return the paper's recipe at a scale.
 
     Raises:
-        ValueError: naming the scale and those allowed.
+        ValueError: if the scale is unknown, naming it and those allowed.
     """
     if scale not in SCALES:
         raise ValueError(
@@ -163,7 +164,7 @@ def at_scale(recipe: Recipe, scale: str) -> Recipe:
 
 
 def of_point(point: points.Point, scale: str) -> Recipe:
-    """Return the recipe of a point of Fig. 2 at a scale."""
+    """Return the recipe for a point of Fig. 2 at a scale."""
     recipe = dataclasses.replace(
         table2.of_model(point.model),
         span=point.span,
@@ -174,11 +175,11 @@ def of_point(point: points.Point, scale: str) -> Recipe:
 
 
 def of_official(point: points.Point) -> Recipe:
-    """Return the recipe by which an official checkpoint of a point is evaluated.
+    """Return the recipe to evaluate a point's official checkpoint.
 
-    The published networks see all frames that the paper's clips span, every second one
-    of twice as many ("32 x 2", MODEL_GARDEN.md), and the plain R3D-50 is without
-    self-gating (`k400_3d-resnet50_tpu.yaml`).
+    Clips of the published networks span twice as many frames as the paper's, with the
+    same stride ("32 x 2", MODEL_GARDEN.md). The plain R3D-50 has no self-gating
+    (`k400_3d-resnet50_tpu.yaml`).
     """
     recipe = of_point(point, "paper")
     gating = "none" if point.model == "r3d-50" else recipe.self_gating
@@ -196,14 +197,14 @@ class Stage:
 
     Args:
         study: name in the records.
-        changes: to the recipe of a run from scratch, by scale.
+        changes: changes to the recipe from scratch, by scale.
     """
 
     study: str
     changes: Mapping[str, dict]
 
 
-#: The third is fine-tuning's budget without pre-training, for comparison.
+#: Kinds of runs. "scratch" has fine-tuning's budget without pre-training.
 STAGES = {
     "pre-train": Stage(
         "pre-training",
@@ -232,14 +233,15 @@ def of_stage(stage: str, point: str, scale: str) -> Recipe:
     """Return the recipe of a stage for a point of Fig. 2 at a scale.
 
     Raises:
-        ValueError: naming the scale and those allowed. "small" is none: how long to
-            train on your own videos depends on their number (`finetune.of_size`).
+        ValueError: if the scale is not allowed, naming it and those allowed. "small" is
+            not, because the length of training depends on the number of your videos
+            (`finetune.of_size`).
     """
     recipe, changes = of_point(points.point(point), scale), STAGES[stage].changes
     if scale not in changes:
         raise ValueError(
             f"parameter scale: received {scale!r} for stage {stage!r}, allowed are"
-            f" {', '.join(changes)}; datasets of your own have 'small', and"
-            " finetune.ipynb trains on them"
+            f" {', '.join(changes)}; 'small' is for your own datasets, which"
+            " finetune.ipynb trains on"
         )
     return dataclasses.replace(recipe, **changes[scale])

@@ -1,10 +1,10 @@
-"""The rows of Table 2: the baseline, and what each row changes about the one above."""
+"""The rows of Table 2: the baseline, and the change of each row to the one above."""
 
 import dataclasses
 
 from r3d_rs.recipes.recipe import Recipe
 
-#: What the R3D-50 baseline has instead (Table 2, row 1).
+#: Changes of the R3D-50 baseline to the defaults (Table 2, row 1).
 BASELINE = {
     "model": "r3d-50",
     "stem": "7x7",
@@ -16,8 +16,8 @@ BASELINE = {
     "area_range": (0.49, 1.0),
 }
 
-#: What each row of Table 2 changes about the row above it. R3D-50 with ResNet-D's stem
-#: and squeeze-excitation is R3D-RS-50.
+#: Changes of each row of Table 2 to the row above it. R3D-50 with ResNet-D's stem and
+#: squeeze-excitation is R3D-RS-50.
 TABLE_2 = {
     "LS": {"label_smoothing": 0.1},
     "SD": {"stochastic_depth": 0.2},
@@ -31,16 +31,16 @@ TABLE_2 = {
 }
 
 
-#: Rows that Table 2 has not: the row that each changes, and how. The paper says of
-#: augmentation that it is the same for all frames of a clip (§3.2).
+#: Rows that Table 2 does not have: the row that each changes, and the changes. In the
+#: paper, augmentation is the same for all frames of a clip (§3.2).
 FURTHER = {"per-frame": ("D-stem", {"per_frame": True})}
 
 
 def row(name: str) -> Recipe:
-    """Return the recipe of a row: "baseline", a name in `TABLE_2` or in `FURTHER`.
+    """Return the recipe of a row: "baseline" or a name in `TABLE_2` or `FURTHER`.
 
     Raises:
-        ValueError: naming the row and those allowed.
+        ValueError: if the row is unknown, naming it and those allowed.
     """
     if name in FURTHER:
         base, changes = FURTHER[name]
@@ -55,10 +55,10 @@ def row(name: str) -> Recipe:
 
 
 def toggled(*names: str) -> Recipe:
-    """Return the baseline's recipe with some of the changes of `TABLE_2`.
+    """Return the baseline's recipe with some of the changes in `TABLE_2`.
 
     Raises:
-        ValueError: naming the toggle and those allowed.
+        ValueError: if a toggle is unknown, naming it and those allowed.
     """
     changes = dict(BASELINE)
     for name in names:
@@ -76,23 +76,23 @@ def _listed(toggles: str) -> list[str]:
 
 
 def chosen(name: str, toggles: str = "") -> Recipe:
-    """Return the recipe of a row or, where there are any, of toggles such as "LS,SE".
+    """Return the recipe for toggles such as "LS,SE" or, without toggles, of a row.
 
     Raises:
-        ValueError: as `row` and `toggled` do.
+        ValueError: as in `row` and `toggled`.
     """
     names = _listed(toggles)
     return toggled(*names) if names else row(name)
 
 
 def title(name: str, toggles: str = "") -> str:
-    """Return the name of a row, or of toggles such as "baseline+LS+SE"."""
+    """Return a name for toggles, such as "baseline+LS+SE", or a row's own name."""
     names = _listed(toggles)
     return "+".join(["baseline", *names]) if names else name
 
 
 def of_model(model: str) -> Recipe:
-    """Return the paper's recipe of a network: the baseline's or R3D-RS's (§4.1)."""
+    """Return the paper's recipe for a network: the baseline's or R3D-RS's (§4.1)."""
     if model == BASELINE["model"]:
         return row("baseline")
     return Recipe(model=model)

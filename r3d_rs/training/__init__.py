@@ -1,4 +1,4 @@
-"""Training: the loop, optimizers, averages of weights, devices and checkpoints.
+"""Training: the loop, optimizers, weight averages, devices and checkpoints.
 
 It may import the rooms up to models.
 """

@@ -1,8 +1,8 @@
 """Exponential moving averages of weights and normalization statistics.
 
 The official implementation evaluates such averages (tf-models-official 2.20.0,
-`ema_optimizer.py`, with `trainable_weights_only: false`). Keras' own `use_ema` leaves
-the statistics of batch normalization out.
+`ema_optimizer.py`, with `trainable_weights_only: false`). Keras' own `use_ema` does not
+average the statistics of batch normalization.
 """
 
 import keras
@@ -10,10 +10,10 @@ from keras import ops
 
 
 class Averaging(keras.Model):
-    """A network that is trained, and the averages of its weights.
+    """Model that trains a network and averages its weights.
 
-    After step `t`, from 1, an average `a` of a weight `w` is `d·a + (1 - d)·w` with
-    `d = min(decay, (1 + t) / (10 + t))`.
+    After step `t`, counted from 1, the average `a` of a weight `w` becomes
+    `d·a + (1 - d)·w` with `d = min(decay, (1 + t) / (10 + t))`.
 
     Args:
         network: a built model.
@@ -30,7 +30,7 @@ class Averaging(keras.Model):
                 ops.convert_to_numpy(weight),
                 dtype=weight.dtype,
                 trainable=False,
-                # Devices have the same weights, and statistics of their own.
+                # Devices share their weights, but not their statistics.
                 aggregation="only_first_replica" if weight.trainable else "mean",
                 name=f"average_{number}",
             )
@@ -43,7 +43,7 @@ class Averaging(keras.Model):
         return self.network(clips, training=training)
 
     def train_step(self, *arguments):
-        """Take Keras' step, and then update the averages."""
+        """Take Keras' step, then update the averages."""
         if keras.backend.backend() != "jax":
             logs = super().train_step(*arguments)
             for average, new in zip(
@@ -53,7 +53,7 @@ class Averaging(keras.Model):
             ):
                 average.assign(new)
             return logs
-        # On JAX a step maps the values of all variables to new ones.
+        # On JAX, a step returns the new values of all variables.
         logs, (trainable, others, optimizer, metrics) = super().train_step(*arguments)
         variables = [
             *zip(self.trainable_variables, trainable, strict=True),
@@ -67,7 +67,7 @@ class Averaging(keras.Model):
         return logs, (trainable, others, optimizer, metrics)
 
     def _updated(self, value) -> list:
-        # Keras counts micro-batches; the weights change with the last of a step's.
+        # Keras counts micro-batches; weights change only after the last one of a step.
         count = value(self.optimizer._iterations)
         parts = self.optimizer.gradient_accumulation_steps or 1
         step = ops.cast(ops.floor_divide(count, parts), "float32")
@@ -85,8 +85,8 @@ class Averaging(keras.Model):
 
 
 def network_of(model: keras.Model) -> keras.Model:
-    """Return the network to evaluate of a model that was trained.
+    """Return the network of a trained model, for evaluation.
 
-    Its weights are the averages where there are any.
+    Its weights are the averages if the model keeps any.
     """
     return model.averaged() if isinstance(model, Averaging) else model

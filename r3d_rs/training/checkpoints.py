@@ -1,4 +1,4 @@
-"""The state of a run after its last epochs, from which it can go on."""
+"""Checkpoints: the state of a run after its last epochs, from which it resumes."""
 
 import contextlib
 import csv
@@ -23,23 +23,23 @@ from r3d_rs.files import (
 )
 from r3d_rs.paths import local_path
 
-#: Checkpoints that are kept: the last one, and the one before it in case it is damaged.
+#: Checkpoints to keep: the last one, and the one before in case the last is damaged.
 KEPT = 2
 
 
 class RunningError(RuntimeError):
-    """Another process has the run's folder."""
+    """Another process is using the run's folder."""
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """Where a run was after an epoch.
+    """State of a run after an epoch.
 
     Attributes:
-        epoch: epochs that are done.
-        history: of each of them, by the metric's name.
+        epoch: number of epochs done.
+        history: one value per epoch, by the metric's name.
         arrays: values of all variables, in a fixed order.
-        seconds: that these epochs took, however often the run was stopped.
+        seconds: time that these epochs took, over all restarts of the run.
     """
 
     epoch: int
@@ -51,27 +51,28 @@ class State:
 class Checkpoints:
     """The folder of one run: `run.json`, `log.csv` and `epoch-<n>.npz`.
 
-    Used as a context, it keeps other runs out of the folder.
+    Used as a context manager, it locks the folder against other runs.
 
     Args:
-        folder: of this run alone.
-        run: what the run is, as JSON values; kept in `run.json`.
-        writes: whether this process writes; of several that train one model, one does.
+        folder: folder of this run only.
+        run: description of the run as JSON values, stored in `run.json`.
+        writes: whether this process writes. If several processes train one model, only
+            one of them writes.
 
     Raises:
-        ValueError: when the folder holds another run's checkpoints, naming the
-            differences, or when it has no `run.json` to compare, or a damaged one.
-        RunningError: when another process is at it.
+        ValueError: if the folder holds another run's checkpoints, naming the
+            differences, or if its `run.json` is missing or damaged.
+        RunningError: if another process is using the folder.
     """
 
     def __init__(self, folder: str | Path, run: dict, writes: bool = True):
-        """Keep the folder and what the run is."""
+        """Store the folder and the run's description."""
         self.folder = local_path("folder", folder)
         self._writes = writes
         self._run = json.loads(json.dumps(run))
 
     def __enter__(self):
-        """Take the folder, and check that it is this run's."""
+        """Lock the folder, and check that it belongs to this run."""
         if not self._writes:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ class Checkpoints:
             self._lock.close()
             raise RunningError(
                 f"{self.folder}: another process is training this run; wait for it, or"
-                " give this one another folder"
+                " use another folder"
             )
         remove_leftovers(self.folder, ".*.tmp*")
         try:
@@ -91,35 +92,35 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_):
-        """Let others have the folder."""
+        """Unlock the folder."""
         if self._writes:
             self._lock.close()
 
     def _check_run(self) -> None:
         path = self.folder / "run.json"
         if not self._files():
-            if not self._is_of(path):  # nor is the network, if there is one
+            if not self._is_of(path):  # then the network is another run's, too
                 (self.folder / "model.keras").unlink(missing_ok=True)
         elif not path.exists():
             raise ValueError(
-                f"{self.folder} holds checkpoints, but no {path.name} that says of"
-                " which run; remove the folder to start anew"
+                f"{self.folder} holds checkpoints, but no {path.name} that says which"
+                " run they are from; remove the folder to start over"
             )
         elif different := _differences(read_json(path), self._run):
             raise ValueError(
                 f"{self.folder} holds checkpoints of another run:"
-                f" {'; '.join(different)}; remove the folder to start anew"
+                f" {'; '.join(different)}; remove the folder to start over"
             )
         write_json(path, self._run)
 
     def _is_of(self, path: Path) -> bool:
-        """Return whether `run.json`, if it is there and sound, is of this run."""
+        """Return whether `run.json` exists, can be read and describes this run."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             return read_json(path) == self._run
         return False
 
     def _files(self) -> dict[int, Path]:
-        """Return the checkpoints by their epochs, the last first."""
+        """Return the checkpoints by epoch, the last first."""
         found = {
             int(name[1]): path
             for path in self.folder.glob("epoch-*.npz")
@@ -128,20 +129,20 @@ class Checkpoints:
         return dict(sorted(found.items(), reverse=True))
 
     def last(self) -> State | None:
-        """Return the last state that can be read, and warn of one that cannot."""
+        """Return the last state that can be read, and warn of any that cannot."""
         files = list(self._files().values())
         for path, before in itertools.zip_longest(files, files[1:]):
             try:
                 return _read(path)
             except ValueError as error:
-                instead = f"{before.name} is used" if before else "the run starts anew"
+                instead = f"{before.name} is used" if before else "the run starts over"
                 warnings.warn(f"{path}: damaged, so {instead}: {error}", stacklevel=2)
         return None
 
     def save(self, state: State) -> None:
-        """Write a state and the log, and remove the states before the last two.
+        """Write a state and the log, and remove all but the last two states.
 
-        Those of later epochs go, too: they could not be read.
+        States of later epochs are also removed, because they could not be read.
         """
         if not self._writes:
             return
@@ -164,7 +165,7 @@ class Checkpoints:
             files[epoch].unlink()
 
     def write_log(self, history: dict[str, list[float]]) -> None:
-        """Write `log.csv` whole, so that it never has more epochs than the state."""
+        """Rewrite `log.csv` as a whole, so it never has more epochs than the state."""
         if self._writes:
             rows = zip(*history.values(), strict=True)
             with (
@@ -175,7 +176,7 @@ class Checkpoints:
 
 
 def _lock_soon(file: IO) -> bool:
-    """Lock a file, and say whether no run has it: `is_running` has it for a moment."""
+    """Lock a file and return whether it worked; wait while `is_running` holds it."""
     for _ in range(20):
         if try_lock(file):
             return True
@@ -184,13 +185,13 @@ def _lock_soon(file: IO) -> bool:
 
 
 def is_running(folder: Path) -> bool:
-    """Return whether a process has the folder of a run."""
+    """Return whether a process is using the folder of a run."""
     with (Path(folder) / ".lock").open() as lock:
         return not try_lock(lock, shared=True)
 
 
 def remove(folder: Path) -> None:
-    """Remove a finished run's states; `run.json` and `log.csv` stay."""
+    """Remove a finished run's checkpoints; keep `run.json` and `log.csv`."""
     for path in Path(folder).glob("epoch-*.npz"):
         path.unlink()
 
@@ -199,12 +200,12 @@ def _read(path: Path) -> State:
     arrays = read_arrays(path)
     try:
         about = json.loads(str(arrays["about"]))
-        # Damage to the list of a ZIP file's parts can hide some of them.
+        # Damage to a ZIP file's directory can hide some of its parts.
         number = about.get("values", len(arrays) - 1)
         values = [arrays[f"value_{i}"] for i in range(number)]
         # Versions before 0.2 did not count the seconds.
         spent = about.get("seconds", 0.0)
-        if not all(map(is_finite, values)):  # nor did they look at what they kept
+        if not all(map(is_finite, values)):  # nor did they check the values
             raise ValueError(f"{path}: has values that are not finite")
         return State(about["epoch"], about["history"], values, spent)
     except KeyError as error:
@@ -212,7 +213,7 @@ def _read(path: Path) -> State:
 
 
 def is_finite(value: np.ndarray) -> bool:
-    """Return whether an array has finite numbers alone."""
+    """Return whether all numbers in an array are finite."""
     return value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 

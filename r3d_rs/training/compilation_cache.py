@@ -7,25 +7,25 @@ import keras
 
 from r3d_rs.data.names import data_directory
 
-#: The cache's folder in the datasets' folder. It may be deleted at any time.
+#: Name of the cache's folder in the datasets' folder. It may be deleted at any time.
 FOLDER = "compiled"
 
-#: Seconds below which a program is compiled again instead of being read.
+#: Programs that compile faster than this, in seconds, are not cached.
 WORTH = 0.1
 
 
 def enable(data_dir: str | os.PathLike | None = None) -> Path | None:
-    """Cache the programs that XLA compiles, and load those of earlier processes.
+    """Cache compiled XLA programs on disk, and reuse those of earlier processes.
 
-    Only JAX has this cache. Call it before anything is computed. JAX's key of a program
-    includes versions and the processor's features. A file that cannot be read is
-    compiled again. A folder that JAX was given (`JAX_COMPILATION_CACHE_DIR`) is kept.
+    Only JAX has this cache. Call this before anything is computed. JAX's cache key
+    includes versions and the processor's features. A program is compiled again if its
+    file cannot be read. If `JAX_COMPILATION_CACHE_DIR` is set, that folder is used.
 
     Args:
-        data_dir: folder of the datasets, as everywhere.
+        data_dir: folder of the datasets.
 
     Returns:
-        The cache's folder, or None on TensorFlow.
+        The cache's folder; None on TensorFlow.
     """
     if keras.backend.backend() != "jax":
         return None

@@ -1,4 +1,4 @@
-"""What a run computes on: one device, or all there are."""
+"""The devices that a run computes on: one, or all that are available."""
 
 import contextlib
 import dataclasses
@@ -15,10 +15,10 @@ class Devices:
 
     Attributes:
         kind: "cpu", "gpu" or "tpu".
-        count: of all processes together; each takes an equal part of every batch.
-        process: number of this process.
-        processes: how many there are; more than one on JAX alone.
-        strategy: TensorFlow's, where it has several devices.
+        count: number of devices in all processes; each takes an equal part of a batch.
+        process: number of this process, from 0.
+        processes: number of processes; more than one only on JAX.
+        strategy: TensorFlow's strategy for several devices; None otherwise.
     """
 
     kind: str
@@ -28,14 +28,14 @@ class Devices:
     strategy: object = None
 
     def scope(self):
-        """Return the context in which a model has to be made."""
+        """Return the context in which a model must be created."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
     def check(self, batch_size: int, micro_batches: int = 1) -> None:
         """Check that the devices divide a batch and each of its micro-batches.
 
         Raises:
-            ValueError: naming the batch size and the devices.
+            ValueError: if they do not, naming the batch size and the devices.
         """
         if batch_size % (self.count * micro_batches):
             parts = f" and {micro_batches} micro-batches" if micro_batches > 1 else ""
@@ -53,12 +53,13 @@ class Devices:
 
 
 def connect() -> None:
-    """Join the processes of a JAX run, before anything is computed.
+    """Connect the processes of a JAX run; call this before anything is computed.
 
-    The variables `KERAS_DISTRIBUTION_JOB_ADDRESSES` (host and port of the first),
-    `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID` say which
-    they are. On a TPU pod, which knows the others, the number is enough; without any of
-    them there is one process.
+    Three environment variables describe the processes:
+    `KERAS_DISTRIBUTION_JOB_ADDRESSES` (host and port of the first process),
+    `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`. On a TPU
+    pod, which knows its hosts, the number of processes is enough. If none is set, there
+    is one process.
     """
     several = any(name.startswith("KERAS_DISTRIBUTION_") for name in os.environ)
     if several and keras.backend.backend() == "jax":
@@ -72,7 +73,7 @@ def same_everywhere(name: str, value: int) -> None:
     """Check that all processes have the same number.
 
     Raises:
-        ValueError: naming the number and what each process has.
+        ValueError: if they differ, naming the number and each process's value.
     """
     if keras.backend.backend() != "jax":
         return
@@ -91,7 +92,7 @@ def same_everywhere(name: str, value: int) -> None:
 
 
 def is_first() -> bool:
-    """Return whether this process writes what all of them found."""
+    """Return whether this process is the first, which writes the results."""
     if keras.backend.backend() != "jax":
         return True
     import jax
@@ -101,11 +102,11 @@ def is_first() -> bool:
 
 @contextlib.contextmanager
 def alone():
-    """Let this process make variables that the others do not make.
+    """Let this process create variables that the others do not create.
 
-    Keras places a variable on the devices of all processes, and JAX sees that they all
-    have the same value: a process that does so alone waits for the others, and takes
-    what they send next for the answer.
+    By default, Keras places a variable on the devices of all processes, and JAX checks
+    that all processes have the same value. A process that does this alone waits for the
+    others, and mistakes their next message for the answer.
     """
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
@@ -116,14 +117,14 @@ def alone():
 
 
 def divided(batch: np.ndarray):
-    """Return a batch of which each of JAX' devices has an equal part.
+    """Return a batch, divided equally among JAX's devices.
 
     Args:
         batch: `(clip, …)`, the same in all processes.
 
     Returns:
-        The batch, padded with zeros to a multiple of the devices, in all processes
-        together; as it is where there is one device.
+        The batch as one array of all processes, padded with zeros to a multiple of the
+        number of devices. With one device, the batch is unchanged.
     """
     shardings = _shardings()
     if shardings is None:
@@ -137,7 +138,7 @@ def divided(batch: np.ndarray):
 
 
 def _shardings():
-    """Return JAX' shardings of a batch and of what all devices have, if several."""
+    """Return JAX's shardings for a batch and for copies; None on a single device."""
     distribution = keras.distribution.distribution()
     if distribution is None or keras.backend.backend() != "jax":
         return None
@@ -149,7 +150,7 @@ def _shardings():
 
 
 class Gathered(keras.layers.Layer):
-    """What devices have computed of their parts of a batch, given to all processes."""
+    """Layer that gathers the devices' parts of a batch for all processes."""
 
     def call(self, x):
         """Return the whole batch."""
@@ -162,10 +163,10 @@ class Gathered(keras.layers.Layer):
 
 
 def accelerators() -> tuple[str, int]:
-    """Return what JAX or TensorFlow calls the devices, and how many there are.
+    """Return the accelerators' name in JAX or TensorFlow, and their number.
 
     Returns:
-        Such as ("TPU v5 lite", 8); ("", 0) where there are none but processors.
+        A pair such as ("TPU v5 lite", 8); ("", 0) if there are no accelerators.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -183,7 +184,7 @@ def accelerators() -> tuple[str, int]:
 
 
 def gpu_memory() -> int:
-    """Return the bytes of a GPU that JAX may take, 0 without one or on TensorFlow."""
+    """Return the bytes of GPU memory that JAX may use; 0 if none or on TensorFlow."""
     if keras.backend.backend() != "jax":
         return 0
     import jax
@@ -194,10 +195,10 @@ def gpu_memory() -> int:
 
 
 def multiply_in_float32() -> None:
-    """Have accelerators multiply float32 numbers as they are.
+    """Make accelerators multiply float32 numbers at full precision.
 
-    By themselves they round factors first, GPUs to TF32 and TPUs to bfloat16. It counts
-    for what is compiled from then on; without accelerators nothing changes.
+    By default, GPUs first round the factors to TF32, and TPUs to bfloat16. The change
+    applies to everything compiled afterwards. Without accelerators, nothing changes.
     """
     if not accelerators()[1]:
         return
@@ -212,10 +213,10 @@ def multiply_in_float32() -> None:
 
 
 def find() -> Devices:
-    """Return all devices there are, and make Keras use them for data in parallel.
+    """Return all available devices, and make Keras use them for data parallelism.
 
-    On JAX normalization then takes the statistics of the whole batch, on TensorFlow
-    those of each device's part.
+    Normalization then uses the statistics of the whole batch on JAX, and of each
+    device's part on TensorFlow.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -245,9 +246,9 @@ def find() -> Devices:
 
 @functools.cache
 def _mirrored(names: tuple[str, ...]):
-    """Return TensorFlow's strategy for some devices, one in a process.
+    """Return TensorFlow's strategy for some devices, one per process.
 
-    The sums over devices of a second one would wait for those of the first.
+    Sums over devices in a second strategy would wait for sums in the first.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Building the recipe's network and training it on a dataset."""
+"""Build the recipe's network and train it on a dataset."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from r3d_rs.training import averaging, devices, loop, optimizers, transfer
 def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
     """Build the recipe's network for frames of `size` pixels.
 
-    Where the recipe is in float32, accelerators multiply in float32 from then on.
+    If the recipe's precision is float32, accelerators multiply in float32 from then on.
     """
     if recipe.precision == "float32":
         devices.multiply_in_float32()
@@ -47,12 +47,12 @@ def build_model(recipe: Recipe, num_classes: int, *, size: int) -> keras.Model:
 
 
 def features(network: keras.Model) -> keras.Model:
-    """Return the part of a network of `models.build` up to its pooled features."""
+    """Return a network from `models.build` up to its pooled features."""
     return keras.Model(network.input, network.get_layer("pool").output)
 
 
 def _with_linear_head(network: keras.Model, num_classes: int) -> keras.Model:
-    """Return a network whose head alone is trained, on features of length 1."""
+    """Return a network that trains only its head, on features scaled to length 1."""
     backbone = features(network)
     backbone.trainable = False
     x = keras.layers.UnitNormalization(name="unit")(backbone.output)
@@ -71,9 +71,9 @@ def compiled(
 
     Args:
         recipe: every choice of the run.
-        num_classes: of the head.
-        steps_per_epoch: whole batches, for the learning rate's schedule.
-        start: weights to start from, but for the head; None for random ones.
+        num_classes: number of classes.
+        steps_per_epoch: steps per epoch, for the learning rate's schedule.
+        start: weights to start from, except the head's; None for random ones.
     """
     network = build_model(recipe, num_classes, size=recipe.size)
     if start:
@@ -99,17 +99,17 @@ def build(
     seed: int,
     start: transfer.Weights | None = None,
 ) -> keras.Model:
-    """Build and compile the recipe's network, on all devices there are.
+    """Build and compile the recipe's network on all available devices.
 
     Args:
         recipe: every choice of the run.
-        dataset: that it will be trained on.
+        dataset: dataset to train on.
         seed: seeds the initial weights and every dropped residual.
-        start: weights to start from, but for the head; None for random ones.
+        start: weights to start from, except the head's; None for random ones.
 
     Raises:
-        ValueError: when the split has fewer videos than a batch, when devices do not
-            divide the batch, or when `start` does not fit.
+        ValueError: if the split has fewer videos than a batch, if the devices do not
+            divide the batch, or if `start` does not fit.
     """
     computing = devices.find()
     steps = loop.steps_per_epoch(dataset, recipe, computing)
@@ -130,28 +130,29 @@ def fit(
     tensorboard: str | Path | None = None,
     transform=None,
 ) -> loop.History:
-    """Train a network of `build` on the "train" split of its dataset.
+    """Train a network from `build` on the "train" split of its dataset.
 
-    A run that was stopped goes on after its last epoch, and the trained network is kept
-    as `model.keras`, without optimizer state, where there is a folder.
+    If there is a folder, a stopped run resumes after its last epoch. The folder also
+    gets the trained network as `model.keras`, without optimizer state.
 
     Args:
-        model: of `build`, by the same recipe, dataset, seed and start.
+        model: network from `build`, with the same recipe, dataset, seed and start.
         dataset: a prepared dataset.
         recipe: every choice of the run.
         seed: seeds the order of the videos and every random crop.
-        start: of `build`.
-        folder: of this run's checkpoints; see `loop.train`.
-        verbose: of `loop.train`.
-        tensorboard: of `loop.train`.
-        transform: applied to every batch of clips, for probes such as single frames.
+        start: weights that were given to `build`.
+        folder: folder of the run's checkpoints; see `loop.train`.
+        verbose: see `loop.train`.
+        tensorboard: see `loop.train`.
+        transform: function applied to every batch of clips, for probes such as single
+            frames; None for none.
 
     Returns:
-        Loss (with the L2 term), accuracy (on the augmented training clips) and learning
+        Loss with its L2 term, accuracy on the augmented training clips, and learning
         rate at the end of each epoch.
 
     Raises:
-        ValueError, NotFiniteError, RunningError: as `loop.train` does.
+        ValueError, NotFiniteError, RunningError: as in `loop.train`.
     """
 
     def batches(first_epoch, part):
@@ -182,16 +183,16 @@ def fit(
 
 
 def keep_network(network: keras.Model, folder: Path) -> Path:
-    """Write a trained network as `model.keras`, in one piece.
+    """Write a trained network to `model.keras` as a whole, and return the path.
 
-    Of several processes only the first does.
+    With several processes, only the first one writes.
     """
     path = local_path("folder", folder) / "model.keras"
     if not devices.is_first():
         return path
-    # Without the optimizer, whose moments are twice the weights: Keras keeps it always.
+    # Drop the optimizer: Keras would save its moments, twice the size of the weights.
     bare = keras.Model(network.inputs, network.outputs, name=network.name)
-    # Keras makes an optimizer to compare with.
+    # Keras creates an optimizer while saving, for comparison.
     with whole_file(path, ".keras") as part, devices.alone():
         bare.save(part)
     return path

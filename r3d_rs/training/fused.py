@@ -1,8 +1,8 @@
-"""One update of many small variables at once.
+"""Update many small variables at once.
 
-A network has hundreds of vectors of some dozens of numbers. On TensorFlow a step of
-Adam is a dozen operations for each of them, which take longer to trace and to start
-than to compute. (JAX compiles them into few, and needs no help.)
+A network has hundreds of vectors with a few dozen numbers each. On TensorFlow, a step
+of Adam takes a dozen operations per vector. They take longer to trace and to start than
+to compute. JAX compiles them into a few operations, so it needs no help.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from keras.src.utils.tracking import no_automatic_dependency_tracking
 
-#: Variables of fewer numbers are updated together.
+#: Variables with fewer numbers than this are updated together.
 SMALL = 2**16
 
 
@@ -21,16 +21,16 @@ def fused(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optim
     """Return an optimizer that updates small variables as one vector, on TensorFlow.
 
     Args:
-        kind: an optimizer for which it does not matter what else is in a variable.
+        kind: an optimizer that updates each number in a variable independently.
 
     Returns:
-        A subclass, with the same arguments and results. Its state is that of two
-        vectors, with weight decay and without, and of the large variables. It is for
-        one device: replicas have variables of their own.
+        A subclass with the same arguments and results. It keeps state for the large
+        variables and for two vectors, with and without weight decay. It works on one
+        device only, because replicas have their own variables.
     """
 
     class Fused(kind):
-        @no_automatic_dependency_tracking  # weights are no state of the optimizer
+        @no_automatic_dependency_tracking  # weights are not state of the optimizer
         def build(self, variables):
             self._own = list(variables)
             self._pairs = [
@@ -71,7 +71,7 @@ def fused(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optim
 
 
 def _grouped(variables: list, has_decay: Callable) -> list[list]:
-    """Put small variables with weight decay together, and those without."""
+    """Group small variables by weight decay; give each large one its own group."""
     groups = {}
     for variable in variables:
         small = math.prod(variable.shape) < SMALL

@@ -1,7 +1,7 @@
-"""LARS, as the official implementation has it with its default settings.
+"""LARS, as in the official implementation with its default settings.
 
-The rule is that of tf-models-official 2.20.0, `official/modeling/optimization/lars.py`,
-after You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017.
+Source: tf-models-official 2.20.0, `official/modeling/optimization/lars.py`; You, Gitman
+and Ginsburg, "Large Batch Training of Convolutional Networks", 2017.
 """
 
 import keras
@@ -9,19 +9,19 @@ from keras import ops
 
 
 class LARS(keras.optimizers.Optimizer):
-    """Momentum with a rate for each variable, in proportion to `‖w‖ / ‖g‖`.
+    """Momentum with a rate per variable, in proportion to `‖w‖ / ‖g‖`.
 
-    A step takes the variable `w`, its gradient `g` and its momentum `v`, at first zero,
-    to `v ← momentum·v + learning_rate·trust·g` and then `w ← w - v`, where `trust` is
-    `trust_coefficient·‖w‖ / ‖g‖`, or 1 where one of the norms is zero. Every variable
-    is adapted, biases and normalization included, unless it is excluded. Weight decay
-    is the L2 term of the loss, and so part of `g`.
+    A step updates a variable `w` from its gradient `g` and its momentum `v`, initially
+    zero: `v ← momentum·v + learning_rate·trust·g`, then `w ← w - v`. Here `trust` is
+    `trust_coefficient·‖w‖ / ‖g‖`, or 1 if one of the norms is zero. Every variable is
+    adapted, biases and normalization included, unless it is excluded. Weight decay is
+    the L2 term of the loss, so it is part of `g`.
 
     Args:
         learning_rate: a float or a schedule.
         momentum: share of the last step's momentum that is kept.
-        trust_coefficient: the update's norm over the variable's, at rate 1 and without
-            momentum.
+        trust_coefficient: ratio of the update's norm to the variable's, at rate 1 and
+            without momentum.
         name: the optimizer's name.
         kwargs: further arguments of `keras.optimizers.Optimizer`.
     """
@@ -34,24 +34,24 @@ class LARS(keras.optimizers.Optimizer):
         name: str = "lars",
         **kwargs,
     ):
-        """Keep the numbers."""
+        """Store the settings."""
         super().__init__(learning_rate, name=name, **kwargs)
         self.momentum = momentum
         self.trust_coefficient = trust_coefficient
         self._not_adapted = set()
 
     def exclude_from_adaptation(self, variables) -> None:
-        """Give variables `trust` 1, in place of those excluded before.
+        """Set `trust` to 1 for some variables, replacing those excluded before.
 
         Raises:
-            ValueError: if the optimizer is built, as a compiled step would not change.
+            ValueError: if the optimizer is built: a compiled step would not change.
         """
         if self.built:
-            raise ValueError("variables are excluded before the optimizer is built")
+            raise ValueError("variables must be excluded before the optimizer is built")
         self._not_adapted = {self._var_key(variable) for variable in variables}
 
     def build(self, variables) -> None:
-        """Make a momentum for each variable."""
+        """Create a momentum for each variable."""
         if self.built:
             return
         super().build(variables)

@@ -1,4 +1,4 @@
-"""The epochs of a run: what is trained may stop at any moment, and goes on there."""
+"""The training loop: a run may stop at any moment, and resumes after its last epoch."""
 
 import contextlib
 import dataclasses
@@ -22,17 +22,17 @@ from r3d_rs.training.devices import Devices
 
 
 class NotFiniteError(RuntimeError):
-    """The training loss, or a weight, was not a finite number."""
+    """The training loss or a weight is not a finite number."""
 
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """What training has measured.
+    """Measurements of a training run.
 
     Attributes:
-        metrics: by name, one value an epoch; "epoch" counts from 1.
-        seconds: that all epochs took, however often the run was stopped.
-        seconds_before: of these, in processes before this one.
+        metrics: one value per epoch, by the metric's name; "epoch" counts from 1.
+        seconds: time that all epochs took, over all restarts of the run.
+        seconds_before: part of `seconds` spent in earlier processes.
     """
 
     metrics: dict[str, list[float]]
@@ -40,7 +40,7 @@ class History:
     seconds_before: float = 0.0
 
     def table(self) -> pd.DataFrame:
-        """Return the metrics, one row an epoch."""
+        """Return the metrics, one row per epoch."""
         return pd.DataFrame(self.metrics).set_index("epoch")
 
     def _repr_html_(self) -> str:
@@ -48,10 +48,10 @@ class History:
 
 
 class _Epochs(keras.callbacks.Callback):
-    """Keeps the history, checks that the loss is finite, and saves each epoch's state.
+    """Keep the history, check that numbers are finite, and save each epoch's state.
 
     Args:
-        checkpoints: of the run; None for none.
+        checkpoints: checkpoints of the run; None for none.
         lines: number of epochs, to print a line after each; 0 to print nothing.
     """
 
@@ -63,7 +63,7 @@ class _Epochs(keras.callbacks.Callback):
         self._lines, self._steady = lines, None
 
     def restore(self, model: keras.Model, computing: Devices) -> int:
-        """Put a model where its run was, and return how many epochs are done."""
+        """Restore a model to its run's last state; return the number of epochs done."""
         state = self._checkpoints and self._checkpoints.last()
         if not state:
             return 0
@@ -73,22 +73,22 @@ class _Epochs(keras.callbacks.Callback):
             raise ValueError(
                 f"{self._checkpoints.folder}: its checkpoints have"
                 f" {len(state.arrays)} variables, which are not the {len(own)} of this"
-                f" run on {computing.count} devices; go on with the devices that it"
-                " began with, or remove the folder to start anew"
+                f" run on {computing.count} devices; continue on the devices that it"
+                " began on, or remove the folder to start over"
             )
         self.history, self._before = state.history, state.seconds
-        self._checkpoints.write_log(state.history)  # a kill may have come before it
+        self._checkpoints.write_log(state.history)  # a kill may have prevented it
         for variable, value in zip(variables, state.arrays, strict=True):
             variable.assign(value)
         return state.epoch
 
     def measured(self) -> History:
-        """Return what has been measured until now."""
+        """Return the measurements so far."""
         seconds = self._before + time.perf_counter() - self._start
         return History(self.history, seconds, self._before)
 
     def _print(self, epoch: int, logs: dict) -> None:
-        """Print a line on an epoch (from 0), and about how long the rest takes."""
+        """Print a line for an epoch (from 0), with an estimate of the time left."""
         shown = [
             f"{name} {value:.1%}" if name == "accuracy" else f"{name} {value:.3f}"
             for name, value in logs.items()
@@ -101,11 +101,11 @@ class _Epochs(keras.callbacks.Callback):
         print(
             f"epoch {epoch + 1} of {self._lines}: {', '.join(shown)}{rest}", flush=True
         )
-        # The first epoch has the compilation of the step in it.
+        # The first epoch includes the compilation of the step.
         self._steady = self._steady or (epoch, now)
 
     def _check_finite(self, epoch: int, variables: list, values: list) -> None:
-        """Check what the last step has made: its loss is of the weights before it."""
+        """Check the variables: the epoch's loss does not reflect its last step."""
         broken = [
             variable.path
             for variable, value in zip(variables, values, strict=True)
@@ -117,7 +117,7 @@ class _Epochs(keras.callbacks.Callback):
                 f"; {self._checkpoints.folder} keeps the state before" if before else ""
             )
             raise NotFiniteError(
-                f"after epoch {epoch + 1} {len(broken)} variables are not finite,"
+                f"after epoch {epoch + 1}, {len(broken)} variables are not finite,"
                 f" {broken[0]} among them; allowed are finite numbers: lower the"
                 f" recipe's learning_rate or set clip_norm{kept}"
             )
@@ -144,7 +144,7 @@ class _Epochs(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which there are two or more."""
+    """Return a duration as text, in the largest unit that fits at least twice."""
     for unit, length in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -154,10 +154,10 @@ def duration(seconds: float) -> str:
 def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
     more = "with more micro_batches (pairs of views have 1)"
     remedy = (
-        "with the parameter rematerialize it may fit, and goes on; or, begun again,"
+        "set the parameter rematerialize and continue this run, or start it again"
         f" {more}"
         if keras.backend.backend() == "jax"
-        else f"begun again, it may fit {more} on one device, or on JAX, with"
+        else f"start the run again {more} on one device, or on JAX, with"
         " KERAS_BACKEND=jax and the parameter rematerialize"
     )
     return memory.naming_shortage(
@@ -168,25 +168,25 @@ def _naming_shortage(recipe: Recipe) -> contextlib.AbstractContextManager:
 
 
 def _variables(model: keras.Model) -> list:
-    """List all that a step changes: weights, statistics, averages, seeds, optimizer."""
+    """List what a step changes: weights, statistics, averages, seeds and optimizer."""
     return [*model.variables, *model.optimizer.variables]
 
 
 def jit_compile() -> bool:
-    """Return whether steps are compiled by XLA.
+    """Return whether XLA compiles the steps, which it does only on JAX.
 
-    On TensorFlow they are not: XLA doubles the time to the first step there, and the
-    steps after it are no faster on a CPU.
+    On TensorFlow, XLA doubles the time to the first step, and later steps are no faster
+    on a CPU.
     """
     return keras.backend.backend() == "jax"
 
 
 def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int:
-    """Return how many whole batches the training split has.
+    """Return the number of whole batches in the training split.
 
     Raises:
-        ValueError: when it has none, or when devices and micro-batches do not divide
-            one.
+        ValueError: if there are none, or if devices and micro-batches do not divide a
+            batch.
     """
     computing.check(recipe.batch_size, recipe.micro_batches)
     videos = dataset.num_videos("train")
@@ -201,8 +201,8 @@ def steps_per_epoch(dataset: Dataset, recipe: Recipe, computing: Devices) -> int
 def fingerprint(
     dataset: Dataset, recipe: Recipe, seed: int, parent: str = "", scale: int = 1
 ) -> dict:
-    """Return what must be the same for a run to go on; its arguments are `train`'s."""
-    recipe = dataclasses.replace(recipe, rematerialize=False)  # it changes no number
+    """Return what must stay the same for a run to resume; arguments as in `train`."""
+    recipe = dataclasses.replace(recipe, rematerialize=False)  # changes no number
     run = {
         "dataset": dataset.name,
         "videos": dataset.num_videos("train"),
@@ -237,35 +237,36 @@ def train(
     """Train a compiled model on a dataset's training split for the recipe's epochs.
 
     Args:
-        model: compiled, made in the scope of `computing`.
-        batches: from the first epoch (from 0) and the part of each batch (see
-            `pipeline.training_clips`) to what the model is fitted on, without end.
+        model: compiled model, created in the scope of `computing`.
+        batches: function that returns endless training batches. Its arguments are the
+            first epoch, from 0, and the part of each batch, as in
+            `pipeline.training_clips`.
         dataset: a prepared dataset.
         recipe: gives batch size, epochs and steps.
         computing: the devices.
-        seed: of the run.
-        parent: what names the weights that it starts from, "" for random ones.
-        scale: of the loss, where it is summed over devices: their number.
-        folder: of this run's checkpoints, one after each epoch, from which it goes on
-            where it was stopped; None for none.
-        verbose: 1 for a progress bar, 2 for a line an epoch; by default a bar on a
+        seed: seed of the run, which is part of its description.
+        parent: identifies the weights that the run starts from; "" for random ones.
+        scale: factor of the loss; the number of devices if losses are summed over them.
+        folder: folder for a checkpoint after each epoch, from which a stopped run
+            resumes; None for none.
+        verbose: 1 for a progress bar, 2 for a line per epoch; None for a bar on a
             terminal and lines elsewhere.
         tensorboard: folder for TensorBoard's logs; None or "" for none.
 
     Returns:
-        The model's metrics over each epoch, and the learning rate at its end.
+        The model's metrics for each epoch, and the learning rate at its end.
 
     Raises:
-        NotFiniteError: when the loss of an epoch, or a weight after it, is not finite;
-            the state before that epoch is kept.
-        ValueError: for a broken record, naming it, or when `folder` has the checkpoints
-            of another run, naming the differences, or of one device on TensorFlow where
-            there are several, or the other way round: their optimizers differ.
-        RunningError: when another process trains in `folder`.
-        MemoryError: when a step takes more memory than there is.
-        ModuleNotFoundError: when logs for TensorBoard are wanted without its package.
-        NotImplementedError: when blocks should be rematerialized on TensorFlow, or
-            batches divided on several devices there.
+        NotFiniteError: if an epoch's loss, or a weight after it, is not finite. The
+            state before that epoch is kept.
+        ValueError: if a record is broken, naming it, or if `folder` has another run's
+            checkpoints, naming the differences. On TensorFlow, also if they are of one
+            device and there are several, or the reverse, because optimizers differ.
+        RunningError: if another process trains in `folder`.
+        MemoryError: if a step takes more memory than there is.
+        ModuleNotFoundError: if TensorBoard's logs are requested without its package.
+        NotImplementedError: on TensorFlow, if blocks should be rematerialized, or if
+            several devices should use micro-batches.
     """
     divided = recipe.micro_batches > 1 and computing.count > 1
     for name, wanted in (
@@ -284,13 +285,13 @@ def train(
         verbose = 1 if sys.stdout.isatty() else 2
     run = fingerprint(dataset, recipe, seed, parent, scale)
     with computing.scope():
-        # Now, as TensorFlow traces a step twice that makes variables.
+        # Build now: TensorFlow would trace a step twice if it creates variables.
         model.optimizer.build(model.trainable_variables)
     with contextlib.ExitStack() as stack:
         checkpoints = folder and stack.enter_context(
             Checkpoints(folder, run, computing.process == 0)
         )
-        # Keras' own lines have no time left.
+        # Keras' own lines do not show the time left.
         kept = _Epochs(checkpoints, epochs if verbose == 2 else 0)
         done = kept.restore(model, computing)
         devices.same_everywhere("epochs done", done)
@@ -304,7 +305,7 @@ def train(
             callbacks.append(keras.callbacks.TensorBoard(str(tensorboard)))
         stack.enter_context(_naming_shortage(recipe))
         stack.enter_context(pipeline.naming_broken_records(dataset, "train"))
-        # Keras' epochs are all equally long; a last one that is shorter is apart.
+        # Keras' epochs are equally long, so a shorter last one needs its own call.
         whole = epochs - 1 if rest else epochs
         for last, length in ((whole, steps), (epochs, rest)):
             if done < last:

@@ -1,16 +1,16 @@
-"""Short of memory: the backend's error becomes one that says what to change."""
+"""Out-of-memory errors, turned into errors that say what to change."""
 
 import contextlib
 from collections.abc import Iterator
 
 import tensorflow as tf
 
-#: What an error says of memory: JAX's, and oneDNN's, whose status 1 is "out of memory".
+#: Text of out-of-memory errors: JAX's, and oneDNN's (status 1 is "out of memory").
 SIGNS = ("RESOURCE_EXHAUSTED", "Status: 1, message: could not create")
 
 
 def is_short(error: Exception) -> bool:
-    """Return whether an error is for want of memory, of a device or the machine."""
+    """Return whether an error means that a device or the machine is out of memory."""
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return True
     return any(sign in str(error) for sign in SIGNS)
@@ -18,14 +18,14 @@ def is_short(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def naming_shortage(what: str, remedy: str) -> Iterator[None]:
-    """Turn an error for want of memory into one that says what can be done.
+    """Turn an out-of-memory error into one that says what to change.
 
     Args:
-        what: took the memory.
+        what: what took the memory.
         remedy: what takes less.
 
     Raises:
-        MemoryError: with both.
+        MemoryError: if memory runs out, with both texts.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Learning-rate schedule, optimizer and the L2 term of the loss."""
+"""Learning-rate schedule, optimizer and L2 term of the loss."""
 
 import math
 
@@ -15,20 +15,20 @@ from r3d_rs.training.lars import LARS
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Cosine decay to zero over all steps, after a linear warm-up from zero (§4.1).
 
-    As in the official implementation the cosine counts from step 0, and the warm-up
-    leads to its value at the warm-up's end.
+    As in the official implementation, the cosine starts at step 0. The warm-up rises to
+    the cosine's value at the end of the warm-up.
 
     Args:
         peak: the cosine's value at step 0.
-        warmup_steps: steps of linear warm-up.
-        steps: steps in all.
-        micro_batches: of a step; Keras counts these.
+        warmup_steps: number of steps of linear warm-up.
+        steps: total number of steps.
+        micro_batches: micro-batches per step; Keras counts these, not steps.
     """
 
     def __init__(
         self, peak: float, warmup_steps: int, steps: int, micro_batches: int = 1
     ):
-        """Keep the numbers."""
+        """Store the settings."""
         self.peak, self.warmup_steps, self.steps = peak, warmup_steps, steps
         self.micro_batches = micro_batches
 
@@ -51,7 +51,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-#: The rate that the paper's weight decay goes with (§4.1).
+#: The learning rate that the paper uses with its weight decay (§4.1).
 PAPERS_RATE = 0.8
 
 
@@ -61,22 +61,21 @@ def optimizer(
     model: keras.Model,
     decayed: list | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Make the recipe's optimizer for a model, and give both its weight decay.
+    """Return the recipe's optimizer for a model, and set up weight decay.
 
-    With SGD and LARS the decay is the L2 term of the loss, as published. Adam would
-    divide that term by the size of the gradient, and so shrink kernels whose gradient
-    is small much faster; with AdamW the decay is apart from the gradient, and a step
-    takes the share from the kernels that SGD without momentum would at the paper's
-    rate.
+    With SGD and LARS, weight decay is the L2 term of the loss, as published. Adam would
+    divide that term by the size of the gradient, and kernels with small gradients would
+    shrink much faster. AdamW therefore applies it apart from the gradient. A step then
+    shrinks kernels by the same share as SGD without momentum at the paper's rate.
 
     Args:
         recipe: every choice of the run.
-        steps_per_epoch: of the run.
+        steps_per_epoch: steps per epoch of the run.
         model: a built model.
         decayed: variables with weight decay; None for `decayed_variables`.
 
     Raises:
-        ValueError: naming the optimizer and those allowed.
+        ValueError: if the optimizer is unknown, naming it and those allowed.
     """
     schedule = WarmupCosine(
         recipe.learning_rate,
@@ -85,7 +84,7 @@ def optimizer(
         recipe.micro_batches,
     )
     common = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
-    if recipe.micro_batches > 1:  # the mean over these is clipped
+    if recipe.micro_batches > 1:  # their mean gradient is clipped
         common["gradient_accumulation_steps"] = recipe.micro_batches
     if decayed is None:
         decayed = decayed_variables(model)
@@ -135,6 +134,6 @@ def decayed_variables(model: keras.Model) -> list:
 
 
 def add_weight_decay(variables: list, rate: float) -> None:
-    """Add `rate/2 · Σ‖kernel‖²` over variables to the loss of their model."""
+    """Add `rate/2 · Σ‖kernel‖²` of some variables to their model's loss."""
     for variable in variables:
         variable.regularizer = keras.regularizers.L2(rate / 2) if rate else None

@@ -1,4 +1,4 @@
-"""Starting a network from the weights of another (§4.5, §5)."""
+"""Start a network from the weights of another (§4.5, §5)."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ import hashlib
 import keras
 import numpy as np
 
-#: Layers that are not transferred: they are the task's.
+#: Layers that are not transferred, because they belong to the task.
 NEW = ("head",)
 
 
@@ -20,8 +20,8 @@ class Weights:
     """The weights of a trained network.
 
     Attributes:
-        name: where they are from.
-        values: by the variable's path.
+        name: where the weights come from.
+        values: weights by the variable's path.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Weights:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 of all of them, with their paths."""
+        """SHA-256 of all weights and their paths."""
         digest = hashlib.sha256()
         for path, value in sorted(self.values.items()):
             digest.update(f"{path} {value.dtype} {value.shape}\n".encode())
@@ -39,11 +39,11 @@ class Weights:
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """What was transferred.
+    """Result of `transfer`.
 
     Attributes:
-        transferred: paths of the variables that have the weights.
-        new: paths of those that kept their initial values.
+        transferred: paths of the variables that received weights.
+        new: paths of the variables that kept their initial values.
     """
 
     transferred: tuple[str, ...]
@@ -57,15 +57,15 @@ def weights_of(model: keras.Model, name: str) -> Weights:
 
 
 def transfer(weights: Weights, network: keras.Model) -> Transfer:
-    """Give a network all weights but those of its head.
+    """Copy all weights except the head's into a network.
 
     Args:
-        weights: of a network with the same layers, for any clip size and classes.
-        network: a built model of `models.build`.
+        weights: weights of a network with the same layers, any clip size and classes.
+        network: a network from `models.build`.
 
     Raises:
-        TransferError: listing the layers that are missing or surplus and the variables
-            of another shape; then nothing is changed.
+        TransferError: if weights do not fit. It lists missing and surplus layers, and
+            variables of another shape; the network is unchanged.
     """
 
     def is_new(path):
@@ -101,11 +101,11 @@ def transfer(weights: Weights, network: keras.Model) -> Transfer:
 
 
 def _layers(paths, chosen: set[str]) -> list[str]:
-    """Name the layers of some variables, what they are in only where all is chosen.
+    """Return the outermost layers of only chosen variables, or else the innermost.
 
     Args:
-        paths: of all variables, in the order of the layers.
-        chosen: paths of those that are named.
+        paths: paths of all variables, in the order of the layers.
+        chosen: paths of the chosen variables.
     """
     partly = {one for path in paths if path not in chosen for one in _around(path)}
     layers = {}
@@ -117,6 +117,6 @@ def _layers(paths, chosen: set[str]) -> list[str]:
 
 
 def _around(path: str) -> list[str]:
-    """Return the layers that a variable is in, such as a/b/c of a/b/c/d, a first."""
+    """Return the layers around a variable, outermost first: a and a/b for a/b/c."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[: n + 1]) for n in range(len(parts))]

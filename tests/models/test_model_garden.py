@@ -127,7 +127,7 @@ def test_cvrl_backbone_alone(tmp_path):
         "2 missing from the checkpoint:",
         f"  {HEAD}/kernel",
         f"  {HEAD}/bias",
-        "Without a head in the file, load part='backbone'.",
+        "The file has no head: load part='backbone'.",
     ]
 
 

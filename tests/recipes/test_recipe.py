@@ -132,7 +132,7 @@ def test_an_official_checkpoint_is_evaluated_as_it_was_published():
 
 @pytest.mark.parametrize("stage", scales.STAGES)
 def test_table_5_has_no_stages_for_your_own_videos(stage):
-    message = f"'small' for stage '{stage}', allowed are paper, pantomime, tiny; data"
+    message = f"'small' for stage '{stage}', allowed are paper, pantomime, tiny; 'sm"
     with pytest.raises(ValueError, match=message):
         scales.of_stage(stage, "RS-50", "small")
 

@@ -97,7 +97,7 @@ def test_states_that_cannot_be_read_do_not_outlive_new_ones(tmp_path):
         with pytest.warns(UserWarning, match="damaged, so") as said:
             assert checkpoints.last() is None
         names = ["epoch-0034.npz: damaged, so epoch-0033.npz is used"]
-        names.append("epoch-0033.npz: damaged, so the run starts anew")
+        names.append("epoch-0033.npz: damaged, so the run starts over")
         for name, warning in zip(names, said, strict=True):
             assert name in str(warning.message)
         checkpoints.save(state(1))
@@ -121,7 +121,7 @@ def test_what_the_last_step_of_an_epoch_breaks_is_not_saved(tmp_path, place, val
         epochs.on_epoch_end(0, {"loss": 0.5})
         broken = loop._variables(model)[place]
         broken.assign(np.full(broken.shape, value, "float32"))
-        with is_not_finite("after epoch 2 1 variables are .*; .* keeps the state befo"):
+        with is_not_finite("after epoch 2, 1 variables are .*; .* keeps the state bef"):
             epochs.on_epoch_end(1, {"loss": 0.5})
         assert checkpoints.last().epoch == 1
 
