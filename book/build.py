@@ -1,6 +1,6 @@
-"""Build the book: its chapters are executed side by side, and warnings are errors.
+"""Build the book. Chapters are executed in parallel, and warnings are errors.
 
-Sphinx reads the pages in processes, as many as there are usable cores; a page's process
+Sphinx reads the pages in one process a usable core. The process that reads a page
 starts the kernel that executes it. `make book` runs this.
 """
 
@@ -25,18 +25,18 @@ from r3d_rs.cores import usable_cores
 
 BOOK = Path(__file__).parent
 
-#: Chapters that compute with TensorFlow. Its import takes seconds: they start first.
+#: Chapters that use TensorFlow. They start first, as its import takes seconds.
 WITH_TENSORFLOW = ("model", "data")
-#: Pages that one process reads, where they need no process each.
+#: Pages in a part that is not executed.
 BATCH = 10
 #: Seconds between two lines of progress, on a terminal and elsewhere.
 EVERY = 1, 15
 
 
 def parts(book: Path, pages: list[str], workers: int) -> list[list[str]]:
-    """Divide pages into what one process reads or writes, the longest part first.
+    """Divide pages into parts that one process reads or writes, the longest part first.
 
-    Each executed chapter is a part. The reference is one, as it imports the library.
+    Each executed chapter is a part. So is the API reference, which imports the library.
     """
     api = [page for page in pages if page.startswith("api/")]
     chapters = [page for page in pages if is_executed(book, page)]
@@ -45,7 +45,7 @@ def parts(book: Path, pages: list[str], workers: int) -> list[list[str]]:
     found = [api] if api else []
     found += [[page] for page in chapters]
     found += [rest[i : i + BATCH] for i in range(0, len(rest), BATCH)]
-    # Sphinx starts the first ones at once, and takes the others from the end.
+    # Sphinx starts the first parts at once, and takes the others from the end.
     return found[:workers] + found[workers:][::-1]
 
 
@@ -56,15 +56,15 @@ def is_executed(book: Path, page: str) -> bool:
 
 
 class Progress:
-    """One line of progress, which the processes of a build write together."""
+    """A line of progress that all processes of a build update."""
 
     def __init__(self, app: Sphinx, book: Path, shown: io.TextIOBase):
         """Follow a build.
 
         Args:
-            app: of the build.
-            book: its sources.
-            shown: where the line goes.
+            app: the Sphinx application.
+            book: folder of the sources.
+            shown: stream for the line.
         """
         self.book, self.shown, self.start = book, shown, time.monotonic()
         self.done = multiprocessing.Array(
@@ -76,21 +76,21 @@ class Progress:
         app.connect("html-page-context", self.written)
 
     def begin(self, app, env, pages: list[str]) -> None:
-        """Note what there is to do."""
+        """Count the pages and their weight."""
         self.pages = len(pages)
         self.weight = sum(map(self.of, pages)) + len(pages)
 
     def of(self, page: str) -> float:
-        """Return the time of reading a page, as a multiple of that of writing it."""
+        """Return how many times longer a page takes to read than to write."""
         return 12 if is_executed(self.book, page) else 1
 
     def written(self, app, page, template, context, doctree) -> None:
-        """Count a page that is written; the index and the search are none."""
+        """Count a written page. The index and the search do not count."""
         if doctree is not None:
             self.tick("written", page)
 
     def tick(self, what: str, page: str) -> None:
-        """Count a page, and now and then say how many and how long it will take."""
+        """Count a page, and show progress and the time left every `EVERY` seconds."""
         terminal, passed = self.shown.isatty(), time.monotonic() - self.start
         with self.done.get_lock():
             self.done[0] += self.of(page) if what == "read" else 1
@@ -100,25 +100,25 @@ class Progress:
             self.done[2] = passed
             share = self.done[0] / self.weight
             line = f"book: {self.done[1]:.0f} of {self.pages} pages {what}"
-            if share > 0.1:  # less says nothing about the rest
+            if share > 0.1:  # too early to estimate the rest
                 line += f", about {passed / share - passed:.0f} s left"
             self.shown.write(f"\r{line:<60}" if terminal else f"{line}\n")
             self.shown.flush()
 
 
 def build(book: Path, jobs: int, shown: io.TextIOBase) -> str:
-    """Build a book into `_build/html`, everything from its sources.
+    """Build a book into `_build/html`, from scratch.
 
     Args:
         book: folder of the sources.
-        jobs: pages that are read at a time.
-        shown: where progress goes.
+        jobs: number of pages that are read at a time.
+        shown: stream for the progress.
 
     Returns:
-        All warnings and the error that ended the build; empty when there are none.
+        All warnings and the error that ended the build, or "" if there are none.
     """
     output = book / "_build"
-    shutil.rmtree(output / "html", ignore_errors=True)  # pages that are gone
+    shutil.rmtree(output / "html", ignore_errors=True)  # removes stale pages
     own = {
         "external_toc_path": str(book / "_toc.yml"),
         "latex_individualpages": False,
@@ -145,10 +145,10 @@ def build(book: Path, jobs: int, shown: io.TextIOBase) -> str:
                 keep_going=True,
                 parallel=jobs,
             )
-            # It numbers pages once all are read, but does not declare so.
+            # It numbers pages after all are read, but does not declare this.
             app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
             Progress(app, book, shown)
-            if jobs > 1:  # one more, as Sphinx writes in one process less
+            if jobs > 1:  # one more, as Sphinx writes in one process fewer
                 app.connect(
                     "write-started", lambda *_: setattr(app, "parallel", jobs + 1)
                 )
@@ -162,14 +162,14 @@ def build(book: Path, jobs: int, shown: io.TextIOBase) -> str:
 
 
 def main() -> None:
-    """Build the book, or another that has its settings."""
+    """Build the book, or another one with the same settings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("book", type=Path, nargs="?", default=BOOK)
     parser.add_argument("--jobs", type=int, default=usable_cores())
     arguments = parser.parse_args()
     book, start = arguments.book.resolve(), time.monotonic()
     (book / "_build").mkdir(exist_ok=True)
-    # What kernels and TensorFlow note about themselves is no part of the output.
+    # Kernels and TensorFlow log to a file, not to the terminal.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     shown, notes = os.fdopen(os.dup(2), "w"), book / "_build" / "notes.txt"
     with notes.open("w", encoding="utf-8") as file:
@@ -183,7 +183,7 @@ def main() -> None:
         shown.close()
         sys.exit(1)
     page, passed = book / "_build" / "html" / "index.html", time.monotonic() - start
-    print(f"book: {os.path.relpath(page)} is there after {passed:.0f} s")
+    print(f"book: {os.path.relpath(page)} built in {passed:.0f} s")
 
 
 if __name__ == "__main__":

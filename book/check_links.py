@@ -1,7 +1,7 @@
-"""Follow every link of the built book that stays in it: file and fragment must exist.
+"""Check the built book's internal links: file and fragment must exist.
 
-A figure that is there as its text, and not as a picture, is found as well. `make book`
-runs this last. It needs Python alone.
+It also finds figures that are shown as text instead of a picture. `make book` runs this
+last. It needs only Python.
 """
 
 import argparse
@@ -18,15 +18,15 @@ ADDRESSES = {"a": "href", "link": "href", "img": "src", "script": "src"}
 
 
 class Page(HTMLParser):
-    """The links and the ids of a page, and the figures that are text."""
+    """The links and ids of a page, and the figures that are shown as text."""
 
     def __init__(self):
-        """Start with none."""
+        """Start without any."""
         super().__init__()
         self.links, self.ids, self.figures = set(), set(), set()
 
     def handle_starttag(self, tag, attrs):
-        """Note an element's id and address."""
+        """Record an element's id and address."""
         attributes = dict(attrs)
         self.ids.update(
             attributes[name] for name in ("id", "name") if attributes.get(name)
@@ -36,7 +36,7 @@ class Page(HTMLParser):
             self.links.add(address)
 
     def handle_data(self, data):
-        """Note what Matplotlib's figures say of themselves."""
+        """Record Matplotlib figures that are shown as text."""
         self.figures.update(re.findall(r"<Figure size [^>]*>", data))
 
 
@@ -48,7 +48,7 @@ def read(path: Path) -> Page:
 
 
 def broken(folder: Path) -> list[str]:
-    """Return a line for each link that leads nowhere, and each figure that is text."""
+    """Return a line for each broken link, and for each figure that is text."""
     folder = folder.resolve()
     pages = {
         path: read(path)

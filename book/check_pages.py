@@ -1,12 +1,17 @@
-"""Open every page of the built book in headless Chromium and look for trouble.
+"""Check every page of the built book in headless Chromium.
 
-Run it with a Python that has playwright: `python book/check_pages.py`. It fails on a
-page that does not load, a failed or external request, an error or warning in the
-console, a formula that was not rendered, a page wider than its window, a figure whose
-letters are too small, a search that does not find what is there and, with `--axe`, a
-serious or critical violation of accessibility. Every page is opened wide and narrow,
-and shown light and dark; with `--few`, of each study's runs, whose pages are alike, the
-first alone.
+Run it with a Python that has playwright: `python book/check_pages.py`. It fails on:
+
+- a page that does not load, or a failed or external request
+- an error or a warning in the console
+- a formula that is not rendered
+- a page wider than its window
+- a figure with letters that are too small
+- a search that misses a page
+- with `--axe`, a serious or critical violation of accessibility
+
+Every page is opened wide and narrow, in light and in dark colors. `--few` opens only
+the first run of each study, as the pages of runs are alike.
 """
 
 import argparse
@@ -21,19 +26,19 @@ from playwright.sync_api import TimeoutError, sync_playwright
 HTML = Path(__file__).parent / "_build" / "html"
 WIDTHS = {"wide": 1280, "narrow": 390}
 
-#: Axe's rules by color scheme, None for all: the second has other colors alone.
+#: Axe's rules by color scheme, None for all. The second scheme changes only colors.
 RULES = {"light": None, "dark": ["color-contrast"]}
 
-#: What a reader may search for, and a page that has it.
+#: A search, and a page that it must find.
 SEARCH = ("stochastic depth", "recipe.html")
 
-#: So that a page has its new colors at once.
+#: Makes a page change its colors at once.
 STILL = "*, ::before, ::after { transition: none !important }"
 
-#: What is folded is checked too.
+#: Unfolds details, so that they are checked too.
 UNFOLD = "for (const one of document.querySelectorAll('details')) one.open = true"
 
-#: Pixels of a figure's letters, which have 10 of its points, and fewest allowed.
+#: Pixels of a figure's letters, which are 10 points high in it, and the fewest allowed.
 LETTERS = """[...document.querySelectorAll(".figure-marks svg, .drawn svg")].map(
   (svg) => 10 * svg.clientWidth / svg.viewBox.baseVal.width)"""
 SMALLEST = 12
@@ -43,10 +48,10 @@ IMPACTS = ("serious", "critical")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files without a line on the screen for each."""
+    """Serve files without logging requests."""
 
     def log_message(self, *arguments):
-        """Say nothing."""
+        """Log nothing."""
 
 
 def serve(folder: Path) -> http.server.ThreadingHTTPServer:
@@ -58,7 +63,7 @@ def serve(folder: Path) -> http.server.ThreadingHTTPServer:
 
 
 def listen(page, address: str) -> list[str]:
-    """Return a list that gets a line for whatever goes wrong on a page from now on."""
+    """Return a list that gets a line for everything that goes wrong on a page."""
     wrong = []
 
     def request(sent):
@@ -87,11 +92,11 @@ def check_page(
     """Open one page and return what is wrong with it.
 
     Args:
-        context: of the browser.
-        address: of the book.
-        path: of the page in it.
-        pictures: how the names of its screenshots begin; None for no screenshots.
-        axe: the script of axe-core; None goes without.
+        context: the browser's context.
+        address: address of the book.
+        path: path of the page in the book.
+        pictures: start of the screenshots' names, or None for no screenshots.
+        axe: the script of axe-core, or None to skip it.
     """
     page = context.new_page()
     wrong = listen(page, address)
@@ -107,10 +112,10 @@ def check_page(
         page.emulate_media(color_scheme=scheme)
         themed = "scheme => document.documentElement.dataset.theme === scheme"
         late = []
-        try:  # the page hears of it a moment later
+        try:  # the page changes a moment later
             page.wait_for_function(themed, arg=scheme, timeout=5000)
         except TimeoutError:
-            late = ["the page has not taken the colors of the system"]
+            late = ["the page does not follow the system's color scheme"]
         found = check_shown(page) + late
         if axe is not None:
             found += violations(page, rules)
@@ -122,7 +127,7 @@ def check_page(
 
 
 def check_shown(page) -> list[str]:
-    """Return what is wrong with an open page as it is shown."""
+    """Return what is wrong with an open page in its current colors."""
     wrong = []
     overhang = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -138,22 +143,22 @@ def check_shown(page) -> list[str]:
 
 
 def check_figure(page, figure) -> list[str]:
-    """Point at every point of a figure: it must say its numbers, and ours be links.
+    """Check that every point of a figure shows its numbers, and that ours are links.
 
-    Where the figure shows superseded records, there must be no link.
+    A figure of superseded records must have no link.
     """
     wrong, tip = [], page.locator(".figure-tip:not([hidden])")
     for dot in figure.locator(".dot").all():
         expected = dot.get_attribute("data-tip")
         dot.focus()
         if tip.count() != 1 or tip.inner_text() != expected:
-            wrong.append(f"the figure's point {expected!r} does not say it")
+            wrong.append(f"the figure's point {expected!r} does not show its tooltip")
         dot.blur()
     if tip.count():
-        wrong.append("the figure's tooltip stays when its point is left")
+        wrong.append("the figure's tooltip stays after its point loses focus")
     superseded = "superseded" in figure.get_attribute("class").split()
     if superseded == bool(figure.locator("a.dot[href*='runs/']").count()):
-        wrong.append("points of the figure lead to runs, or none does")
+        wrong.append("points of a superseded figure lead to runs, or no point does")
     return wrong
 
 
@@ -161,8 +166,8 @@ def violations(page, rules: list[str] | None) -> list[str]:
     """Return axe's serious and critical findings about an open page.
 
     Args:
-        page: that is open, with axe-core in it.
-        rules: those to try, by name; None for all.
+        page: an open page with axe-core in it.
+        rules: names of the rules to try, or None for all.
     """
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(options)", options)
@@ -175,13 +180,13 @@ def violations(page, rules: list[str] | None) -> list[str]:
 
 
 def check_search(context, address: str) -> list[str]:
-    """Search the book as a reader does, and return what is wrong."""
+    """Search the book like a reader, and return what is wrong."""
     words, expected = SEARCH
     page = context.new_page()
     wrong = listen(page, address)
     page.goto(f"{address}search.html?q={words.replace(' ', '+')}")
     links = page.locator("#search-results ul.search li a")
-    try:  # results come one by one
+    try:  # results arrive one by one
         links.and_(page.locator(f"[href*='{expected}']")).first.wait_for(timeout=60_000)
     except TimeoutError:
         found = [link.get_attribute("href") for link in links.all()]
@@ -198,7 +203,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for screenshots")
     parser.add_argument("--axe", type=Path, help="file axe.min.js of axe-core")
     parser.add_argument("--few", action="store_true", help="one run of each study")
-    parser.add_argument("pages", nargs="*", help="how their paths begin; all")
+    parser.add_argument("pages", nargs="*", help="starts of their paths; default: all")
     arguments = parser.parse_args()
     pages = sorted(
         p.relative_to(arguments.html) for p in arguments.html.rglob("*.html")

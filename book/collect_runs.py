@@ -1,12 +1,11 @@
 """Copy the executed notebooks of the runs into the book's sources, and list them.
 
-Papermill's output notebooks lie beside the records in results/. The copies differ in
-their title, which names the run, and have a cell that leads back to the record and
-shows the command that runs it again. A notebook that did not run to its end stops the
-build: the book shows finished runs.
+Papermill's output notebooks lie beside the records in results/. A copy's title names
+the run. An added cell links to the record and shows the command that runs it again. A
+notebook that did not run to its end stops the build, as the book shows finished runs.
 
-A person's own runs, in runs/, get a section of their own. They never stop the build:
-what cannot be shown is named there.
+A person's own runs, in runs/, get their own section. They never stop the build: the
+section names those that cannot be shown.
 """
 
 import json
@@ -30,10 +29,10 @@ OWN = BOOK.parent / records.OWN
 
 INDEX = """# The runs
 
-Every accuracy of ours is one run of a notebook by papermill. Seed 0 of each point has
-a page, with its outputs and the command that runs it again. The other seeds have their
-records. Top-1 is of whole videos, on the test split; that of pre-training is on
-validation videos of Pantomime-web, whose labels are right.
+Each of our accuracies comes from one run of a notebook by papermill. Seed 0 of each
+point has a page with its outputs and the command that runs it again. Other seeds have
+their records. Top-1 is for whole videos of the test split. Pre-training is tested on
+validation videos of Pantomime-web, which have the right labels.
 
 ```{table}
 :class: runs
@@ -45,12 +44,12 @@ validation videos of Pantomime-web, whose labels are right.
 YOURS = """# Your runs
 
 These are the runs in your folder `runs/`, beside the published runs of the same
-experiment. They are no part of the study's results. Another processor gives other last
-bits and so another accuracy. Each entry says whether seeds spread as far.
+experiment. They are not part of the study's results. Another processor rounds
+differently, which changes the accuracy. Each entry says whether seeds differ as much.
 
 """
 
-#: Chapters by study; those of new studies have none until they are named here.
+#: Chapters by study. A new study has none until it is added here.
 CHAPTERS = {
     "scaling": "scaling",
     "ablation": "ablation",
@@ -63,21 +62,21 @@ CHAPTERS = {
 }
 
 
-#: What a run is, by study, in front of its network.
+#: What a run is, by study; the name of its network follows.
 WHAT = {
     "scaling": "A network of Figure 2, trained from scratch",
     "ablation": "A row of Table 2, trained from scratch",
-    "pre-training": "Pre-training on noisily labelled web videos",
+    "pre-training": "Pre-training on web videos with noisy labels",
     "fine-tuning": "Fine-tuning of a pre-trained network",
     "from-scratch": "Training from scratch, for as long as fine-tuning takes",
-    "finetune": "Fine-tuning on a dataset of one's own",
+    "finetune": "Fine-tuning on your own dataset",
     "contrastive": "Pre-training without labels, then a linear classifier",
     "linear-evaluation": "A linear classifier on the features of random weights",
 }
 
 
 class UnfinishedRun(Exception):
-    """An executed notebook that failed, or was stopped, before its last cell."""
+    """An executed notebook that failed or was stopped before its last cell."""
 
 
 def check_finished(notebook: dict, path: Path) -> None:
@@ -111,7 +110,7 @@ def commands(record: dict, papermill: dict) -> list[str]:
     received = papermill.get("parameters", {})
     roots = (Path(records.OWN), Path(records.PUBLISHED))
     if Path(received.get("results", records.OWN)) not in roots:
-        # Such as a quick look's, which does not replace a whole run.
+        # A quick look, for example, must not replace a whole run.
         further += "".join(
             f" --{name} {_argument(str(received[name]))}"
             for name in ("results", "checkpoints")
@@ -127,28 +126,28 @@ def _run(dataset: str, study: str, point: str, seed: int | str) -> str:
 
 
 def _argument(text: str) -> str:
-    """Return an argument of a command, on one line whatever it is."""
+    """Return a quoted argument of a command, always on one line."""
     quoted = shlex.quote(text)
     return quoted if quoted.isprintable() else ascii(quoted)
 
 
 def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line and in a cell."""
+    """Escape a text for Markdown, on one line, also for a table's cell."""
     return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
 def note(
     record: dict, papermill: dict, path: Path, copy: Path, index: Path, shared: bool
 ) -> dict:
-    """Return the cell that leads from a run's page to what belongs to it.
+    """Return the cell that links a run's page to its record, chapter and notebook.
 
     Args:
-        record: of the run.
+        record: record of the run.
         papermill: metadata of its notebook.
-        path: of its notebook.
-        copy: its page.
-        index: the page that lists it, in a folder of the book's.
-        shared: whether it is in the public repository, from where Colab opens it.
+        path: path of its notebook.
+        copy: path of its page.
+        index: path of the page that lists it, in a folder of the book.
+        shared: whether it is in the public repository, so that Colab can open it.
     """
     experiment = record["experiment"]
     study = experiment["study"]
@@ -174,8 +173,8 @@ def note(
     lines = [
         *badge,
         f"{what}: {escaped(experiment['point'])} on {escaped(experiment['dataset'])},"
-        f" seed {experiment['seed']}. The notebook is as papermill left it; how it was"
-        " set up is folded.",
+        f" seed {experiment['seed']}. The notebook is as papermill left it, with its"
+        " setup folded.",
         "",
         f"**Top-1 {100 * record['metrics']['video_top1']:.1f} %**, in"
         f" {record['wall_seconds']['total'] / 60:.1f} minutes on"
@@ -199,9 +198,9 @@ def note(
 
 
 def titled(notebook: dict, title: str, about: dict) -> dict:
-    """Return the notebook with another first cell.
+    """Replace the notebook's first cell by a title and the cell about its run.
 
-    What the notebook says of itself is left out: it is about its default parameters.
+    The notebook's introduction is left out, because it is about its default parameters.
     """
     first, *rest = notebook["cells"]
     heading = "".join(first["source"]).partition("\n")[0]
@@ -211,7 +210,7 @@ def titled(notebook: dict, title: str, about: dict) -> dict:
 
 
 def row(record: dict, link: str, first: bool) -> str:
-    """Return a run's line of the index; the first of a point has the point's id."""
+    """Return a run's line of the index. A point's first line has the point's id."""
     experiment = record["experiment"]
     place = anchor(*(experiment[name] for name in ("dataset", "study", "point")))
     cells = [
@@ -240,15 +239,15 @@ def _page(
     title: str,
     first: str | None = None,
 ) -> Path:
-    """Copy an executed notebook with what belongs to it.
+    """Copy an executed notebook, with a cell about its run.
 
     Args:
-        path: of the notebook.
-        record: beside it.
-        copy: to write.
-        index: the page that lists it.
-        title: of the copy.
-        first: of an own run, what stands below the title, before the record.
+        path: path of the notebook.
+        record: the record beside it.
+        copy: path of the copy.
+        index: path of the page that lists it.
+        title: title of the copy.
+        first: for a person's own run, the text below the title.
     """
     notebook = executed.read(path)
     check_finished(notebook, path)
@@ -271,7 +270,12 @@ def _published_page(path: Path, record: dict, folder: Path) -> Path:
 
 
 def collect(results: Path, book: Path) -> list[Path]:
-    """Copy every executed notebook, write the index of all runs, return the copies."""
+    """Copy every executed notebook, write the index of all runs, return the copies.
+
+    Raises:
+        UnfinishedRun: naming a notebook that is not finished or has no record.
+        ValueError: naming a record in the wrong place, or one that is damaged.
+    """
     folder = book / "runs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -302,7 +306,7 @@ def collect(results: Path, book: Path) -> list[Path]:
 def collect_own(runs: Path, book: Path) -> list[Path]:
     """Write the section of a person's own runs, and return its pages.
 
-    Where there are none there is no section.
+    Without runs there is no section.
     """
     folder = book / "yours"
     shutil.rmtree(folder, ignore_errors=True)
@@ -330,7 +334,7 @@ def collect_own(runs: Path, book: Path) -> list[Path]:
 def _own_page(
     path: Path, found: published.Comparison, runs: Path, folder: Path
 ) -> Path | None:
-    """Copy the executed notebook of an own run, where it was kept and has finished."""
+    """Copy the executed notebook of a person's own run, or return None without one."""
     source = path.with_suffix(".ipynb")
     if not source.exists():
         return None
@@ -343,7 +347,7 @@ def _own_page(
 
 
 def _own_entry(found: published.Comparison, page: Path | None) -> str:
-    """Return an own run's entry, with the id that its page leads to."""
+    """Return the entry of a person's own run, with the id that its page links to."""
     record, place = found.run, found.run["experiment"]
     ident = anchor(place["dataset"], place["study"], place["point"])
     name = escaped("{study}/{point} on {dataset}, seed {seed}".format(**place))
@@ -361,7 +365,7 @@ def _own_entry(found: published.Comparison, page: Path | None) -> str:
 if __name__ == "__main__":
     try:
         print(f"{len(collect(RESULTS, BOOK))} runs in the book")
-        # A release has no runs of its own.
+        # A release leaves out a person's own runs.
         collect_own(BOOK / "none" if "--published" in sys.argv else OWN, BOOK)
     except (UnfinishedRun, ValueError) as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""What the records of a point show besides its accuracy: curves and confusions."""
+"""Learning curves and confusions from the records of a point."""
 
 import dataclasses
 import itertools
@@ -20,9 +20,9 @@ from r3d_rs.report import claims
 def figure(
     results: Path, dataset: str, study: str, points: Sequence[str]
 ) -> Figure | Markdown:
-    """Draw loss and accuracy on the training clips, a line a seed and a color a point.
+    """Draw loss and accuracy on training clips, with a line a seed and a color a point.
 
-    Without a record of any point, return that there is none.
+    Without a record of any point, return the text "Not run.".
     """
     runs = [registry.records(results, dataset, f"{study}/{point}") for point in points]
     if not any(runs):
@@ -45,17 +45,17 @@ def figure(
 
 
 def learned(results: Path | str, dataset: str, name: str) -> str:
-    """Return an experiment's mean accuracy on the clips of its last epoch, per cent."""
+    """Return an experiment's mean training accuracy in its last epoch, per cent."""
     runs = registry.records(results, dataset, name)
     return f"{100 * np.mean([run['history']['accuracy'][-1] for run in runs]):.0f}"
 
 
 def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
-    """Return how often each class of Pantomime is taken for each, over all seeds.
+    """Return the confusion matrix of Pantomime's classes, over all seeds.
 
     Returns:
-        Per cent of a class's videos; true classes in rows, predicted in columns, those
-        that are each other's reversal side by side. Empty without a record.
+        Per cent of a class's videos; true classes in rows, predicted ones in columns,
+        a class next to its reversal. Empty without a record.
 
     Raises:
         FileNotFoundError: naming scores that are missing.
@@ -63,7 +63,7 @@ def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
     runs = registry.records(results, dataset, name)
     if not runs:
         return pd.DataFrame()
-    names = sorted(SETS[dataset].classes)  # a label is a place in this order
+    names = sorted(SETS[dataset].classes)  # a label is an index into this order
     counts = np.zeros((len(names), len(names)))
     for run in runs:
         scores = record.scores_of(results, run)
@@ -77,16 +77,16 @@ def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
 def gains_by_class(
     results: Path, statements: Sequence[claims.Statement]
 ) -> pd.DataFrame:
-    """Return what the gains of statements on Pantomime are made of.
+    """Return the gains of statements on Pantomime by class.
 
     Args:
         results: folder of the records.
-        statements: of which those with a verdict for or against the paper are shown.
+        statements: only those with a verdict for or against the paper are shown.
 
     Returns:
-        Points of top-1 that each class gains, averaged over all seeds, a column a
-        statement; the classes that gain most in the first come first. Empty without
-        such a statement.
+        Points of top-1 that each class gains, averaged over all seeds, with a column a
+        statement. The classes that gain most in the first column come first. Empty
+        without such a statement.
 
     Raises:
         FileNotFoundError: naming scores that are missing.
@@ -109,10 +109,10 @@ def _right_by_class(results: Path, dataset: str, name: str) -> pd.Series:
 
 
 def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:
-    """Draw a matrix of confusions; cells of a half per cent and more have their number.
+    """Draw a confusion matrix, with numbers in cells of half a per cent and more.
 
     Args:
-        table: of `confusion`; where it is empty, return that there is no record.
+        table: the result of `confusion`. If it is empty, return the text "Not run.".
     """
     if table.empty:
         return NOTHING
@@ -128,7 +128,7 @@ def confusion_figure(table: pd.DataFrame) -> Figure | Markdown:
             ha="center",
             va="center",
             fontsize=9,
-            # No black, which becomes the page's ink: cells are light on any page.
+            # Black would become the page's text color, but cells are light anywhere.
             color="white" if share > 50 else "#010101",
         )
     places = range(len(table))
@@ -142,8 +142,8 @@ def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame | None:
     """Return the largest entries off the diagonal, and which of them are reversals.
 
     Args:
-        table: of `confusion`; None for an empty one.
-        count: how many.
+        table: the result of `confusion`. If it is empty, return None.
+        count: number of entries.
     """
     if table.empty:
         return None
@@ -166,7 +166,7 @@ def most_confused(table: pd.DataFrame, count: int = 8) -> pd.DataFrame | None:
 
 
 def paired_classes(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Group classes of Pantomime: those that are each other's reversal, and others."""
+    """Group classes of Pantomime: pairs of reversals, and single classes."""
 
     def forward(name):
         return dataclasses.replace(ACTIONS[name], reverse=False)

@@ -1,4 +1,4 @@
-"""The criteria of a fair test beside what the runs for calibration measured."""
+"""Criteria of a fair test, beside the measurements of the calibration runs."""
 
 import itertools
 from pathlib import Path
@@ -10,7 +10,7 @@ from scipy import stats
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.report import comparison
 
-#: The runs' names, and what the page calls them, in the order of Table 2.
+#: Names of the runs, with their titles on the page, in the order of Table 2.
 ROWS = {
     "scaling/R3D-50": "R3D-50 baseline",
     "ablation/WD": "+ label smoothing, stochastic depth, less weight decay",
@@ -25,14 +25,14 @@ PROBES = {"reversed": "Reversed clips", "single_frames": "Single frames"}
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Read `runs.csv` of a folder of runs for calibration; no rows where it is not."""
+    """Read `runs.csv` of a folder of calibration runs, or return an empty table."""
     if not (folder / "runs.csv").exists():
         return pd.DataFrame(columns=["experiment", "seed", "unseen"])
     return pd.read_csv(folder / "runs.csv")
 
 
 def networks(folder: Path) -> pd.DataFrame:
-    """Return the accuracies of every network, a row each, over its seeds."""
+    """Return the accuracies of every network over its seeds, a row a network."""
     runs, rows = read(folder), {}
     for name, title in ROWS.items():
         own = runs[runs["experiment"] == name]
@@ -50,7 +50,7 @@ def networks(folder: Path) -> pd.DataFrame:
 
 
 def gains(folder: Path, dataset: str = "pantomime-20") -> pd.DataFrame:
-    """Return each network's gain over the one above, by the statistics of the book."""
+    """Return each network's gain over the one above, with the book's statistics."""
     names = list(ROWS)[:5]
     pairs = {ROWS[ends[1]]: ends for ends in itertools.pairwise(names)}
     pairs["all from R3D-50 to R3D-RS-50"] = (BASELINE, FULL)
@@ -62,11 +62,11 @@ def gains(folder: Path, dataset: str = "pantomime-20") -> pd.DataFrame:
 
 
 def criteria(folder: Path) -> pd.DataFrame:
-    """Return what was wanted of the test, and what was measured.
+    """Return the criteria, what was measured, and whether they are met.
 
     Args:
-        folder: of the runs. Those of 1.75 times the steps are in its folder `longer`,
-            and `geometry.csv` is beside their `runs.csv`.
+        folder: folder of the runs, with `geometry.csv` beside `runs.csv`. Runs with
+            1.75 times the steps are in its folder `longer`.
     """
     runs, longer = read(folder), read(folder / "longer")
     own = {name: group for name, group in runs.groupby("experiment")}
@@ -135,9 +135,9 @@ def unmet(folder: Path) -> str:
 
 
 def half(folder: Path, seeds: int) -> float:
-    """Return half of a 95 % interval of a gain between two networks, in points.
+    """Return half the width of a gain's 95 % interval, in points.
 
-    Their spread is that of the baseline and of R3D-RS-50, pooled.
+    The spread is pooled from the baseline and R3D-RS-50.
     """
     runs = read(folder).query("experiment in [@BASELINE, @FULL]")
     own = runs.groupby("experiment")["unseen"]
@@ -149,8 +149,9 @@ def blocks(folder: Path) -> dict[str, str]:
     """Test whether seeds are blocks, over the networks that have seeds 0 to 2.
 
     Returns:
-        F of the seeds in an analysis of variance by network and seed, its p, and the
-        standard deviation of what is left, with seeds as blocks and without.
+        The number of networks, F of the seeds in an analysis of variance by network and
+        seed, its p, and the residual standard deviation with seeds as blocks and
+        without.
     """
     runs = read(folder).dropna(subset="train").query("seed < 3")
     top1 = runs.pivot_table("unseen", "experiment", "seed").dropna()

@@ -1,4 +1,4 @@
-"""Figures on the screen: every point says its numbers, and ours lead to their runs."""
+"""Interactive figures: points show their numbers, and ours link to their runs."""
 
 import io
 from html import escape
@@ -13,22 +13,21 @@ from matplotlib.figure import Figure
 from r3d_rs.report import figures
 
 _SVG = "http://www.w3.org/2000/svg"
-#: Colors of text: a page has its own, light and dark.
+#: Colors of text, which become the page's own in light and dark.
 _INKS = ("#000000", "#666666")
 
 
 def shown(
     figure: Figure | Markdown | None, title: str, wide: bool = False
 ) -> HTML | Markdown | None:
-    """Return a figure as SVG to be set in a page, its panels below another on a phone.
+    """Return a figure as SVG for a page, with its panels stacked on a phone.
 
-    Black is the page's own text color, so that the figure reads on a dark page too.
+    Black becomes the page's text color, so the figure is readable on a dark page too.
 
     Args:
-        figure: to show; what is no figure is returned as it is.
-        title: what it shows, for those who cannot see it.
-        wide: whether it scrolls where the page is narrow, as its letters would be too
-            small.
+        figure: the figure; anything else is returned unchanged.
+        title: alternative text.
+        wide: whether it scrolls on a narrow page instead of shrinking its letters.
     """
     if not isinstance(figure, Figure):
         return figure
@@ -63,16 +62,16 @@ def _cut(figure: Figure, axes, title: str) -> str:
 
 
 def chart(results: Path, number: int, title: str) -> HTML:
-    """Return Figure 1 or 2 as SVG to be set in a page.
+    """Return Figure 1 or 2 as SVG for a page.
 
     Each point is a group of the class "dot" with its numbers as `data-tip`, which the
-    book's script shows by the pointer; ours lead to their executed notebooks. Black is
-    the page's own text color, so that the figure reads on a dark page too.
+    book's script shows as a tooltip. Our points link to their executed notebooks. Black
+    becomes the page's text color, so the figure is readable on a dark page too.
 
     Args:
         results: folder of the records.
         number: 1 or 2.
-        title: what the figure shows, for those who cannot see it.
+        title: alternative text.
 
     Raises:
         FileNotFoundError, ValueError: as `figures.figure` does.
@@ -88,7 +87,7 @@ def chart(results: Path, number: int, title: str) -> HTML:
 def _panel(points: figures.Points, side: str, superseded: bool) -> str:
     """Return one of a figure's panels as SVG."""
     drawn, written = figures.draw(points, side), io.BytesIO()
-    # Two pictures of a page must not share names; the salt makes them.
+    # Pictures of a page must not share ids, which depend on the salt.
     with rc_context(figures.STYLE | {"svg.hashsalt": side}):
         drawn.savefig(written, format="svg", metadata={"Date": None}, transparent=True)
     root = _parsed(written, side)
@@ -101,9 +100,9 @@ def _panel(points: figures.Points, side: str, superseded: bool) -> str:
 
 
 def _parsed(written: io.BytesIO, side: str = "") -> ElementTree.Element:
-    """Return SVG whose groups have no names, but for the points of a side."""
+    """Parse SVG, and remove the ids of all groups except a side's points."""
     ElementTree.register_namespace("", _SVG)
-    # A page knows this attribute by its usual prefix alone.
+    # In HTML this attribute needs its usual prefix.
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(written.getvalue())
     for group in root.iter(f"{{{_SVG}}}g"):
@@ -113,7 +112,7 @@ def _parsed(written: io.BytesIO, side: str = "") -> ElementTree.Element:
 
 
 def _text(root: ElementTree.Element) -> str:
-    """Return a drawing whose size and ink are the page's."""
+    """Return a drawing as text, with the page's width and text color."""
     for name in ("width", "height"):
         root.attrib.pop(name)
     root.remove(root.find(f"{{{_SVG}}}metadata"))
@@ -124,7 +123,7 @@ def _text(root: ElementTree.Element) -> str:
 
 
 def _address(results: Path, experiment: dict) -> str:
-    """Return the page of a point's first run, or its place in the list of all runs."""
+    """Return the page of a point's first run, or its entry in the list of all runs."""
     dataset, study, point = (experiment[x] for x in ("dataset", "study", "point"))
     if (results / dataset / study / point / "seed-0.ipynb").exists():
         return f"runs/{study}/{dataset}-{point}-seed-0.html"
@@ -132,7 +131,7 @@ def _address(results: Path, experiment: dict) -> str:
 
 
 def _mark(group: ElementTree.Element, described: str, link: str | None) -> None:
-    """Give a point its numbers, its link and room for a finger."""
+    """Give a point its tooltip, its link and a larger area to touch."""
     dot = group.find(f".//{{{_SVG}}}use")
     children = list(group)
     for child in children:

@@ -1,4 +1,4 @@
-"""Tables of the book, whose cells of ours lead to the runs that they come from."""
+"""Tables of the book, with links from our numbers to their runs."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +16,13 @@ from r3d_rs.operations import exact, study
 from r3d_rs.report import claims, editions, peers
 from r3d_rs.report.tables import TABLES
 
-#: What a section shows that has no record yet.
+#: Shown by a section without records.
 NOTHING = Markdown(f"{NOT_RUN.capitalize()}.")
 
-#: Where a cell of something that has not been run leads.
+#: Where "not run" links to.
 RERUN = "rerun.html#rerun-one-number"
 
-#: Chapters by group of the paper's statements.
+#: Chapters, by group of the paper's statements.
 CHAPTERS = {
     "scaling": "scaling.html",
     "ablation": "ablation.html",
@@ -30,19 +30,19 @@ CHAPTERS = {
     "self-supervision": "contrastive.html",
 }
 
-#: Chapter of the statements that are counted.
+#: Section of the statements that are decided by counting.
 COUNTED = "model.html#what-can-be-counted"
 
-#: Networks of the counts that are none of the paper's figures.
+#: Counted networks that are not in the paper's tables.
 NETWORKS = {
     exact.BASELINE_WITH_SE: "R3D-50 with squeeze-excitation",
     exact.GATING_EVERYWHERE: "R3D-RS-50 with self-gating in each block",
 }
 
-#: The paper's own number of a reference, which is not the book's.
+#: A reference's number in the paper, which the book does not use.
 CITED = re.compile(r" \[\d+\]")
 
-#: Chapter that says why the first edition is superseded.
+#: Section that explains why the first edition is superseded.
 FAIR = "fair-test.html#the-first-edition"
 
 
@@ -52,7 +52,7 @@ def anchor(dataset: str, study: str, point: str) -> str:
 
 
 def runs(results: Path, dataset: str, name: str) -> str:
-    """Return the address of an experiment's runs, or of how to run what has none."""
+    """Return the address of an experiment's runs, or of `RERUN` if it has none."""
     for own in (name, *registry.aliases(name)):
         if any((Path(results) / dataset / own).glob("seed-*.json")):
             return f"runs/index.html#{anchor(dataset, *own.split('/', 1))}"
@@ -60,11 +60,11 @@ def runs(results: Path, dataset: str, name: str) -> str:
 
 
 def table(results: Path, name: str) -> HTML:
-    """Return one of the paper's tables beside ours, as `TABLES` lists its columns.
+    """Return one of the paper's tables beside ours, with the columns of `TABLES`.
 
     Args:
         results: folder of the records and tables.
-        name: of the table, such as "table2".
+        name: name of the table, such as "table2".
     """
     listed = TABLES[name]
     path = Path(results) / "tables" / f"{name}.csv"
@@ -94,11 +94,11 @@ def table(results: Path, name: str) -> HTML:
 
 
 def size_and_cost(results: Path, number: int) -> HTML:
-    """Return what one of Tables 3 to 5 prints of size and cost beside what is counted.
+    """Return printed and counted size and cost of one of Tables 3 to 5.
 
     Args:
         results: folder of the tables.
-        number: of the table.
+        number: number of the table.
     """
     caption = f"Table {number}: size and cost, printed and counted"
     shown = peers.shown(results, number).rename(lambda name: CITED.sub("", name))
@@ -106,7 +106,7 @@ def size_and_cost(results: Path, number: int) -> HTML:
 
 
 def cost(results: Path) -> HTML:
-    """Return what a view of Table 3's networks costs in print and counted, in short."""
+    """Return the printed and counted cost of Table 3's networks, in short."""
     all_of_it = peers.shown(results, 3).rename(lambda name: CITED.sub("", name))
     printed = all_of_it["view, G (printed)"]
     shown = pd.DataFrame(
@@ -128,8 +128,8 @@ def cost(results: Path) -> HTML:
 def read_table(path: Path | str) -> pd.DataFrame:
     """Read any other table of results.
 
-    The first column names the rows; large integers get thousands separators, everything
-    else stays as it is written in the file, and what is missing is a dash.
+    The first column names the rows. Large integers get thousands separators, and
+    missing values a dash. Everything else stays as in the file.
 
     Args:
         path: a CSV file.
@@ -145,9 +145,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
 
 
 def complexity(results: Path) -> pd.DataFrame:
-    """Return size and cost of the paper's networks, as counted and as it prints them.
+    """Return printed and counted size and cost of the paper's networks.
 
-    Parameters are millions, multiply-adds and FLOPs thousand millions of one view.
+    Parameters are in millions. Multiply-adds and FLOPs are in billions for one view.
     """
     printed = {}
     for number, classes in ((2, 400), (3, 400), (4, 600)):
@@ -183,9 +183,9 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def statements(results: Path, statements: Sequence[claims.Statement]) -> HTML:
-    """Return statements about accuracy, with their runs and how to run them again."""
+    """Return statements about accuracy, with links to their runs and notebooks."""
     shown = _by_claim(claims.table(statements)).drop(columns=["place", "p"])
-    shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")  # ours says it
+    shown["verdict"] = shown["verdict"].replace(NOT_RUN, "-")  # "ours" has it
     after = [(statement.pair.dataset, statement.pair.after) for statement in statements]
     found = [address(*own, results) for own in after]
     shown = shown.assign(rerun=["Colab" if href else "-" for href in found])
@@ -195,12 +195,12 @@ def statements(results: Path, statements: Sequence[claims.Statement]) -> HTML:
 
 
 def run_it(results: Path, name: str, dataset: str = "pantomime-20") -> Markdown:
-    """Say how long a run takes, and what it should give.
+    """Describe how long a run takes, and which accuracy to expect.
 
     Args:
         results: folder of the records.
-        name: of the experiment.
-        dataset: that it runs on.
+        name: name of the experiment.
+        dataset: name of its dataset.
     """
     plan, planned = study.read(), (dataset, registry.SAME.get(name, name))
     own = registry.records(results, dataset, name)
@@ -229,8 +229,8 @@ def verdicts(
 
     Args:
         results: folder of the records.
-        statements: of `claims.statements`.
-        counts: of `claims.counts`.
+        statements: result of `claims.statements`.
+        counts: result of `claims.counts`.
     """
     names = ["kind", "paper", "ours", "95 % interval", "seeds", "p", "verdict"]
     kinds = [
@@ -262,20 +262,20 @@ def linked(
     notes: Mapping[str, str] | None = None,
     chapters: Sequence[str] | None = None,
 ) -> HTML:
-    """Return a table as HTML, with cells that are links.
+    """Return a table as HTML, with links in its cells.
 
-    Signs, dashes and what a phone shows are the build's, see `extensions/tables.py`.
+    The build adds signs, dashes and a layout for phones (`extensions/tables.py`).
 
     Args:
-        table: of text.
-        addresses: by column, one a row; None for a cell that is none.
-        caption: what the table is, for those who cannot see it.
+        table: cells as text.
+        addresses: by column, one a row; None for a cell without a link.
+        caption: caption of the table.
         above: HTML above the table.
-        notes: small text behind a row's name, by the name.
-        chapters: where the rows' names lead, one a row; None for no links.
+        notes: small text after a row's name, by name.
+        chapters: addresses for the rows' names, one a row, or None for no links.
 
     Raises:
-        ValueError: when there are not as many addresses as rows.
+        ValueError: if the number of addresses is not the number of rows.
     """
     cells = table.map(lambda value: escape(str(value)))
     for column, hrefs in addresses.items():
@@ -313,7 +313,7 @@ def _note(text: str, href: str) -> str:
 
 
 def _is_not_run(column: Sequence[str]) -> bool:
-    """Return whether a column has nothing but what was not run."""
+    """Return whether a column has only "not run" and dashes."""
     return NOT_RUN in column and set(column) <= {NOT_RUN, "-"}
 
 
@@ -322,7 +322,7 @@ def _by_claim(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _after(results: Path, statements: Sequence[claims.Statement]) -> list[str]:
-    """Return the runs at the end of each statement."""
+    """Return the address of the runs at the end of each statement."""
     return [
         runs(results, statement.pair.dataset, statement.pair.after)
         for statement in statements

@@ -1,8 +1,8 @@
-"""Print the chapters of the built book to one PDF, by headless Chromium.
+"""Print the chapters of the built book to one PDF with headless Chromium.
 
-`make pdf` runs this after `make book`. The chapters are those of the contents, but for
-the pages of runs and the API reference. The file lies in the book, as
-`book.pdf`.
+`make pdf` runs this after `make book`. It prints all chapters of the table of contents
+except the pages of runs and the API reference. The file is `book.pdf` in the built
+book.
 """
 
 import argparse
@@ -17,7 +17,7 @@ CONTENTS = Path(__file__).parent / "_toc.yml"
 LEFT_OUT = ("runs", "api")
 
 
-#: Hides what a page has around its text, and keeps tables whole on the sheet.
+#: Hides everything around a page's text, and avoids page breaks in tables.
 STYLE = """
 .bd-header, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-footer, .bd-header-article,
 .prev-next-footer, .skip-link, #pst-skip-link, .pst-scroll-pixel-helper,
@@ -36,7 +36,7 @@ article pre { white-space: pre-wrap; }
 article div { overflow: visible !important; }
 """
 
-#: Replaces a page's text by the articles of all chapters, made in their own pages.
+#: Replaces a page by the articles of all chapters, as rendered on their own pages.
 JOIN = """
 (chapters) => {
   const all = document.createElement("main");
@@ -52,7 +52,7 @@ JOIN = """
 
 
 def chapters() -> list[str]:
-    """Return the chapters of the table of contents, the front page first."""
+    """Return the chapters in the table of contents, the front page first."""
     text = CONTENTS.read_text(encoding="utf-8")
     named = re.findall(r"^ *(?:root: |- file: )(\S+)$", text, re.M)
     return [name for name in named if name.partition("/")[0] not in LEFT_OUT]

@@ -1,4 +1,4 @@
-"""The recipe as the book shows it: its fields, the rows of Table 2, the schedule."""
+"""The book's tables and figures of the recipe: fields, rows of Table 2, schedule."""
 
 import dataclasses
 import itertools
@@ -15,7 +15,7 @@ from r3d_rs.experiments import record
 from r3d_rs.recipes import contrastive, scales, table2
 from r3d_rs.recipes import recipe as recipes
 
-#: What a reader calls a field whose name does not say it.
+#: Plain words for fields with unclear names.
 WORDS = {
     "area_range": "share of the area in a crop",
     "model": "network",
@@ -26,7 +26,7 @@ WORDS = {
 
 
 def table2_changes() -> pd.DataFrame:
-    """Return what each row of Table 2 changes in the recipe, with both values."""
+    """Return the field that each row of Table 2 changes, with both values."""
     names = ["baseline", *table2.TABLE_2]
     rows = {}
     for above, name in itertools.pairwise(names):
@@ -40,7 +40,7 @@ def table2_changes() -> pd.DataFrame:
 
 
 def fields() -> pd.DataFrame:
-    """Return every field of the recipe, on Kinetics, as published and on Pantomime."""
+    """Return all fields of the recipe: the paper's, as published and on Pantomime."""
     paper = recipes.Recipe()
     columns = {
         "published configuration": recipes.Recipe(**recipes.PUBLISHED),
@@ -75,9 +75,9 @@ def schedule_figure() -> Figure:
 
 
 def contrastive_fields() -> pd.DataFrame:
-    """Return the fields of contrastive pre-training: the paper's or the code's, ours.
+    """Return the fields of contrastive pre-training, at the paper's and our scale.
 
-    A dash is the same value at the pantomime scale.
+    A dash means the same value at the pantomime scale.
     """
     paper, _ = contrastive.at_scale("r3d-rs-50", "paper")
     small, _ = contrastive.at_scale("r3d-rs-50", "pantomime")
@@ -91,9 +91,9 @@ def contrastive_fields() -> pd.DataFrame:
 def contrastive_curves(
     results: Path, dataset: str = "pantomime-20"
 ) -> Figure | Markdown:
-    """Draw loss and accuracy of the pre-training of every record, one line a run.
+    """Draw loss and accuracy of every record's pre-training, with a line a run.
 
-    Without a record, return that there is none.
+    Without a record, return the text "Not run.".
     """
     runs = record.find(results, dataset, "contrastive")
     if not runs:
@@ -122,7 +122,7 @@ def _texts(recipe) -> dict[str, str]:
 
 
 def _changes(recipe, other) -> dict[str, str]:
-    """Return the fields of another recipe as text, a dash where they are the same."""
+    """Return the fields of another recipe as text, with a dash for equal ones."""
     changed = recipes.difference(recipe, other)
     return dict.fromkeys(_texts(recipe), "-") | {
         name: _text(new) for name, (_, new) in changed.items()

@@ -1,7 +1,7 @@
 """Pack the built book into one archive, and list checksums of it and of the records.
 
-`make release` runs this on the built book. It leaves in dist/ the book as a ZIP file,
-and SHA256SUMS, which `sha256sum --check` reads at the repository's root. The same book
+`make release` runs this on the built book. It writes the book as a ZIP file and
+SHA256SUMS to dist/. Run `sha256sum --check` at the repository's root. The same book
 gives the same bytes.
 """
 
@@ -24,19 +24,19 @@ from r3d_rs.report import editions
 ROOT = Path(__file__).parents[1]
 HTML = Path("book/_build/html")
 
-#: The time of every file in the archive: the first that ZIP knows.
+#: Time of every file in the archive: the earliest in ZIP.
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class ReleaseError(Exception):
-    """Something that a release must not have."""
+    """Something that prevents a release."""
 
 
 def version(root: Path) -> str:
-    """Return the version, which is that of CITATION.cff and CHANGELOG.md too.
+    """Return the version, and check that CITATION.cff and CHANGELOG.md agree.
 
     Raises:
-        ReleaseError: when one of them has another version or date.
+        ReleaseError: if one of them has another version or date.
     """
     own = r3d_rs.__version__
     cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
@@ -60,10 +60,10 @@ def version(root: Path) -> str:
 
 
 def check_clean(root: Path) -> None:
-    """Compare the working tree with its commit.
+    """Check that everything in the working tree is committed.
 
     Raises:
-        ReleaseError: naming the files that differ or are in no commit.
+        ReleaseError: naming the files that differ or are not committed.
     """
     done = subprocess.run(
         ["git", "-C", root, "status", "--porcelain"],
@@ -76,10 +76,10 @@ def check_clean(root: Path) -> None:
 
 
 def records(results: Path) -> list[Path]:
-    """Return the files of all records of both editions, each of which has been read.
+    """Read all records of both editions, and return their files.
 
     Raises:
-        ValueError: naming one that is damaged.
+        ValueError: naming a damaged file.
     """
     files, folders = [], (results, results / editions.FIRST)
     runs = [(folder, run) for folder in folders for run in record.find(folder)]
@@ -96,11 +96,11 @@ def records(results: Path) -> list[Path]:
 
 
 def archive(html: Path, path: Path) -> None:
-    """Pack a folder into a ZIP file: names in order, all times the same.
+    """Pack a folder into a ZIP file, with sorted names and equal times.
 
     Args:
         html: the folder.
-        path: of the file; its name is that of the folder within.
+        path: path of the ZIP file; its stem names the folder inside.
     """
     with whole_file(path) as part, zipfile.ZipFile(part, "w") as packed:
         for file in sorted(file for file in html.rglob("*") if file.is_file()):
@@ -111,7 +111,7 @@ def archive(html: Path, path: Path) -> None:
 
 
 def sums(root: Path, files: Iterable[Path]) -> str:
-    """Return a line for each file as `sha256sum` has it, by names from the root."""
+    """Return checksums as `sha256sum` writes them, with paths relative to the root."""
     lines = [
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}"
         f"  {file.relative_to(root).as_posix()}\n"
@@ -124,8 +124,8 @@ def release(root: Path) -> list[Path]:
     """Write the archive and the checksums, and return both files.
 
     Raises:
-        ReleaseError: as `version` and `check_clean` do, or when the book is not built.
-        ValueError: as `records` does.
+        ReleaseError: see `version` and `check_clean`, or if the book is not built.
+        ValueError: see `records`.
     """
     if not (root / HTML / "index.html").exists():
         raise ReleaseError(f"{HTML}: there is no book: run `make book` first")

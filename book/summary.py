@@ -1,4 +1,4 @@
-"""The front page's picture: the paper's gains and ours, a row a primary statement."""
+"""The front page's picture of the paper's gains and ours, and its table of answers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ QUESTIONS = {
     "pre-training": "Does pre-training on web videos help?",
     "self-supervision": "Does scaling help without labels?",
 }
-#: Colour of each verdict, which its row says in words too.
+#: Color of each verdict. The row also has the verdict in words.
 COLORS = {
     claims.REPRODUCED: "#0072b2",
     claims.NOT_REPRODUCED: "#d55e00",
@@ -44,8 +44,8 @@ def gains(statements: Sequence[claims.Statement], linked: bool = False) -> HTML:
     """Return the gains with their intervals, in points of top-1, on one scale.
 
     Args:
-        statements: a row each.
-        linked: whether a row leads to its chapter.
+        statements: one a row.
+        linked: whether rows link to their chapters.
     """
     ends = [0.0]
     for statement in statements:
@@ -57,9 +57,9 @@ def gains(statements: Sequence[claims.Statement], linked: bool = False) -> HTML:
     rows = "".join(_row(statement, low, high, linked) for statement in statements)
     key = (
         '<p class="said">◆ the paper, on Kinetics. ● ours, on Pantomime, with its'
-        ' <a href="protocol.html#intervals">95 % interval</a>. Those of primary'
-        " statements are adjusted for their number. The line is zero; blue is"
-        " reproduced, orange is not, grey is undecided or"
+        ' <a href="protocol.html#intervals">95 % interval</a>. Intervals of primary'
+        " statements are adjusted for their number. The line is zero. Blue is"
+        " reproduced, orange is not reproduced, gray is undecided or"
         ' <a href="claims.html">exploratory</a>.</p>'
     )
     return HTML(f'{STYLE}<div class="gains">{rows}</div>{key}')
@@ -100,7 +100,7 @@ def _row(statement: claims.Statement, low: float, high: float, linked: bool) -> 
 
 
 def decided(statements: Sequence[claims.Statement]) -> str:
-    """Return how many statements have which verdict, in words."""
+    """Return the number of statements with each verdict, in words."""
     found = Counter(statement.verdict.partition(":")[0] for statement in statements)
     return ", ".join(f"{found[name]} {name}" for name in COLORS if found[name])
 
@@ -108,12 +108,12 @@ def decided(statements: Sequence[claims.Statement]) -> str:
 def answers(
     results: Path, statements: Sequence[claims.Statement], counts: pd.DataFrame
 ) -> HTML:
-    """Return what is known of each question, with the chapter that answers it.
+    """Return the answers so far to each question, with links to their chapters.
 
     Args:
         results: folder of the records.
-        statements: of `claims.statements`.
-        counts: of `claims.counts`.
+        statements: result of `claims.statements`.
+        counts: result of `claims.counts`.
     """
     rows = []
     for group, question in QUESTIONS.items():

@@ -1,4 +1,4 @@
-"""Accuracy over the number of views, as a table and a figure."""
+"""Accuracy by the number of views, as a table and a figure."""
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,16 @@ from r3d_rs.recipes import points
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Return top-1 by the number of views, and what all views add to a single one.
+    """Return top-1 by the number of views, and the gain of all views over one.
 
     Args:
-        rows: of `r3d_rs.experiments.views_curve.read`.
+        rows: result of `r3d_rs.experiments.views_curve.read`.
 
     Returns:
-        One row a network, a column a number of views, `clips × crops`: the mean over
-        seeds in per cent. The last has the difference of the most views to one in
-        points, seed by seed, with its 95 % interval (Student's t over seeds). None
-        without rows.
+        One row a network, and a column for each number of views, `clips × crops`, with
+        the mean over seeds in per cent. The last column has the gain of the most views
+        over one in points, seed by seed, with its 95 % interval (Student's t over
+        seeds). None without rows.
     """
     if rows.empty:
         return None
@@ -42,10 +42,10 @@ def table(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def figure(rows: pd.DataFrame) -> Figure | Markdown:
-    """Draw top-1 over the number of clips, a line a network, a panel a number of crops.
+    """Draw top-1 by the number of clips: a line a network, a panel a number of crops.
 
     Networks with more than one seed have 95 % intervals over seeds. Without rows,
-    return that there are none.
+    return the text "Not run.".
     """
     if rows.empty:
         return NOTHING
@@ -98,7 +98,7 @@ def _gain(shares: np.ndarray) -> str:
 
 
 def _half(shares) -> float:
-    """Return half of the 95 % interval over seeds, 0 where there is one seed."""
+    """Return half of the 95 % interval over seeds, or 0 for a single seed."""
     if len(shares) < 2:
         return 0.0
     return interval.half_width(shares)

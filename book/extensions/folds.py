@@ -1,19 +1,19 @@
-"""Details that are folded until a reader asks for them.
+"""Fold details until a reader opens them.
 
-A chapter with `folded: true` in its front matter shows its sections up to "Run it". Of
-those after it there is the title, which opens them. The page of a run shows what came
-out, and folds how it was set up. A link into a folded section opens it: `book.js`.
+A chapter with `folded: true` in its front matter shows its sections up to "Run it".
+Later sections show only their title, which opens them. The page of a run shows the
+results, and folds the setup. A link into a folded section opens it (`book.js`).
 """
 
 from docutils import nodes
 
-#: The last section of a chapter that is shown.
+#: The last section of a chapter that is not folded.
 LAST = "run-it"
-#: Sections of a run's page that are folded, by their ids.
+#: Ids of the sections of a run's page that are folded.
 OF_RUNS = ("colab", "parameters", "recipe", "record")
-#: What a published run compared itself with was there before it was published.
+#: A published run's comparison is with the runs that were published before it.
 OF_PUBLISHED = (*OF_RUNS, "your-run-and-the-published-runs")
-#: Lines of a notebook's output that are shown; more are folded.
+#: A notebook's output with more lines is folded.
 LINES = 12
 
 
@@ -45,14 +45,14 @@ def fold(app, doctree, docname):
 
 
 def _below(page: nodes.section) -> list[nodes.section]:
-    """Return the sections of a page's title."""
+    """Return the sections directly below a page's title."""
     if not isinstance(page.parent, nodes.document):
         return []
     return [child for child in page.children if isinstance(child, nodes.section)]
 
 
 def _wrap(node: nodes.Node, summary: str) -> None:
-    """Fold a node below a line that says what it is."""
+    """Fold a node below a summary line."""
     parent, place = node.parent, node.parent.index(node)
     parent.insert(place + 1, _html("</details>"))
     parent.insert(place, _html(f'<details class="fold"><summary>{summary}</summary>'))

@@ -1,7 +1,7 @@
-"""Formulas without the network: KaTeX, from an installed package, writes MathML.
+"""Formulas without network access: KaTeX, from an installed package, writes MathML.
 
-The package sphinxcontrib-katex carries KaTeX's script but not its fonts. MathML needs
-none, so the script alone is enough; this takes the place of the package's own set-up.
+The package sphinxcontrib-katex has KaTeX's script but not its fonts. MathML needs no
+fonts, so this extension replaces the package's own setup and loads only the script.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ def inline(writer, node):
 
 
 def display(writer, node):
-    """Write a formula that stands alone."""
+    """Write a display formula."""
     writer.body.append(f'<div class="formula">{escape(node.astext())}</div>')
     raise nodes.SkipNode
 
@@ -41,14 +41,14 @@ def copy_katex(app, exception):
 
 
 def add_scripts(app, pagename, templatename, context, doctree):
-    """Load KaTeX on the pages that have a formula."""
+    """Load KaTeX on pages with a formula."""
     if doctree and next(doctree.findall(is_formula), None):
         app.add_js_file("katex.min.js")
         app.add_js_file(None, body=RENDER, defer="defer", type="module")
 
 
 def is_formula(node):
-    """Say whether a node of a page is a formula."""
+    """Return whether a node of a page is a formula."""
     return isinstance(node, nodes.math | nodes.math_block)
 
 

@@ -1,7 +1,8 @@
-"""Icons without their font: of a script of 1.5 MB the pages keep the pictures they use.
+"""Keep only the icons that pages use, instead of Font Awesome's script of 1.5 MB.
 
-The theme loads all of Font Awesome. After the build its script is replaced by a short
-one with the icons that pages name, in the same places and under the same class.
+The theme loads all of Font Awesome. After the build this extension replaces its script
+by a short one that draws the icons that pages name, in the same places and with the
+same class.
 """
 
 import importlib.util
@@ -9,11 +10,11 @@ import json
 import re
 from pathlib import Path
 
-#: Of the theme's static files.
+#: The script, in the folder of static files.
 SCRIPT = "scripts/fontawesome.js"
 #: An icon in Font Awesome's script: name, width, height, other names, path.
 ICON = r'[{,]"?(NAME)"?:\[(\d+),(\d+),\[[^\]]*\],"[^"]*","([^"]+)"\]'
-#: Its licence asks for this line.
+#: Required by its licence.
 LICENCE = "/*! Font Awesome Free by @fontawesome, CC BY 4.0, fontawesome.com */"
 DRAW = """
 const style = document.createElement("style");
@@ -39,14 +40,14 @@ addEventListener("DOMContentLoaded", () => {
 
 
 def subset(script: str, names: set[str]) -> str:
-    """Return a script that draws icons of some names, of one that draws all.
+    """Return a script that draws only some icons, from the script that draws all.
 
     Raises:
-        ValueError: when it has none of them, as the theme's may be another one day.
+        ValueError: if the script has none of them, because the theme has changed.
     """
     found = {}
     for name in sorted(names):
-        # The last pack in it is the solid one.
+        # The script's last pack is the solid one.
         for match in re.finditer(ICON.replace("NAME", re.escape(name)), script):
             width, height, path = match.group(2, 3, 4)
             found[name] = [int(width), int(height), path]
@@ -56,7 +57,7 @@ def subset(script: str, names: set[str]) -> str:
 
 
 def keep_used(app, exception):
-    """Replace the theme's script by one with the icons that pages have."""
+    """Replace the theme's script by one with only the icons that pages use."""
     if exception is not None or app.builder.format != "html":
         return
     out = Path(app.outdir)

@@ -1,9 +1,10 @@
-"""Badges that lead from a page to the notebook that makes its numbers.
+"""Badges that link a page to the notebook that computes its numbers.
 
-A chapter names the notebook in its front matter (`notebook: scaling`). The badges open
-it in Colab, from the study's public repository, and download it, from a copy in the
-book. Each experiment of the plan has a copy with its parameters. The book's workflow
-puts these on a branch, from which Colab opens them: an address has no parameters there.
+A chapter names the notebook in its front matter (`notebook: scaling`). One badge opens
+it in Colab, from the study's public repository. Another downloads it, from a copy in
+the book. Each experiment of the plan has a copy with its parameters, because an address
+in Colab cannot pass any. The book's workflow puts these copies on a branch, from which
+Colab opens them.
 """
 
 import json
@@ -20,15 +21,15 @@ BRANCH = "main"
 COLAB = r3d_rs.REPOSITORY.replace(
     "https://github.com/", "https://colab.research.google.com/github/"
 )
-#: Where notebooks with an experiment's parameters are in the book, and their branch.
+#: Folder in the book of notebooks with an experiment's parameters, and their branch.
 READY, READY_BRANCH = "notebooks/ready", "notebooks"
 
 
 def address(dataset: str, name: str, results: Path) -> str:
-    """Return where Colab opens an experiment's notebook with its parameters.
+    """Return Colab's address of an experiment's notebook with its parameters.
 
-    That is the executed notebook of a published run, or else the one of the plan. An
-    experiment that starts from a network that has to be trained first has none, "".
+    It opens the executed notebook of a published run, or else the plan's copy. Return
+    "" without either, as for an experiment that needs another run's network first.
     """
     for own in (name, *registry.aliases(name)):
         path = Path(dataset, own, "seed-0.ipynb")
@@ -42,12 +43,12 @@ def address(dataset: str, name: str, results: Path) -> str:
 
 
 def in_colab(branch: str, path: str) -> str:
-    """Return where Colab opens a notebook of the public repository."""
+    """Return Colab's address of a notebook in the public repository."""
     return f"{COLAB}/blob/{branch}/{quote(path)}"
 
 
 def ready(dataset: str, name: str) -> str:
-    """Return the file of an experiment's notebook with its parameters."""
+    """Return the file name of an experiment's notebook with its parameters."""
     return f"{dataset}-{name.replace('/', '-')}.ipynb"
 
 
@@ -55,7 +56,7 @@ def with_parameters(notebook: dict, values: dict) -> dict:
     """Return a notebook with other values in its cell of parameters.
 
     Raises:
-        ValueError: when the cell has no line of that parameter.
+        ValueError: if the cell has no line for a parameter.
     """
     cells = [dict(cell) for cell in notebook["cells"]]
     [cell] = [c for c in cells if "parameters" in c["metadata"].get("tags", ())]
@@ -94,7 +95,7 @@ def add_badges(app, pagename, templatename, context, doctree):
 
 
 def copy_notebooks(app, exception):
-    """Copy the notebooks to the book, and write those of the plan's experiments."""
+    """Copy the notebooks to the book, and write the plan's copies with parameters."""
     if exception is not None or app.builder.format != "html":
         return
     target = Path(app.outdir) / "notebooks"

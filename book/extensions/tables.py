@@ -1,8 +1,8 @@
-"""Tables as a reader wants them: true minus signs, no empty columns, cards on a phone.
+"""Format the book's tables: minus signs, no empty columns, cards on a phone.
 
-Each table that a cell shows passes here, whatever made it. A column that says nothing
-but "not run" becomes a line above the table. Each cell gets its column's title, which a
-phone shows before the cell, as there a row is a card.
+This applies to every table that a code cell shows. A column with only "not run" becomes
+a line above the table. Each cell gets its column's title, which a phone shows before
+the cell, because each row is a card there.
 """
 
 import re
@@ -10,25 +10,25 @@ import re
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 
-#: What a cell says that has not been run.
+#: Text of a cell that has not been run.
 NOT_RUN = "not run"
-#: What a cell without a number has in the files, and in the book.
+#: Text of a cell without a number, in the files and in the book.
 HYPHEN, DASH = "-", "\N{EN DASH}"
-#: What a column without a single number is made of.
+#: Texts of an empty cell.
 EMPTY = {NOT_RUN, HYPHEN, DASH, ""}
-#: Letters of a row that a phone shows, and cells of a table that is no cards: there are
-#: too many to read one after the other.
+#: A table becomes cards if a row has more letters than a phone shows, unless the table
+#: has more cells than a reader can scroll through.
 LETTERS, CELLS = 48, 180
 #: A hyphen that is a number's sign.
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 
-#: An integer that wants separators.
+#: An integer that needs thousands separators.
 LARGE = re.compile(r"[0-9]{5,}")
 
 
 def neat(html: str) -> str:
-    """Return HTML whose tables are as the book shows them."""
+    """Return HTML with its tables formatted for the book."""
     page = BeautifulSoup(html, "html.parser")
     for table in page.select("table.dataframe"):
         if table.thead and table.tbody:
@@ -40,7 +40,7 @@ def neat(html: str) -> str:
 
 
 def _join_headings(table: Tag) -> None:
-    """Move the name of the rows, for which pandas makes a row, to the first heading."""
+    """Move the index's name, for which pandas adds a header row, to the first row."""
     first, *others = table.thead.find_all("tr")
     for row in others:
         for name, cell in zip(row.find_all("th"), first.find_all("th"), strict=False):
@@ -50,9 +50,9 @@ def _join_headings(table: Tag) -> None:
 
 
 def _drop_empty(page: BeautifulSoup, table: Tag) -> None:
-    """Drop columns that say nothing, and name those that were not run above the table.
+    """Drop empty columns, and name those that were not run above the table.
 
-    Of a table without a single number one column stays, which says that.
+    If several columns are all empty, one that was not run stays, titled "so far".
     """
     rows = [row.find_all("td") for row in table.tbody.find_all("tr")]
     heads = table.thead.find_all(["td", "th"])
@@ -77,7 +77,7 @@ def _drop_empty(page: BeautifulSoup, table: Tag) -> None:
 
 
 def _write_signs(table: Tag) -> None:
-    """Write dashes and minus signs for hyphens, and large integers in groups."""
+    """Replace hyphens by dashes and minus signs, and group digits of large integers."""
     for cell in table.tbody.find_all("td"):
         if cell.get_text(strip=True) in (HYPHEN, DASH, ""):
             cell.string = DASH
@@ -91,7 +91,7 @@ def _write_signs(table: Tag) -> None:
 
 
 def _title_cells(table: Tag) -> None:
-    """Give cells their columns' titles, and the table the class of cards."""
+    """Give cells their columns' titles, and wide tables the class "cards"."""
     titles = [
         cell.get_text(" ", strip=True) for cell in table.thead.find_all(["td", "th"])
     ]
@@ -110,7 +110,7 @@ def _title_cells(table: Tag) -> None:
 
 
 def neaten(app, doctree, docname):
-    """Neaten the tables of a page."""
+    """Format the tables of a page."""
     if app.builder.format != "html":
         return
     for node in doctree.findall(nodes.raw):

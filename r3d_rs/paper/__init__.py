@@ -78,11 +78,7 @@ def model_garden():
 
 
 def claims() -> dict[str, list[dict]]:
-<<<<<<< HEAD
-    """Return the paper's statements that numbers decide: `statement` and `count`."""
-=======
-    """Return the paper's statements that numbers decide, as `step` and `count`."""
->>>>>>> 1d35060994655a27c3f806fd557032069c91efae
+    """Return the paper's statements that numbers decide, as `statement` and `count`."""
     import tomllib
 
     return tomllib.loads((_FOLDER / "claims.toml").read_text(encoding="utf-8"))
