@@ -210,14 +210,14 @@ def scores_of(results: Path, record: dict) -> Scores:
             scores_path(own), record.get("scores_sha256", "that there are none")
         )
     except (FileNotFoundError, ValueError):
-        if _is_anew(own, record):
+        if _is_rewritten(own, record):
             raise ValueError(
                 f"{own}: has been written again since it was read: read it again"
             ) from None
         raise
 
 
-def _is_anew(file: Path, record: dict) -> bool:
+def _is_rewritten(file: Path, record: dict) -> bool:
     """Return whether another record has replaced the one read, or is being written."""
     try:
         return read(file)["sha256"] != record.get("sha256", "")

@@ -180,8 +180,8 @@ def _compare(
     if different:
         how, hint = "partly", f"Give all parts the same, or remove {place.partial}"
         if there:
-            anew = f"Remove {place.root} to prepare it again"
-            how, hint = "already", f"{anew}, or choose another name"
+            remedy = f"Remove {place.root} to prepare it again"
+            how, hint = "already", f"{remedy}, or choose another name"
         raise ValueError(
             f"dataset {place.name} is {how} prepared, but differently:"
             f" {'; '.join(different)}. {hint}"
