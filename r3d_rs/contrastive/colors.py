@@ -1,4 +1,4 @@
-"""Color augmentations, drawn once per clip and equal for all its frames.
+"""Color augmentations, drawn once per clip and applied to all of its frames.
 
 Source: `video_ssl_preprocess_ops.py` of the official implementation, tf-models-official
 2.20.0. Clips are float32 `(time, height, width, 3)` in [0, 1]. Seeds are two integers.
@@ -10,16 +10,16 @@ from r3d_rs.recipes.contrastive import ContrastiveRecipe
 
 
 def augment(clip, recipe: ContrastiveRecipe, view: int, seed):
-    """Jitter, gray, blur and solarize a view, with the recipe's probabilities.
+    """Apply jitter, grayscale, blur and solarization with the recipe's probabilities.
 
     Args:
-        clip: clip to change.
-        recipe: gives the probabilities and the strength of the jitter.
+        clip: clip to augment.
+        recipe: gives the probabilities and the jitter's strength.
         view: index of the view in its pair, 0 or 1.
         seed: seeds every draw.
 
     Returns:
-        A clip in [0, 1].
+        The augmented clip, in [0, 1].
     """
     draws = tf.random.split(seed, 6)
 
@@ -47,9 +47,9 @@ def jitter(clip, strength: float, seed):
     """Change brightness, contrast, saturation and hue, in random order.
 
     Brightness, contrast and saturation are multiplied by factors within
-    `0.8 * strength` of 1. Hue is shifted by up to `0.2 * strength`. After each change,
-    the clip is clipped to [0, 1]. Contrast is relative to the mean of each channel over
-    all frames.
+    `0.8 * strength` of 1. Hue is shifted by up to `0.2 * strength`. Values are clipped
+    to [0, 1] after each change. Contrast is relative to each channel's mean over all
+    frames.
     """
     draws = tf.random.split(seed, 5)
 
@@ -76,20 +76,21 @@ def jitter(clip, strength: float, seed):
 
 
 def contrast(clip, factor):
-    """Scale a clip's differences from the mean of each channel by a factor."""
+    """Multiply a clip's differences from each channel's mean by a factor."""
     mean = tf.reduce_mean(clip, [0, 1, 2])
     return (clip - mean) * factor + mean
 
 
 def grayscale(clip):
-    """Return a clip in gray, still with three channels."""
+    """Convert a clip to gray, with three equal channels."""
     return tf.repeat(tf.image.rgb_to_grayscale(clip), 3, -1)
 
 
 def blur(clip, sigma):
-    """Blur a clip with a Gaussian of `sigma` pixels, with zeros beyond the edges.
+    """Blur a clip with a Gaussian of `sigma` pixels and zero padding.
 
-    As published, the kernel's radius is a twentieth of the height: 11 pixels for 224.
+    As in the official implementation, the kernel's radius is a twentieth of the height:
+    11 pixels for 224.
     """
     radius = clip.shape[1] // 10 // 2
     x = tf.range(-radius, radius + 1, dtype=tf.float32)
@@ -102,5 +103,5 @@ def blur(clip, sigma):
 
 
 def solarize(clip):
-    """Invert pixels that are 0.5 or more."""
+    """Invert values of 0.5 or more."""
     return tf.where(clip < 0.5, clip, 1 - clip)

@@ -12,18 +12,18 @@ _NEVER = 1e9
 
 
 def logits_and_targets(projections, temperature: float):
-    """Compare this device's views with the views of all devices.
+    """Compare the views on this device with the views on all devices.
 
     Args:
-        projections: `(batch, 2, size)`, projections of this device's pairs.
+        projections: projections of this device's pairs, `(batch, 2, size)`.
         temperature: divisor of the cosine similarities.
 
     Returns:
         Logits `(2, batch, 2 * total)` and targets `(batch,)`. The first logits compare
         each first view with all second views, then with all first views. The second
         logits compare each second view with all first views, then with all second
-        views. A view never matches itself. A target is the index of the other view of
-        the same pair.
+        views. A view never matches itself. Each target is the index of the other view
+        of the same pair.
     """
     projections = ops.cast(projections, "float32")
     own = projections / ops.sqrt(
@@ -44,7 +44,7 @@ def logits_and_targets(projections, temperature: float):
 
 
 def _of_all_devices(x):
-    """Return the concatenated arrays of all devices, and the offset of this device's.
+    """Concatenate the arrays of all devices; also return this device's offset in it.
 
     On JAX, an array already covers the whole batch.
     """
@@ -63,7 +63,8 @@ class NTXent(keras.losses.Loss):
 
     Args:
         temperature: divisor of the cosine similarities.
-        directions: "sum" or "mean" of the losses from first to second view and back.
+        directions: "sum" or "mean" of the two losses, from first to second view and
+            back.
         scale: factor of the loss; the number of devices if losses are summed over them.
     """
 
@@ -86,7 +87,10 @@ class NTXent(keras.losses.Loss):
 
 
 def accuracy(y_true, y_pred):
-    """Return, for each pair, whether its second view is the one most like its first."""
+    """Return whether each first view is most similar to its own second view.
+
+    Only second views are compared. The result is 1 or 0 for each pair, `(batch,)`.
+    """
     logits, targets = logits_and_targets(y_pred, 1.0)
     seconds = logits[0, :, : ops.shape(logits)[-1] // 2]
     found = ops.cast(ops.argmax(seconds, -1), "int32")

@@ -1,4 +1,4 @@
-"""Train a network to find the other view of a video among views of other videos."""
+"""Pre-train a network to match two views of a video among views of other videos."""
 
 import dataclasses
 from pathlib import Path
@@ -17,12 +17,13 @@ from r3d_rs.training.fit import build_model, features, keep_network
 def build(recipe: ContrastiveRecipe) -> keras.Model:
     """Build a backbone with a projection head.
 
-    The head has hidden layers with normalization and ReLU, then a linear layer.
+    The head is a stack of hidden layers with normalization and ReLU, then a linear
+    layer.
 
     Returns:
         A functional model from pairs `(batch, 2, frames, size, size, 3)` to float32
-        projections `(batch, 2, projection_size)`. Its layer "backbone" is the network
-        up to the pooled features.
+        projections `(batch, 2, projection_size)`. Its layer "backbone" maps clips to
+        pooled features.
     """
     backbone = features(build_model(recipe, 1, size=recipe.size))
     backbone.name = "backbone"
@@ -63,23 +64,24 @@ def pretrain(
 ) -> tuple[keras.Model, loop.History]:
     """Train the recipe's network on pairs of views, on all available devices.
 
-    If there is a folder, it also gets the trained backbone as `model.keras`.
+    If `folder` is given, the trained backbone is saved there as `model.keras`.
 
     Args:
         dataset: a prepared dataset; its "train" split is used.
-        recipe: every choice of the run.
+        recipe: all settings of the run.
         seed: seeds weights, order, clips and augmentation.
         folder: folder of the run's checkpoints; see `loop.train`.
         verbose: see `loop.train`.
         tensorboard: see `loop.train`.
 
     Returns:
-        The trained backbone, from clips to pooled features, and the history. The
-        history has the loss with its L2 term, the accuracy of finding the other view in
-        a batch, and the learning rate at the end of each epoch.
+        The trained backbone, from clips to pooled features, and the history. For each
+        epoch, the history has the loss with its L2 term, the accuracy of finding the
+        other view in a batch, and the learning rate at the end.
 
     Raises:
-        ValueError, NotFiniteError, RunningError: as in `loop.train`.
+        ValueError: if `recipe.micro_batches` is above 1, or as in `loop.train`.
+        NotFiniteError, RunningError: as in `loop.train`.
     """
     if recipe.micro_batches > 1:  # a view's negatives come from the whole batch
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Two views of every video: clips apart in time, cropped and colored independently.
+"""Two views of each video: separate clips, cropped and colored independently.
 
 Source: tf-models-official 2.20.0, `projects/video_ssl`; Qian et al., "Spatiotemporal
 Contrastive Video Representation Learning", CVPR 2021.
@@ -15,15 +15,16 @@ from r3d_rs.recipes.contrastive import ContrastiveRecipe
 def pair_starts(length, frames: int, stride: int, seed):
     """Draw the first frames of two clips, in random order.
 
-    A clip fits at `M` starts. All pairs of starts, equal ones included, are equally
-    likely. The probability of an interval `d` is therefore proportional to `M - d`. In
-    the official code it is proportional to `M - d - 1/2`. If the video is too short for
-    a clip, the two starts are independent, and the clips loop.
+    Let `M` be the number of starts at which a clip fits. All unordered pairs of starts,
+    including equal ones, are equally likely. The probability of an interval `d` is
+    therefore proportional to `M - d`. In the official implementation, it is
+    proportional to `M - d - 1/2`. If the video is too short for a clip, the two starts
+    are independent, and the clips loop.
 
     Args:
         length: number of frames in the video.
         frames: number of frames in a clip.
-        stride: distance between a clip's frames.
+        stride: distance between consecutive frames of a clip.
         seed: two integers.
 
     Returns:
@@ -32,8 +33,8 @@ def pair_starts(length, frames: int, stride: int, seed):
     starts = transforms.num_random_starts(length, frames, stride)
     fits = length > (frames - 1) * stride
     draws = tf.random.split(seed, 2)
-    # Two different numbers from 0 to M stand for a pair of starts: the smaller, and the
-    # larger minus 1.
+    # Two different numbers from 0 to M encode a pair of starts: the smaller number, and
+    # the larger one minus 1.
     first = tf.random.stateless_uniform([], draws[0], 0, starts + 1, tf.int32)
     other = tf.random.stateless_uniform([], draws[1], 0, starts, tf.int32)
     second = other + tf.cast(other >= first, tf.int32)
@@ -51,21 +52,22 @@ def training_pairs(
     first_epoch: int = 0,
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Return batches with two views of every training video, without end.
+    """Return endless batches with two views of each training video.
 
     Args:
         dataset: a prepared dataset; its labels are returned but not used.
-        recipe: gives clips, crops, colors and the batch size.
+        recipe: gives clips, crops, color augmentation and batch size.
         seed: seeds the order and every draw.
         first_epoch: epoch to start with, counted from 0.
-        part: share of each batch to return, as (index, number of equal shares).
+        part: which part of each batch to return, as (index, number of equal parts).
 
     Returns:
         Elements `(pairs, labels)`: float32 `(batch, 2, frames, size, size, 3)` and
         int32 `(batch,)`.
     """
     index = dataset.frames("train")
-    # Without labels, a single class that must not be flipped rules out all flips.
+    # Pre-training ignores labels, so one class that must not be flipped rules out all
+    # flips.
     may_flip = tf.constant(all(dataset.may_flip))
 
     def pair(video, draw):

@@ -1,6 +1,6 @@
-"""The paper's networks: build them, count them, import their weights.
+"""Build the paper's networks, count their size and cost, and import their weights.
 
-It may import only backend, which has to set up Keras before any layer is made.
+It may import only backend, which must set up Keras before any layer is created.
 """
 
 # ruff: noqa: E402

@@ -1,4 +1,4 @@
-"""The paper's Table 1, derived from a network."""
+"""Derive the paper's Table 1 from a network."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class StageRow:
     Args:
         stage: "Input", "Stem", "Pool", "C2" to "C5" or "Head".
         output_size: size of the output, `T×H²` ("1×1²" for the head).
-        operations: operations in the order they act, joined by " / ". A convolution is
-            written as its kernel `T×H²` and its filters, with any stride other than 1.
-            Strides are those of the stage's first block.
-        blocks: number of times the operations are repeated; 1 outside C2 to C5.
+        operations: operations in the order they are applied, joined by " / ". A
+            convolution is written as its kernel size `T×H²`, its filters, and its
+            stride if that is not 1. C2 to C5 show the stride of their first block.
+        blocks: number of blocks in the stage; 1 outside C2 to C5.
     """
 
     stage: str
@@ -30,15 +30,16 @@ class StageRow:
 def table1(model: keras.Model) -> list[StageRow]:
     """Describe a network stage by stage, as the paper's Table 1 does.
 
-    Two things differ from the printed table. It omits the stem's third convolution.
-    Self-gating (SG) is in the last block of each stage and acts before
-    squeeze-excitation (SE), as in the official implementation.
+    For R3D-RS, the rows differ from the printed table in two ways. They include the
+    stem's third convolution, which the paper omits. They list self-gating (SG) before
+    squeeze-excitation (SE), and by default only for the last block of a stage, as in
+    the official implementation.
 
     Args:
         model: a network from `models.build`.
 
     Returns:
-        The rows from the input to the head.
+        The rows, from input to head.
     """
     layers = model.layers
     stem = [layer for layer in layers if isinstance(layer, Conv3D)]

@@ -12,15 +12,15 @@ from r3d_rs.models.resnet3d import Bottleneck, Stage
 
 @dataclass(frozen=True)
 class Complexity:
-    """Size and cost of a network; `complexity` counts them.
+    """Size and cost of a network, as counted by `complexity`.
 
     Args:
-        params: number of all weights, including the moving statistics of batch
+        params: number of weights, including the moving statistics of batch
             normalization, as in the paper's "Params" columns.
         trainable_params: number of trainable weights.
         macs: multiply-adds for one clip at the network's input size.
-        elementwise: operations of the residual sums, the products with gates and the
-            averages over time and space, one per element.
+        elementwise: operations of residual sums, gating and averages over time and
+            space, one per element.
     """
 
     params: int
@@ -60,7 +60,7 @@ def complexity(model: keras.Model) -> Complexity:
         The counts, as exact integers.
 
     Raises:
-        TypeError: if a layer has weights but cannot be counted, naming it.
+        TypeError: if a layer with weights cannot be counted, naming the layer.
         ValueError: if a layer's input size is unknown.
     """
     layers = list(_flatten(model))

@@ -1,7 +1,7 @@
 """The layers of a bottleneck block.
 
 Tensors are `(batch, time, height, width, channel)`. Kernels are always stored in the
-3-D shape `(time, height, width, in, out)`. Checkpoints therefore fit, whichever way a
+3-D shape `(time, height, width, in, out)`, so checkpoints do not depend on how a
 convolution is computed.
 """
 
@@ -19,7 +19,7 @@ CONV_INITIALIZER = {
 
 
 def fold_frames(x):
-    """Return frames as images: `(batch * time, height, width, channel)`."""
+    """Reshape clips to images, `(batch * time, height, width, channel)`."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
@@ -31,12 +31,13 @@ def unfold_frames(x, frames: int):
 def conv3d(x, kernel, strides=(1, 1, 1)):
     """Convolve clips with a 3-D kernel and SAME padding, in the fastest way.
 
-    A TPU uses a 3-D convolution. Elsewhere, a 1×1×1 kernel becomes a matrix product. So
-    does a 1×3×3 kernel if frames are at most 2×2 pixels. For other kernels, TensorFlow
-    uses 3-D convolutions and JAX uses 2-D ones, which are twice as fast on a CPU.
+    A TPU uses a 3-D convolution. Elsewhere, a 1×1×1 kernel with stride 1 becomes a
+    matrix product. So does a 1×3×3 kernel if frames have at most 2×2 pixels. For other
+    kernels, TensorFlow uses 3-D convolutions and JAX uses 2-D ones, which are twice as
+    fast on a CPU.
 
-    In JAX's 2-D form, a `k×1×1` kernel slides over (time, pixel) images. Any other
-    kernel sees the `k` input frames of each output frame, stacked as channels.
+    In JAX's 2-D form, a `k×1×1` kernel slides over images of (time, pixel). For any
+    other kernel, the `k` input frames of each output frame are stacked as channels.
 
     Args:
         x: `(batch, time, height, width, in)`; only the batch size may be unknown.
@@ -74,8 +75,8 @@ def _pointwise(x, kernel):
 def _dense(x, kernel, strides):
     """Convolve images of at most 2×2 pixels with one dense layer per image.
 
-    The layer has one weight per pair of input and output pixels. It multiplies less
-    than a convolution would, because most taps fall on padding in such small images.
+    The layer has one weight per pair of input and output pixels. This takes fewer
+    multiplications than a convolution: in such small images most taps fall on padding.
     """
     _, height, width, channels = x.shape
     filters = kernel.shape[-1]
@@ -90,12 +91,12 @@ def _dense(x, kernel, strides):
 
 
 def _taps(size: int, stride: int) -> np.ndarray:
-    """Return which of 3 taps connects each input to each output along an axis.
+    """Return which of 3 taps connects each input to each output along one axis.
 
     Padding is SAME.
 
     Returns:
-        `(input, output, tap)`: 1 for the connecting tap, 0 for the others.
+        `(input, output, tap)`: 1 if the tap connects the two, else 0.
     """
     out = -(-size // stride)
     before = max((out - 1) * stride + 3 - size, 0) // 2
@@ -175,7 +176,7 @@ class Conv3D(keras.layers.Layer):
 
 
 class _SameShape(keras.layers.Layer):
-    """Layer with an output of the same shape as its input."""
+    """Layer that keeps the shape of its input."""
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""
@@ -186,14 +187,15 @@ class _SameShape(keras.layers.Layer):
 class BatchNorm(_SameShape):
     """Batch normalization over all axes except the channel.
 
-    It computes the same numbers as Keras' own layer: the statistics are in float32, and
-    the moving variance has no Bessel's correction. On TensorFlow, one fused operation
-    over folded frames replaces several passes over memory. On JAX, the statistics take
-    one pass, which the compiler fuses with the preceding convolution.
+    It computes the same numbers as Keras' own layer: statistics are in float32, and the
+    moving variance is the biased one. On TensorFlow, one fused operation over folded
+    frames replaces several passes over memory. On JAX, the statistics take one pass,
+    which the compiler fuses with the preceding convolution.
 
     Args:
         momentum: momentum of the moving statistics.
-        epsilon: added to the variance; 1e-5 as published (Keras' default is 1e-3).
+        epsilon: constant added to the variance; 1e-5 in the official implementation
+            (Keras' default is 1e-3).
         zero_scale: whether the scale starts at zero instead of one.
     """
 
@@ -218,7 +220,7 @@ class BatchNorm(_SameShape):
 
         self.gamma = channels("gamma", "zeros" if self.zero_scale else "ones")
         self.beta = channels("beta", "zeros")
-        # On several TensorFlow devices, each keeps its own; reading gives their mean.
+        # With several TensorFlow devices, each has its own copy; a read averages them.
         each = {
             "trainable": False,
             "synchronization": "on_read",
@@ -228,7 +230,7 @@ class BatchNorm(_SameShape):
         self.moving_variance = channels("moving_variance", "ones", **each)
 
     def call(self, x, training=False):
-        """Normalize with the batch's statistics in training, else with moving ones."""
+        """Normalize with batch statistics in training, else with moving statistics."""
         if keras.backend.backend() != "tensorflow":
             return gated_norm(self, (), x, training)
         training = training and self.trainable
@@ -274,22 +276,23 @@ def _fused(norm: BatchNorm, x, training):
 
 
 def gated_norm(norm: BatchNorm, gates, x, training=False):
-    """Normalize and apply gates, reading `x` once for averages and once for values.
+    """Normalize and apply gates in two passes over `x`.
 
-    Normalization and gates form one affine function per clip and channel. The averages
-    that the gates need follow from those of `x`, so no intermediate tensor is computed.
+    The first pass takes averages. Normalization and gates together are one affine
+    function per clip and channel, which the second pass applies. The gates' inputs
+    follow from the averages of `x`, so no intermediate tensor is computed.
 
     Args:
         norm: normalization, applied first.
-        gates: layers with a method `gate_of`, such as `SelfGating`, in order.
+        gates: layers with a `gate_of` method, such as `SelfGating`, in order.
         x: `(batch, time, height, width, channel)`.
         training: whether to normalize with the batch's statistics.
 
     Returns:
-        The result of calling the layers one after the other, up to rounding.
+        The same as calling the layers one after the other, up to rounding.
     """
     training = training and norm.trainable
-    # The variance is a difference of two averages; centering `x` keeps its digits.
+    # The variance is the difference of two averages; centering keeps it precise.
     wide = ops.cast(x, "float32") - norm.moving_mean.value
     mean, variance = 0, norm.moving_variance.value
     pooled = _pool(wide)
@@ -363,7 +366,10 @@ class SqueezeExcitation(_Gate):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class SelfGating(_Gate):
-    """Self-gating of S3D-G (§3.1): a sigmoid of all pooled channels gates each one."""
+    """Self-gating of S3D-G (§3.1).
+
+    A dense layer with a sigmoid turns the pooled channels into one gate per channel.
+    """
 
     def build(self, input_shape):
         """Create the gate, a dense layer from channels to channels."""
@@ -384,9 +390,9 @@ class SelfGating(_Gate):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class StochasticDepth(_SameShape):
-    """Drop a clip's whole residual in training, with probability `rate`.
+    """Drop the whole residual of a clip with probability `rate` in training.
 
-    A kept residual is divided by `1 - rate`, so inference needs no change.
+    Kept residuals are divided by `1 - rate`, so inference needs no scaling.
     """
 
     def __init__(self, rate, **kwargs):
@@ -412,7 +418,7 @@ class StochasticDepth(_SameShape):
 
 @keras.saving.register_keras_serializable("r3d_rs")
 class MaxPool(keras.layers.Layer):
-    """Max-pooling of the stem: 1×3×3, stride 1×2×2, SAME padding."""
+    """Max-pooling after the stem: 1×3×3, stride 1×2×2, SAME padding."""
 
     def call(self, x):
         """Pool each frame."""

@@ -2,7 +2,7 @@
 
 TensorFlow Model Garden (tf-models-official) writes TF2 object-based checkpoints. Their
 keys are paths through the saved objects: `backbone/layer_with_weights-6/_norm1/gamma`.
-Layers with weights are numbered in the order they act; a bottleneck block is one layer.
+Layers with weights are numbered in order; a bottleneck block counts as one layer.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ _SLOT = "/.OPTIMIZER_SLOT/"
 
 
 class CheckpointMismatch(ValueError):
-    """The variables of checkpoint and network differ; the message lists them all."""
+    """Checkpoint and network have different variables, which the message lists."""
 
 
 @dataclass(frozen=True)
 class CheckpointReport:
-    """What `load_model_garden_checkpoint` did.
+    """Result of `load_model_garden_checkpoint`.
 
     Args:
         prefix: the checkpoint's prefix.
         loaded: number of variables set.
-        averaged: number of these set to their exponential moving average.
+        averaged: number of these that were set to their exponential moving average.
     """
 
     prefix: str
@@ -42,7 +42,7 @@ class CheckpointReport:
 
 @dataclass(frozen=True)
 class _Weight:
-    """A variable of the network, with its key and shape in a checkpoint."""
+    """Variable of the network, with its key and shape in a checkpoint."""
 
     key: str
     variable: keras.Variable
@@ -54,25 +54,27 @@ def load_model_garden_checkpoint(
 ) -> CheckpointReport:
     """Set a network's weights from a checkpoint of the official implementation.
 
-    The checkpoint may come from a trainer (backbone and model side by side), from a
-    model alone, or from a backbone alone, such as CVRL's. If it has a variable's
+    The checkpoint may be from a trainer (with both backbone and model), from a model
+    alone, or from a backbone alone, such as CVRL's. If the checkpoint has a variable's
     exponential moving average, the average is loaded, because the official
-    implementation evaluates it. All variables are checked before any is set.
+    implementation evaluates with it. All variables are checked before any is set.
 
     Args:
         model: a network from `models.build` with the checkpoint's architecture and any
             `frames` and `size`.
-        prefix: the checkpoint's path without `.index` or `.data-…`.
+        prefix: path of the checkpoint without `.index` or `.data-…`.
         part: "model", or "backbone" for everything except the head.
 
     Returns:
         The number of variables set, and how many of them are averages.
 
     Raises:
+        ValueError: if `part` is not allowed.
         FileNotFoundError: if there is no checkpoint with this prefix.
-        OSError: if its data are damaged; the network is unchanged.
-        CheckpointMismatch: if variables are missing from the file, not in the network,
-            or of another shape. It lists them all, and the network is unchanged.
+        OSError: if the checkpoint's data are damaged; the network is unchanged.
+        CheckpointMismatch: if variables are missing from the checkpoint, missing from
+            the network, or have different shapes. The message lists them, and the
+            network is unchanged.
 
     Example:
         ```python
@@ -107,7 +109,7 @@ def load_model_garden_checkpoint(
     _check(weights, ours, shapes, averages, prefix)
 
     sources = [averages.get(weight.key, weight.key) for weight in weights]
-    # Read everything before the first assignment: a damaged file changes nothing.
+    # Read everything before the first assignment, so a damaged file changes nothing.
     with _naming_damage(prefix):
         values = [reader.get_tensor(key + _VALUE) for key in sources]
     for weight, value in zip(weights, values, strict=True):
@@ -131,11 +133,7 @@ def _open(prefix: str):
 
 @contextlib.contextmanager
 def _naming_damage(prefix: str | Path) -> Iterator[None]:
-    """Turn TensorFlow's errors about damaged data into one that names the checkpoint.
-
-    Raises:
-        OSError: naming the checkpoint.
-    """
+    """Turn TensorFlow's errors about damaged data into an OSError with the prefix."""
     import tensorflow as tf
 
     try:
@@ -145,7 +143,7 @@ def _naming_damage(prefix: str | Path) -> Iterator[None]:
 
 
 def _backbone_root(saved, prefix) -> str:
-    """Return the prefix of the backbone's keys; it depends on what was saved."""
+    """Return the prefix of the backbone's keys, which depends on what was saved."""
     for root in ("backbone/", "model/layer_with_weights-0/"):
         if any(key.startswith(f"{root}layer_with_weights-") for key in saved):
             return root
@@ -183,7 +181,7 @@ def _bottleneck(root: str, block: Bottleneck) -> Iterator[_Weight]:
     yield from _norm(f"{root}/_norm2", block.norm2)
     yield from _conv(f"{root}/_expand_conv", block.expand_conv)
     yield from _norm(f"{root}/_norm3", block.norm3)
-    # In the file, gates are 1×1 convolutions (2-D and 3-D) over one pooled position.
+    # The file stores gates as 2-D or 3-D convolutions over a single pooled position.
     if block.squeeze_excitation is not None:
         excitation = f"{root}/_squeeze_excitation"
         yield from _dense(
@@ -215,7 +213,7 @@ def _dense(root: str, dense: keras.layers.Dense, positions=()) -> Iterator[_Weig
 
 
 def _check(weights, saved, shapes, averages, prefix) -> None:
-    """Raise one error that lists everything that does not fit."""
+    """Raise one error that lists every mismatch."""
     expected = {weight.key for weight in weights}
     missing = [weight.key for weight in weights if weight.key not in saved]
     surplus = sorted(saved - expected)

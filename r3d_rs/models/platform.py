@@ -1,4 +1,4 @@
-"""The platform that a network is traced for, which decides its form."""
+"""Detect whether a network is traced for a TPU, which uses other operations."""
 
 import contextlib
 import contextvars
@@ -11,8 +11,8 @@ _compiling = contextvars.ContextVar("compiling for a TPU", default=False)
 def for_tpu() -> bool:
     """Return whether the current trace is for a TPU.
 
-    TPUs are used through JAX. Their 3-D convolutions are fast, and their compiler makes
-    loops free. On a CPU both are slow.
+    TPUs are used only through JAX. They have fast 3-D convolutions, and their compiler
+    makes loops free. On a CPU both are slow.
     """
     if keras.backend.backend() != "jax":
         return False
@@ -23,7 +23,7 @@ def for_tpu() -> bool:
 
 @contextlib.contextmanager
 def compiling_for_tpu():
-    """Trace for a TPU on a machine without one."""
+    """Trace as for a TPU inside this context, on a machine without one."""
     token = _compiling.set(True)
     try:
         yield

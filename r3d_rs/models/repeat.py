@@ -1,8 +1,8 @@
-"""Recompute blocks for the gradient on JAX, and compile a row of like blocks once.
+"""Recompute blocks for the gradient on JAX, and compile consecutive equal blocks once.
 
-Both need a block as a function without side effects. A second pass must not update the
-statistics of normalization twice, or draw other random numbers. So the function takes
-the values of a block's variables, and returns the new values of the non-trainable ones.
+Both need each block as a pure function. A second pass must not update the moving
+statistics again or draw different random numbers. The function therefore takes the
+values of the block's variables and returns new values for the non-trainable ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,31 +11,32 @@ import keras
 from keras import ops
 from keras.src.backend.common.variables import AutocastScope
 
-#: JAX operations that keep their results for the gradient: convolutions, dense layers
-#: and averages. Everything between them is cheap to recompute.
+#: JAX operations whose results are kept for the gradient: convolutions, dense layers
+#: and averages. Everything else is cheap to recompute.
 KEPT = frozenset({"conv_general_dilated", "dot_general", "reduce_sum"})
 
-#: Fewest blocks in a row that is compiled once, as a loop. A loop copies everything it
-#: keeps for the gradient, and shorter rows compile quickly block by block.
+#: Minimum number of consecutive equal blocks to compile once, as a loop. A loop copies
+#: everything it keeps for the gradient, and fewer blocks compile quickly one by one.
 LOOPED = 5
 
 
 def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
-    """Return `function(x)`, keeping little of it for the gradient.
+    """Return `function(x)`, and recompute most of it for the gradient.
 
     Args:
-        layer: built layer that owns the variables of the function.
-        function: function of a tensor, traced by JAX.
+        layer: built layer that owns the function's variables.
+        function: function of one tensor, traced by JAX.
         x: argument of the function.
-        keep: whether to keep the results of `KEPT`; otherwise only `x` is kept.
+        keep: whether to keep the results of the operations in `KEPT`. Otherwise only
+            `x` is kept.
     """
     import jax
 
     def policy(primitive, *_, **__):
         return keep and primitive.name in KEPT
 
-    # If convolutions are kept, no barrier is needed: XLA recomputes everything else
-    # where it is used, and fuses a block's gradient with the next block's.
+    # If convolutions are kept, no barrier is needed. XLA recomputes everything else at
+    # its point of use, and fuses the gradients of neighboring blocks.
     pure = jax.checkpoint(_pure(layer, function), policy=policy, prevent_cse=not keep)
     y, updated = pure(x, _values(layer))
     _assign(layer, updated)
@@ -43,7 +44,7 @@ def recomputed(layer: keras.layers.Layer, function: Callable, x, *, keep: bool):
 
 
 def is_traced(x) -> bool:
-    """Return whether JAX is tracing `x`, as in every compiled step."""
+    """Return whether JAX is tracing `x`, as it does in every compiled step."""
     import jax
 
     return isinstance(x, jax.core.Tracer)
@@ -52,12 +53,12 @@ def is_traced(x) -> bool:
 def repeated(layers: Sequence[keras.layers.Layer], x, **arguments):
     """Return `layers[-1](… layers[0](x))`, compiling only one layer.
 
-    A network of 200 layers then compiles in the time of one of 50.
+    A network with 200 layers then compiles as fast as one with 50.
 
     Args:
         layers: built layers with the same settings and shapes.
-        x: input, with the shape of the output.
-        **arguments: arguments of the layers' calls.
+        x: input, of the same shape as the output.
+        **arguments: keyword arguments for each layer's call.
     """
     first = layers[0]
     pure = _pure(first, lambda x: first(x, **arguments))
@@ -69,7 +70,7 @@ def repeated(layers: Sequence[keras.layers.Layer], x, **arguments):
 
 
 def _values(layer) -> list:
-    with AutocastScope(None):  # the layers inside cast them
+    with AutocastScope(None):  # the layers inside do the casting
         return [ops.convert_to_tensor(variable.value) for variable in layer.variables]
 
 

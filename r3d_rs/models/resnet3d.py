@@ -2,7 +2,7 @@
 
 The architecture follows the official implementation (`backbones/resnet_3d.py` and
 `layers/nn_blocks_3d.py` of tf-models-official 2.20.0). If its code and the paper's text
-differ, the default reproduces the paper's parameter counts.
+differ, the defaults reproduce the paper's parameter counts.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from r3d_rs.models.layers import (
 from r3d_rs.models.platform import for_tpu
 from r3d_rs.models.repeat import LOOPED, is_traced, recomputed, repeated
 
-#: Blocks in stages C2 to C5, by depth. Depth 14 is for tests and first tries.
+#: Blocks in stages C2 to C5, by depth. Depth 14 is for tests and first experiments.
 DEPTHS = {
     14: (1, 1, 1, 1),
     50: (3, 4, 6, 3),
@@ -36,15 +36,15 @@ DEPTHS = {
     350: (4, 36, 72, 4),
 }
 
-#: Depth, stem and squeeze-excitation ratio of each name.
+#: Depth, stem and squeeze-excitation ratio of each named network.
 NAMES = {"r3d-50": (50, "7x7", 0.0)} | {
     f"r3d-rs-{depth}": (depth, "resnet-d", 0.25) for depth in DEPTHS if depth != 14
 }
 
-#: The same for networks that the study does not report.
+#: The same for small networks that the study does not report.
 TINY_NAMES = {"r3d-14": (14, "7x7", 0.0), "r3d-rs-14": (14, "resnet-d", 0.25)}
 
-#: Ranges of numeric arguments: the type, and a check of the value.
+#: Allowed ranges of numeric arguments, each with a type and a check of the value.
 NUMBERS = {
     "an integer >= 1": (Integral, lambda value: value >= 1),
     "a number > 0": (Real, lambda value: 0 < value < math.inf),
@@ -54,30 +54,30 @@ NUMBERS = {
 STEMS = ("resnet-d", "7x7")
 SELF_GATING = ("last", "all", "none")
 
-#: Filters of the bottleneck's inner convolutions in C2 to C5; the last has 4 times.
+#: Filters of a block's first two convolutions, C2 to C5; the third has 4 times as many.
 FILTERS = (64, 128, 256, 512)
-#: Kernel size in time of every block's first convolution in C2 to C5.
+#: Temporal kernel size of each block's first convolution in C2 to C5.
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
 
 class Bottleneck(keras.layers.Layer):
     """Residual block: k×1×1, 1×3×3 and 1×1×1 convolutions, gates, stochastic depth.
 
-    As in the published code, self-gating acts before squeeze-excitation. The paper's
-    §3.1 names them in the reverse order.
+    Self-gating precedes squeeze-excitation, as in the official implementation. The
+    paper's §3.1 names them in the reverse order.
 
     Args:
-        filters: filters of the two inner convolutions; the last has `4 * filters`.
-        temporal_kernel: kernel size in time of the first convolution.
-        stride: stride in height and width of the 1×3×3 convolution and the shortcut.
-        projection: whether the shortcut is a convolution (the first block of a stage).
+        filters: filters of the first two convolutions; the third has `4 * filters`.
+        temporal_kernel: temporal kernel size of the first convolution.
+        stride: spatial stride of the 1×3×3 convolution and the shortcut.
+        projection: whether the shortcut is a convolution, as in a stage's first block.
         squeeze_excitation: ratio of squeeze-excitation; 0 for none.
         self_gating: whether the block has self-gating.
         stochastic_depth: probability of dropping the residual in training.
         zero_init_last: whether the last normalization's scale starts at zero.
         bn_momentum: momentum of normalization's moving statistics.
         rematerialize: whether to recompute the whole block for its gradient (JAX only).
-            On a TPU, all but the results of `repeat.KEPT` is recomputed anyway.
+            A TPU recomputes everything except the results of `repeat.KEPT` anyway.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Bottleneck(keras.layers.Layer):
         """Create the block's layers."""
         super().__init__(**kwargs)
         self.rematerialize = rematerialize
-        # Blocks of a stage differ only in these.
+        # The blocks of a stage differ only in these settings.
         self.form = (stride, projection, self_gating)
 
         def conv(name, filters, kernel_size, stride=1):
@@ -196,14 +196,14 @@ class Bottleneck(keras.layers.Layer):
 class Stage(keras.layers.Layer):
     """The bottleneck blocks of one stage, C2 to C5, in sequence.
 
-    For a TPU, a long row of like blocks is compiled once (`repeat.LOOPED`).
+    For a TPU, `repeat.LOOPED` or more consecutive equal blocks are compiled once.
 
-    All other arguments go to each `Bottleneck`.
+    `Bottleneck` documents the arguments that are not listed here.
 
     Args:
         blocks: number of blocks.
-        stride: stride of the first block, the only one with a projection.
-        self_gating: blocks with self-gating: "last", "all" or "none".
+        stride: spatial stride of the first block, the only one with a projection.
+        self_gating: which blocks have self-gating: "last", "all" or "none".
     """
 
     def __init__(
@@ -298,24 +298,26 @@ def build(
 
     Args:
         name: "r3d-50" (the paper's baseline) or "r3d-rs-50" to "r3d-rs-350". It sets
-            depth, stem and squeeze-excitation, and nothing about training.
-        frames: number of frames the network sees; the paper's 32 with stride 2 are 16.
+            depth, stem and squeeze-excitation, but nothing about training. "r3d-14" and
+            "r3d-rs-14" are small networks for tests.
+        frames: number of frames in a clip; the paper's 32 frames at stride 2 are 16.
         size: height and width of a frame, in pixels.
         num_classes: length of the logits.
-        width: multiplier of every number of channels.
-        stem: "resnet-d" (three convolutions) or "7x7"; None for the name's stem.
-        squeeze_excitation: ratio, 0 for none; None for the name's (0.25 for R3D-RS).
-        self_gating: blocks with self-gating. The "last" of each stage gives the
+        width: multiplier for all numbers of channels.
+        stem: "resnet-d" (three convolutions) or "7x7" (one). None uses the name's stem.
+        squeeze_excitation: ratio of squeeze-excitation; 0 for none. None uses the
+            name's ratio, 0.25 for R3D-RS and 0 for R3D.
+        self_gating: which blocks have self-gating. "last" (of each stage) gives the
             parameter counts of Table 3. §3.1 describes "all". "none" turns it off.
         stochastic_depth: initial rate `r` (§4.3: 0.2). Blocks of stage `i` drop with
             rate `r * i / 5`, as in the official implementation.
         dropout: dropout rate before the head.
-        zero_init_last: whether each block's last normalization scale starts at zero
-            (not in the paper; used by the pantomime and small scales).
-        bn_momentum: share of normalization's moving statistics that a step keeps.
+        zero_init_last: whether the scale of each block's last normalization starts at
+            zero (not in the paper; used by the pantomime and small scales).
+        bn_momentum: momentum of normalization's moving statistics.
         rematerialize: whether to recompute the inside of each block for its gradient
-            instead of keeping it (JAX only): less memory, more arithmetic, same
-            results. TensorFlow always keeps it.
+            instead of keeping it (JAX only). This takes less memory and more
+            arithmetic, with the same results. TensorFlow ignores it.
 
     Returns:
         A functional model from clips `(batch, frames, size, size, 3)` with values in
@@ -386,13 +388,13 @@ def _check(argument: str, value, allowed) -> None:
             raise ValueError(f"{argument} is {value!r}; allowed are {listed}")
         return
     kind, fits = NUMBERS[allowed]
-    # A bool is an integer to Python.
+    # In Python, a bool is an integer.
     if isinstance(value, bool) or not isinstance(value, kind) or not fits(value):
         raise ValueError(f"{argument} is {value!r}; allowed is {allowed}")
 
 
 def _stem(x, stem: str, channels, bn_momentum: float):
-    """Apply stem and pool: halve time once and space twice (Table 1)."""
+    """Apply stem and pooling, which halve time once and space twice (Table 1)."""
     if stem == "resnet-d":
         convolutions = [(32, (5, 3, 3), 2), (32, (1, 3, 3), 1), (64, (1, 3, 3), 1)]
     else:

@@ -2,11 +2,11 @@
 
 It may import no other room.
 
-Each row names its `source` in the paper. Accuracies are in per cent, and `params_m` in
-10^6. `flops_b` is in 10^9 by the paper's convention, which is close to multiply-adds. A
-row that the paper takes from other work has `quoted`. The others have the `point` (or
-`row`) of the study that replicates them, with its `model` and `frames_span`. If the
-paper's text gives no number, the cell is empty, and `note` holds what the text says.
+Each row names its `source` in the paper. Accuracies are in per cent, `params_m` in
+10^6. `flops_b` is in 10^9 by the paper's convention, which is close to multiply-adds.
+`quoted` marks rows that the paper takes from other work. Each other row has the `point`
+(or `row`) of the study that replicates it, with its `model` and `frames_span`. If the
+paper gives no number, the cell is empty, and `note` says what the text gives instead.
 """
 
 import csv
@@ -32,7 +32,7 @@ _INTEGERS = (
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a file such as "table4" or "figure2", as text.
+    """Return the rows of a file such as "table4" or "figure2", with all cells as text.
 
     Use this for names and sources: importing pandas takes a hundred times as long.
     """
@@ -50,7 +50,7 @@ def table(number: int):
 
 
 def figure(number: int):
-    """Return the points of a figure, as far as the paper's text gives them.
+    """Return a figure's points, as far as the paper's text gives them.
 
     Raises:
         ValueError: if there is no such figure, naming the number and those allowed.
@@ -61,8 +61,8 @@ def figure(number: int):
 def quoted():
     """Return the network of each quoted row, and what other sources publish about it.
 
-    A row that cannot be counted has no network. `macs_note` and `params_note` say why a
-    printed number does not match the count.
+    If a row cannot be counted, its network is empty. `macs_note` and `params_note` say
+    why a printed number does not match the count.
     """
     import pandas as pd
 
@@ -78,7 +78,11 @@ def model_garden():
 
 
 def claims() -> dict[str, list[dict]]:
-    """Return the paper's statements that numbers decide, as `statement` and `count`."""
+    """Return the paper's statements that numbers can decide.
+
+    Each entry of `statement` compares two experiments. Each entry of `count` names its
+    `check`, a function in `r3d_rs/report/claims.py`.
+    """
     import tomllib
 
     return tomllib.loads((_FOLDER / "claims.toml").read_text(encoding="utf-8"))

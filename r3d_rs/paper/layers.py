@@ -1,8 +1,8 @@
-"""Count parameters and multiply-adds of layers, without a framework.
+"""Count the parameters and multiply-adds of layers without a framework.
 
-Only learned parameters count, so moving statistics do not. Multiply-adds are counted
-for convolutions, dense layers and attention's two products. Biases, normalization,
-activations and pooling add none. Taps on padding count.
+Parameters exclude moving statistics. Multiply-adds are counted for convolutions, dense
+layers and attention's two products. Biases, normalization, activations and pooling do
+not count. Taps on padding count.
 """
 
 import math
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """Sums over the layers along one path of a network.
+    """Running totals over the layers along one path of a network.
 
     Args:
         shape: frames, height and width of the next layer's input.
         channels: channels of the next layer's input.
         params: learned parameters so far.
-        scales: part of `params` that belongs to normalization.
+        scales: normalization's share of `params`.
         linear: multiply-adds of convolutions and dense layers so far.
         products: multiply-adds of attention's products so far.
     """
@@ -50,7 +50,7 @@ class Tally:
         bias: bool = False,
         norm: bool = True,
     ) -> "Tally":
-        """Add a padded convolution, with its normalization if `norm`."""
+        """Add a padded convolution, followed by a normalization if `norm`."""
         weights = math.prod(kernel) * self.channels // groups * filters
         self.pool(stride)
         self.params += weights + bias * filters
@@ -59,7 +59,7 @@ class Tally:
         return self.norm(filters) if norm else self
 
     def pool(self, stride: Iterable[int]) -> "Tally":
-        """Add a padded pooling; only its strides matter."""
+        """Add a padded pooling layer; only its strides matter."""
         pairs = zip(self.shape, stride, strict=True)
         self.shape = tuple(-(-length // step) for length, step in pairs)
         return self
@@ -71,7 +71,7 @@ class Tally:
         return self
 
     def dense(self, width: int, outputs: int, tokens: int = 1, bias: bool = True):
-        """Add a dense layer that is applied to a number of tokens."""
+        """Add a dense layer, applied to each of `tokens` tokens."""
         self.params += outputs * (width + bias)
         self.linear += tokens * width * outputs
 
@@ -82,20 +82,20 @@ class Tally:
         self.dense(width, width, tokens)
 
     def mlp(self, width: int, tokens: int) -> None:
-        """Add normalization and a perceptron with four times the width inside."""
+        """Add normalization and an MLP with `4 * width` hidden units."""
         self.norm(width).dense(width, 4 * width, tokens)
         self.dense(4 * width, width, tokens)
 
     def attend(self, queries: int, keys: int, width: int) -> None:
-        """Add the products of queries with keys, and of weights with values."""
+        """Add attention's two products: queries by keys, and weights by values."""
         self.products += 2 * queries * keys * width
 
     def aside(self) -> "Tally":
-        """Return an empty tally with the same input, for a second path."""
+        """Return an empty tally with the same input, to count a parallel path."""
         return Tally(self.shape, self.channels)
 
     def join(self, other: "Tally") -> None:
-        """Add the layers of a second path."""
+        """Add the counts of a parallel path."""
         self.params += other.params
         self.scales += other.scales
         self.linear += other.linear

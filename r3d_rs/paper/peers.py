@@ -1,8 +1,8 @@
 """Count the networks that Tables 3 to 5 quote from other work.
 
-Each function adds up the layers of one family, as its paper or model zoo gives them.
-Its arguments are a view's `frames` and `size` (height and width in pixels), and the
-head's `classes`. `peers.csv` gives the network and the sources of each quoted row.
+Each function adds up the layers of one family, as specified by its paper or model zoo.
+Its arguments are the `frames` and `size` of a view (height and width in pixels), and
+the number of `classes`. `peers.csv` lists the network and sources of each quoted row.
 """
 
 import math
@@ -22,8 +22,8 @@ def r2plus1d(
 ) -> Tally:
     """Count R(2+1)D with basic blocks (Tran et al. 2018, §3.5 and Table 1).
 
-    If `shared`, both convolutions of a block have the same number of middle channels,
-    as in torchvision.
+    If `shared`, both convolutions of a block have equally many middle channels, as in
+    torchvision.
     """
     net = Tally((frames, size, size))
     net.conv(45, (1, 7, 7), (1, 2, 2)).conv(64, (3, 1, 1))
@@ -48,8 +48,8 @@ def csn(
 ) -> Tally:
     """Count CSN, with depthwise 3×3×3 convolutions (Tran et al. 2019).
 
-    If `preserved` (ip-CSN), a normalized 1×1×1 convolution precedes each one, as in
-    VMZ. Otherwise (ir-CSN) there is none.
+    If `preserved` (ip-CSN), a normalized 1×1×1 convolution precedes each depthwise one,
+    as in VMZ. Otherwise (ir-CSN) there is none.
     """
     net = Tally((frames, size, size)).conv(64, (3, 7, 7), (1, 2, 2)).pool((1, 2, 2))
     for stage, number in enumerate(blocks):
@@ -69,10 +69,11 @@ def csn(
 def slowfast(frames: int, size: int, classes: int, nonlocal_blocks=()) -> Tally:
     """Count SlowFast (Feichtenhofer et al. 2019, Table 1).
 
-    `frames` is for the slow pathway. The fast one has four times as many frames, and an
-    eighth of the width. Six blocks of res4 have kernels of three frames, and fusion
-    spans five (PySlowFast, `SLOWFAST_NLN_16x8_R101_50_50.yaml`). In the slow pathway of
-    res4, a non-local block follows each of `nonlocal_blocks`.
+    `frames` is for the slow pathway. The fast pathway has four times as many frames and
+    an eighth of the width. In res4, only the first six blocks have kernels of three
+    frames. Fusion spans five frames. Both follow PySlowFast's
+    `SLOWFAST_NLN_16x8_R101_50_50.yaml`. In the slow pathway's res4, a non-local block
+    follows each block in `nonlocal_blocks`.
     """
     slow, fast = Tally((frames, size, size)), Tally((4 * frames, size, size))
     slow.conv(64, (1, 7, 7), (1, 2, 2)).pool((1, 2, 2))
@@ -97,7 +98,7 @@ def slowfast(frames: int, size: int, classes: int, nonlocal_blocks=()) -> Tally:
 
 
 def _nonlocal(net: Tally) -> None:
-    """Add a non-local block with keys pooled by 2×2 (Wang et al. 2018, §3.3)."""
+    """Add a non-local block with 2×2 pooling of keys (Wang et al. 2018, §3.3)."""
     width, inner, queries = net.channels, net.channels // 2, net.positions
     keys = net.aside().pool((1, 2, 2)).positions
     for tokens in (queries, keys, keys):
@@ -112,8 +113,8 @@ def x3d(
 ) -> Tally:
     """Count X3D (Feichtenhofer 2020, Table 1; PyTorchVideo, `models/x3d.py`).
 
-    Bottlenecks are 2.25 times as wide inside as outside. Every second block has
-    squeeze-excitation with a ratio of 1/16.
+    A bottleneck's inner width is 2.25 times its outer width. Every second block of a
+    stage, from the first, has squeeze-excitation with a ratio of 1/16.
     """
 
     def rounded(channels):
@@ -147,8 +148,9 @@ def mvit(
 ) -> Tally:
     """Count MViT-B (Fan et al. 2021; PySlowFast, `MVIT_B_*_CONV`).
 
-    The `pooled` blocks halve height and width, and have twice the input width of the
-    blocks before. In all blocks, keys and values have `size / 32` positions a side.
+    The `pooled` blocks halve height and width. The block before each of them doubles
+    the number of channels. Keys and values have `size / 32` positions per side, or
+    `size / 16` in the `pooled` blocks.
     """
     head, width, stride = 96, 96, 8
     net = Tally((frames, size, size))
@@ -188,9 +190,9 @@ def mvit(
 def swin(
     frames: int, size: int, classes: int, width: int = 128, window: int = 7
 ) -> Tally:
-    """Count Video Swin: B, or L with a width of 192 (Liu et al. 2022).
+    """Count Video Swin-B, or Swin-L with a width of 192 (Liu et al. 2022).
 
-    A window has eight frames of `window` by `window` tokens. A head has 32 channels.
+    Windows span eight frames of `window` by `window` tokens. Heads have 32 channels.
     """
     net = Tally((frames, size, size)).conv(width, (2, 4, 4), (2, 4, 4), bias=True)
     for stage, number in enumerate((2, 2, 18, 2)):
@@ -222,8 +224,8 @@ def _patches(frames: int, size: int, encoder: str, kernel: tuple) -> Tally:
 def timesformer(frames: int, size: int, classes: int) -> Tally:
     """Count TimeSformer: ViT-B/16 with divided attention (Bertasius et al. 2021, §3).
 
-    A dense layer follows attention over time. Attention over space has a class token in
-    each frame.
+    A dense layer follows attention over time. Attention over space includes a class
+    token in each frame.
     """
     net = _patches(frames, size, "B", (1, 16, 16))
     width, tokens, pixels = net.channels, net.positions, net.positions // frames
@@ -250,9 +252,10 @@ def vivit(
 
 
 def vivit_factorized(frames: int, size: int, classes: int) -> Tally:
-    """Count ViViT-L/16×2, which encodes space, then time (Arnab et al. 2021, model 2).
+    """Count ViViT-L/16×2 with an encoder for space, then one for time.
 
-    Both encoders have 24 blocks (Scenic, `vivit_large_factorised_encoder.py`).
+    This is model 2 of Arnab et al. 2021. Both encoders have 24 blocks (Scenic,
+    `vivit_large_factorised_encoder.py`).
     """
     net = _patches(frames, size, "L", (2, 16, 16))
     width, steps = net.channels, net.shape[0]
@@ -265,9 +268,9 @@ def vivit_factorized(frames: int, size: int, classes: int) -> Tally:
 
 
 def vtn(frames: int, size: int, classes: int) -> Tally:
-    """Count VTN: ViT-B/16 on each frame, then three layers of a Longformer.
+    """Count VTN: ViT-B/16 on each frame, then three Longformer layers.
 
-    Windows have 18 frames and the class token, which has its own projections. The head
+    A window has 18 frames and the class token, which has its own projections. The head
     has two layers. Sources: Neimark et al. 2021, §3; PySlowFast, `VIT_B_VTN.yaml`.
     """
     net = _patches(frames, size, "B", (1, 16, 16))
