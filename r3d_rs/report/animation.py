@@ -9,9 +9,9 @@ import numpy as np
 from IPython.display import HTML
 from PIL import Image
 
-#: Frames up to this height, in pixels, are stored without loss; pixels stay squares.
+#: Frames up to this height, in pixels, are stored losslessly and drawn without blur.
 SMALL = 96
-#: Factor by which a clip is enlarged, if there is room.
+#: Factor by which a clip is enlarged if there is room.
 SCALE = 3
 #: Milliseconds per frame.
 DURATION = 80
@@ -31,7 +31,7 @@ _STYLE = """<style>
 def animations(named_clips: Iterable[tuple[str, np.ndarray]]) -> HTML:
     """Show clips as endless animations, two in a row or, in a wide window, four.
 
-    If the reader's system is set to reduced motion, only the middle frames are shown.
+    If the reader's system asks for reduced motion, each clip shows its middle frame.
 
     Args:
         named_clips: captions and clips, uint8 `(time, height, width, 3)`. The first
@@ -51,7 +51,7 @@ def animations(named_clips: Iterable[tuple[str, np.ndarray]]) -> HTML:
 
 
 def _picture(frames: np.ndarray, alt: str) -> str:
-    """Return a clip as HTML; `alt` describes it to readers who do not see it."""
+    """Return a clip as HTML; `alt` describes it for screen readers."""
     height, width = frames.shape[1:3]
     still = frames[len(frames) // 2][None]
     small = ' class="small"' if height <= SMALL else ""

@@ -1,4 +1,4 @@
-"""The paper's statements, and the verdicts of our numbers on them."""
+"""The paper's statements, and the verdicts that our records give on them."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ EXPLORATORY = "exploratory"
 #: Verdict on a primary statement while planned runs are missing.
 OPEN = "open"
 
-#: Verdict on a statement that the counts contradict.
+#: Verdict on a statement that the counted numbers contradict.
 DIFFERS = "contradicted by its own numbers"
 
 
@@ -33,14 +33,14 @@ class Statement:
     Args:
         text: the statement.
         group: group of statements, which a chapter covers.
-        place: place in the paper.
-        pair: the two experiments that are compared.
+        place: where the paper makes it.
+        pair: the two experiments to compare.
         paper: the paper's gain in points of top-1 or top-5; None if it gives none.
         sign: sign of the stated gain, 1 or -1.
         primary: whether the plan decides the statement; otherwise it is exploratory.
         found: our gain; None if one of the two has not been run. The gain of a primary
             statement is adjusted for the number of primary statements.
-        missing: number of planned runs of the two that are missing; 0 once the study
+        missing: number of planned runs that the two experiments lack; 0 once the study
             has ended.
     """
 
@@ -56,19 +56,19 @@ class Statement:
 
     @property
     def ours(self) -> str:
-        """Our gain as text, "not run" if there is none."""
+        """Our gain as text, or "not run" if there is none."""
         return comparison.text(self.found)
 
     @property
     def said(self) -> str:
-        """The paper's gain as text; "more" or "less" if it gives no number."""
+        """The paper's gain as text, or "more" or "less" if it gives no number."""
         if self.paper is None:
             return "less" if self.sign < 0 else "more"
         return f"{self.paper:+.1f}"
 
     @property
     def verdict(self) -> str:
-        """Verdict, from comparing the adjusted interval with zero."""
+        """Verdict, by whether the adjusted interval contains zero."""
         if self.found is None:
             return NOT_RUN
         if not self.primary:
@@ -86,12 +86,12 @@ class Statement:
 
     @property
     def bound(self) -> float:
-        """Points that the gain does not exceed in either direction, by its interval."""
+        """Largest size of the gain within its interval, in points, rounded up."""
         return math.ceil(1000 * self.found.bound) / 10
 
 
 def statements(results: Path, group: str | None = None) -> list[Statement]:
-    """Decide the paper's statements about accuracy by our records.
+    """Decide the paper's statements about accuracy from our records.
 
     The primary statements form one family: their intervals are adjusted for their
     number. A statement is reproduced if the adjusted 95 % interval of our gain lies on
@@ -99,7 +99,7 @@ def statements(results: Path, group: str | None = None) -> list[Statement]:
     contains zero, the statement is inconclusive, and the verdict bounds the gain.
 
     All other statements are exploratory: their intervals are not adjusted, and they
-    have no verdict.
+    get no verdict.
 
     Args:
         results: folder of the records.
@@ -139,7 +139,7 @@ def statements(results: Path, group: str | None = None) -> list[Statement]:
 
 
 def _missing(pair: comparison.Pair, found: Gain | None) -> int:
-    """Count the planned runs of a pair that its gain lacks."""
+    """Count the planned runs of a pair that have not been made."""
     planned, made = study.read().seeds, found.seeds if found else (0, 0)
     names = (registry.SAME.get(name, name) for name in (pair.before, pair.after))
     return sum(
@@ -153,8 +153,8 @@ def table(statements: Sequence[Statement]) -> pd.DataFrame:
 
     Returns:
         One row per statement, with columns claim, place, paper, ours, 95 % interval,
-        seeds, p and verdict. Gains are in points of top-1, or of top-5 if the claim
-        says so.
+        seeds, p and verdict. Gains are in points of top-1, or of top-5 if the statement
+        is about top-5.
     """
     rows = []
     for statement in statements:
@@ -181,13 +181,13 @@ def _probability(found: Gain | None) -> str:
 
 
 def counts(results: Path) -> pd.DataFrame:
-    """Decide the paper's statements about numbers that can be counted.
+    """Decide the paper's statements about numbers, from counts and its own tables.
 
     Returns:
         One row per statement, with columns claim, place, found and verdict.
 
     Raises:
-        FileNotFoundError: if the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing; it says how to make them.
     """
     counted = exact.read(results)
     rows = []
@@ -205,7 +205,7 @@ def counts(results: Path) -> pd.DataFrame:
 
 
 def parameters(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the parameters in Tables 3 and 4 with the counts."""
+    """Compare the parameters in Tables 3 and 4 with our counts."""
     pairs = []
     for number, classes in ((3, 400), (4, 600)):
         for row in paper.table(number).dropna(subset="model").itertuples():
@@ -217,19 +217,19 @@ def parameters(counted: pd.DataFrame) -> tuple[bool, str]:
 
 
 def self_gating(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare Table 3's parameters with self-gating in every block or in the last."""
+    """Compare parameters with self-gating in every block and in each stage's last."""
     rows = paper.table(3).set_index("point")
     published = rows.loc["RS-50", "params_m"]
     every = counted.loc[(exact.GATING_EVERYWHERE, 16, 256, 400), "params"] / 1e6
     last = counted.loc[("r3d-rs-50", 16, 256, 400), "params"] / 1e6
     return abs(every - published) < 0.1, (
-        f"{every:.1f} million parameters in each block of R3D-RS-50, {last:.1f} in the"
-        f" last of each stage; Table 3 has {published}"
+        f"{every:.1f} million parameters with self-gating in each block of R3D-RS-50,"
+        f" {last:.1f} with it in each stage's last; Table 3 has {published}"
     )
 
 
 def stem(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the FLOPs of the two stems, rounded up as the paper does."""
+    """Compare the FLOPs of the two stems, rounded up as in the paper."""
     old = counted.loc[(exact.BASELINE_WITH_SE, 16, 256, 400), "profiler_gflops"]
     new = counted.loc[("r3d-rs-50", 16, 256, 400), "profiler_gflops"]
     holds = (math.ceil(old), math.ceil(new)) == (60, 58)
@@ -237,19 +237,19 @@ def stem(counted: pd.DataFrame) -> tuple[bool, str]:
 
 
 def flops_of_200(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the FLOPs of R3D-RS-200, which Tables 3 and 4 print differently."""
+    """Compare the FLOPs of R3D-RS-200; Tables 3 and 4 print different numbers."""
     found = counted.loc[("r3d-rs-200", 16, 256, 400), "profiler_gflops"]
     third, fourth = (
         paper.table(n).set_index("point").loc["RS-200", "flops_b"] for n in (3, 4)
     )
     return math.ceil(found) == third, (
-        f"{found:.2f} billion; all others are rounded up, and Table 4 has {fourth} for"
-        f" the same network where Table 3 has {third}"
+        f"{found:.2f} billion; all others are rounded up. For the same network, Table 4"
+        f" has {fourth} and Table 3 has {third}"
     )
 
 
 def on_par(counted: pd.DataFrame) -> tuple[bool, str]:
-    """Compare the best of R3D-RS with the best of the others, within half a point."""
+    """Check that the best R3D-RS is within half a point of the best other network."""
     found, holds = [], True
     for number in (3, 4):
         rows = paper.table(number)

@@ -1,4 +1,4 @@
-"""Columns of tables: their cells in the CSV file, and their text in the book."""
+"""Table columns: their cells in the CSV file and their text in the book."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from r3d_rs.experiments import record, registry
 from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.report import comparison, editions
 
-#: Function from a row to the dataset and name of its experiment, or to None.
+#: Function that returns the dataset and name of a row's experiment, or None.
 Run = Callable[[dict], tuple[str, str] | None]
 
 
@@ -23,7 +23,7 @@ class Column:
         key: name in the CSV file.
         title: title in the book; empty for a column of the file only.
         digits: decimals in the book; None leaves a number as in the file.
-        run: gives the experiment that a cell links to; None for no links.
+        run: returns the experiment that a cell links to; None for no links.
     """
 
     key: str
@@ -75,7 +75,7 @@ class Accuracy(Column):
         return dict(zip(self.NAMES, cells, strict=True))
 
     def text(self, row: dict[str, str]) -> str:
-        """Return the mean with its interval and seeds; "not run" or "" without runs."""
+        """Return mean, interval and seeds; "not run" or "" if there are no runs."""
         top1, low, high, seeds, _ = (row[f"{self.key}_{name}"] for name in self.NAMES)
         if not seeds:
             return top1
@@ -84,10 +84,10 @@ class Accuracy(Column):
 
 @dataclass(frozen=True)
 class Delta(Column):
-    """Gain of our runs over our last row above, with an unadjusted interval."""
+    """Gain over the nearest row above that has an experiment; interval unadjusted."""
 
     def cells(self, results: Path, rows: pd.DataFrame) -> dict:
-        """Compare each row's records with those of the row above."""
+        """Compare each row's records with the records of the row above."""
         ends, above = [], None
         for own in map(self.run, _filled(rows)):
             ends.append(own and above and (above, own))
@@ -97,9 +97,9 @@ class Delta(Column):
 
 @dataclass(frozen=True)
 class Gain(Column):
-    """Gain of a row's runs over other runs of the row, with an unadjusted interval.
+    """Gain between two experiments of the same row, with an unadjusted interval.
 
-    `before` gives the experiment of the other runs.
+    `before` returns the baseline experiment, `run` the other one.
     """
 
     before: Run | None = None
@@ -116,9 +116,9 @@ class Table:
 
     Args:
         caption: caption in the book.
-        names: column that names the rows.
-        rows: returns the rows, with all columns that need no run of ours.
-        columns: columns in the order of the CSV file; `edition` follows them.
+        names: column with the names of the rows.
+        rows: returns the rows, with all columns that need none of our runs.
+        columns: columns in the order of the CSV file; the file adds `edition`.
     """
 
     caption: str
@@ -127,7 +127,7 @@ class Table:
     columns: tuple[Column, ...]
 
     def build(self, results: Path) -> pd.DataFrame:
-        """Return the content of the CSV file; `edition` says which records it shows."""
+        """Return the content of the CSV file; `edition` names the edition it shows."""
         rows, cells = self.rows(results), {}
         named = [column.run for column in self.columns if column.run]
         found = [run(row) for run in named for row in _filled(rows)]
@@ -138,7 +138,7 @@ class Table:
 
 
 def _gains(results: Path, ends: list[tuple | None]) -> list[str]:
-    """Describe each row's gain, unadjusted; "" for a row without two experiments."""
+    """Describe each row's unadjusted gain; "" for a row without two experiments."""
     pairs = {both: comparison.Pair(*both[0], both[1][1]) for both in filter(None, ends)}
     found = comparison.gains(results, list(pairs.values()), adjust=False)
     texts = dict(zip(pairs, map(comparison.text, found), strict=True))

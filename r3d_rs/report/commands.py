@@ -1,6 +1,6 @@
 """Commands `r3d-rs report`: tables, views and probes.
 
-Commands import what they call when they run; see `r3d_rs.preparation.commands`.
+Each command imports its code only when it runs; see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def report() -> None:
 @report.command()
 @published_option
 @click.option("--exact", is_flag=True, help="Count parameters and multiply-adds again.")
-@click.option("--check", is_flag=True, help="Write nothing, fail if one is stale.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is stale.")
 def tables(results: Path, exact: bool, check: bool) -> None:
     """Make the published tables and figures from the published records."""
     from r3d_rs.experiments import published, record
@@ -39,7 +39,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
         if found := stale.files(results):
             names = ", ".join(str(path) for path in found)
             raise click.ClickException(
-                f"not what the records give, run `make tables`: {names}"
+                f"out of date with the records, run `make tables`: {names}"
             )
         return
     if exact:
@@ -78,7 +78,7 @@ def views(
     results: Path,
     checkpoints: Path,
 ) -> None:
-    """Evaluate trained networks with more and more views."""
+    """Evaluate trained networks with an increasing number of views."""
     from r3d_rs.experiments import views_curve
 
     name = canonical_name(dataset)
@@ -89,18 +89,18 @@ def views(
 @click.option(
     "--dataset",
     type=DATASET,
-    help="Name of the dataset; the network's by default, or pantomime-20.",
+    help="Dataset. By default the network's, or pantomime-20 without --network.",
 )
 @data_dir_option
 @own_option
-@click.option("--network", help="Folder of a run; without it RS-50 is trained.")
+@click.option("--network", help="Folder of a run. Without it, RS-50 is trained.")
 def probes(
     dataset: str | None, data_dir: Path | None, results: Path, network: str | None
 ) -> None:
     """Measure how much the accuracy on a dataset depends on motion.
 
     A network is evaluated on reversed and on shuffled clips. Another is trained on
-    single frames, by the same recipe from random weights.
+    single frames, from random weights and with the same recipe.
     """
     from r3d_rs.evaluation import probes as study
     from r3d_rs.evaluation import trained

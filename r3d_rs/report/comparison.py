@@ -31,7 +31,7 @@ class Pair:
     def ends(self) -> tuple[tuple, tuple]:
         """The two networks: dataset, name and `top` of each."""
         return tuple(
-            # an experiment with several names always gets the same one
+            # an experiment with several names is always compared under one
             (self.dataset, _network(name), self.top)
             for name in (self.before, self.after)
         )
@@ -42,11 +42,10 @@ def gains(
 ) -> list[Gain | None]:
     """Estimate gains as one family: their intervals are adjusted for their number.
 
-    The study's plan says which experiments are alike; these pool their spread over
-    seeds.
+    Experiments that the study's plan lists as alike pool their spread over seeds.
 
     Args:
-        results: folder of the records, with their scores beside them.
+        results: folder of the records, with the scores beside them.
         pairs: pairs of points.
         adjust: whether to adjust for the number of gains; False estimates each gain as
             if it were the only one.
@@ -57,7 +56,7 @@ def gains(
     Raises:
         ValueError: if two points were evaluated on different videos, or if the recipes
             of one point differ.
-        FileNotFoundError: naming scores that are missing.
+        FileNotFoundError: if scores are missing; it names them.
     """
     kinds = list(dict.fromkeys((pair.dataset, pair.top) for pair in pairs))
     alike = [
@@ -66,7 +65,7 @@ def gains(
         for names in study.read().alike
     ]
     ends = [end for pair in pairs for end in pair.ends]
-    # only groups with both ends of a gain can be pooled with it
+    # a group can be pooled with a gain only if it has both its ends
     alike = [own for own in alike if any(set(pair.ends) <= set(own) for pair in pairs)]
     names = dict.fromkeys([*ends, *(end for group in alike for end in group)])
     networks, videos = {}, {}
@@ -81,7 +80,7 @@ def between(results: Path, dataset: str, before: str, after: str) -> str:
 
 
 def text(found: Gain | None) -> str:
-    """Describe a gain in percentage points, "not run" if there is none."""
+    """Describe a gain in percentage points; "not run" if there is none."""
     mean, ends, seeds = parts(found)
     if found is None:
         return mean
@@ -90,7 +89,7 @@ def text(found: Gain | None) -> str:
 
 
 def parts(found: Gain | None) -> tuple[str, str, str]:
-    """Return a gain, its interval and its seeds as text, one for each column.
+    """Return a gain, its interval and its number of seeds, as text for three columns.
 
     A dash marks a missing interval or missing seeds.
     """
@@ -113,7 +112,7 @@ def _network(name: str) -> str:
 def _outcomes(
     results: Path, dataset: str, name: str, top: int, videos: dict[str, tuple]
 ) -> Outcomes:
-    """Return by seed whether each video was classified correctly, in order of the ids.
+    """Return, for each seed, whether each video was classified correctly, by id.
 
     Args:
         results: folder of the records.
@@ -126,7 +125,7 @@ def _outcomes(
     for own in (*(a for a, b in registry.TWINS.items() if b == name), name):
         named = registry.records(results, dataset, own)
         record.summarize(named)  # refuses recipes that differ
-        runs += named  # of runs with equal seeds, the point's own comes last and counts
+        runs += named  # the point's own runs come last and replace equal seeds
     for run in runs:
         scores = record.scores_of(results, run)
         best = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :top]

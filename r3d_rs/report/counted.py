@@ -1,4 +1,4 @@
-"""Figure 1 by one convention: published accuracies against counted multiply-adds."""
+"""Figure 1 with all costs counted by one convention, in multiply-adds."""
 
 import math
 from pathlib import Path
@@ -12,13 +12,13 @@ from r3d_rs.report.figures import Mark
 
 
 def marks(results: Path) -> tuple[list[Mark], list[Mark]]:
-    """Return marks of Table 3's rows by the cost of a view, and of a video.
+    """Return the marks of Table 3's rows against the cost of a view, and of a video.
 
-    Costs are multiply-adds, in 10^9 for a view and in 10^12 for a video. A network that
-    cannot be counted has the number from another paper, and a dagger.
+    Costs are multiply-adds, in 10^9 for a view and in 10^12 for a video. If a network
+    cannot be counted, its cost comes from another paper and its name has a dagger.
 
     Raises:
-        FileNotFoundError: if the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing; it says how to make them.
     """
     table, elsewhere = paper.table(3), paper.quoted().set_index("source")
     counts = peers.build(results).query("table == 3")["counted_gmacs"]
@@ -37,7 +37,7 @@ def marks(results: Path) -> tuple[list[Mark], list[Mark]]:
 
 
 def figure(results: Path) -> Figure:
-    """Draw accuracies against multiply-adds: per view on the left, per video right.
+    """Draw accuracies against multiply-adds: per view left, per video right.
 
     Marks are as in Figure 1. The horizontal axis on the right is logarithmic.
 

@@ -1,4 +1,4 @@
-"""Choose the records that a table shows: Pantomime's first or second edition.
+"""Choice of the records that a table shows: Pantomime's first or second edition.
 
 The first edition's records are in `<results>/first-edition`. A table shows them, marked
 as superseded, until all its planned runs exist or the study has ended. Then the whole
@@ -38,5 +38,5 @@ def root(results: str | Path, experiments: Iterable[tuple[str, str]]) -> Path:
 
 
 def title(root: Path) -> str:
-    """Return the mark for a folder of records, "" for the second edition."""
+    """Return the mark of a folder of records; "" for the second edition."""
     return SUPERSEDED if root.name == FIRST else ""

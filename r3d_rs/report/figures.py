@@ -20,18 +20,18 @@ from r3d_rs.files import whole_file
 from r3d_rs.operations import exact
 from r3d_rs.report import editions
 
-#: Marker by what is scaled, so that the figures need no colors.
+#: Markers by the scaled dimension (none, frames or input size); no colors needed.
 MARKERS = {"": "o", "f": "s", "i": "^"}
 
 #: Markers of quoted networks and of the baseline.
 QUOTED, BASELINE = "D", "X"
 
-#: Width and height of a panel, inches. On a phone a panel is as wide as the screen, and
-#: letters of 10 points have 12 pixels.
+#: Width and height of a panel, inches. On a phone, a panel is as wide as the screen and
+#: 10-point letters have 12 pixels.
 PANEL = (3.9, 4.0)
 
-#: Places for a name, the best first: points to the right of and above its point, and
-#: the end of the name that is there. A line leads to places further than `NEAR`.
+#: Places for a name, best first: offsets to the right and upward in points, and the
+#: horizontal alignment. A line leads to names further away than `NEAR`.
 NEAR = 15
 PLACES = (
     (6, -3, "left"),
@@ -58,8 +58,8 @@ PLACES = (
     (-30, -46, "right"),
 )
 
-#: Metadata by format of the file. The date and the software are left out, because they
-#: would make equal figures differ.
+#: Metadata by file format. Date and software are left out: they would make equal
+#: figures differ.
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 #: With the salt, equal figures give equal SVG files, byte for byte.
@@ -83,7 +83,7 @@ class Mark:
         interval: ends of the 95 % interval, per cent; None without an interval.
         described: text of its tooltip.
         run: experiment of our record; None for the paper's points.
-        quoted: whether the paper quotes it from other work.
+        quoted: whether the paper quotes the point from other work.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Points:
-    """A figure's points, and the names of points without a value.
+    """A figure's points, and the names of points that have no value.
 
     Args:
         published: the paper's points.
@@ -114,7 +114,7 @@ class Points:
         ours: points of our runs.
         absent: names of points that have not been run.
         title: title of our panel.
-        root: folder of our records, see `editions.root`.
+        root: folder of our records; see `editions.root`.
     """
 
     published: list[Mark]
@@ -129,9 +129,9 @@ def marks(number: int, results: Path) -> Points:
     """Return a figure's points.
 
     The paper's points are top-1 on Kinetics-400, as given in its text, against the
-    multiply-adds of one view. We count these, except for quoted networks, which have
-    the paper's FLOPs. Our points are the mean video top-1 over seeds on Pantomime-20,
-    against the multiply-adds of one view at its scale.
+    multiply-adds of one view. We count the multiply-adds, except for quoted networks,
+    which keep the paper's FLOPs. Our points are the mean video top-1 over seeds on
+    Pantomime-20, against the multiply-adds of one view at Pantomime's scale.
 
     Args:
         number: 1 or 2.
@@ -190,16 +190,16 @@ def _cost(gmacs: float) -> str:
 
 
 def figure(number: int, results: Path) -> Figure:
-    """Draw Figure 1 or 2, the paper's points on the left and ours on the right.
+    """Draw Figure 1 or 2, with the paper's points on the left and ours on the right.
 
-    The points come from `marks`. Ours have 95 % intervals: t over seeds, or over videos
-    for a single seed. Circles are depths, joined by a line. Squares scale the frames,
-    triangles the resolution. Crosses are the baseline, diamonds are quoted networks.
-    Points without a value are named below.
+    The points come from `marks`. Our points have 95 % intervals: Student's t over
+    seeds, or over videos if there is one seed. Circles scale the depth and are joined
+    by a line. Squares scale the frames, triangles the resolution. Crosses are the
+    baseline, diamonds are quoted networks. Points without a value are named below.
 
     Raises:
-        FileNotFoundError: if the exact counts are missing, saying how to make them.
-        ValueError: naming a record that is not valid, or recipes that differ.
+        FileNotFoundError: if the exact counts are missing; it says how to make them.
+        ValueError: if a record is not valid or recipes differ; it names them.
     """
     return draw(marks(number, results))
 
@@ -224,7 +224,7 @@ def draw(points: Points, *sides: str) -> Figure:
             own, reason, absent, title = panels[side]
             panel(one, own, reason, absent, side)
             one.set(title=textwrap.fill(title, 30), ylabel="top-1 (%)")
-        drawn.draw_without_rendering()  # the layout must be known to place the names
+        drawn.draw_without_rendering()  # placing the names needs the layout
         drawn.set_layout_engine("none")
         for side, one in zip(sides, axes, strict=True):
             name_points(one, panels[side][0])
@@ -232,7 +232,7 @@ def draw(points: Points, *sides: str) -> Figure:
 
 
 def build(results: Path) -> list[Path]:
-    """Write `<results>/figures/figure<n>.svg` and `.png`, the same bytes every time.
+    """Write `<results>/figures/figure<n>.svg` and `.png`, with reproducible bytes.
 
     Raises:
         FileNotFoundError, ValueError: as in `figure`.
@@ -289,9 +289,9 @@ def panel(
 
 
 def name_points(axes: Axes, points: list[Mark]) -> None:
-    """Place each point's name where it hides the least of points, lines and names.
+    """Place each point's name where it hides the fewest points, lines and names.
 
-    Leaving the panel counts as much as hiding another name.
+    Leaving the panel costs as much as hiding another name.
     """
     if not points:
         return
@@ -300,7 +300,7 @@ def name_points(axes: Axes, points: list[Mark]) -> None:
         for p in points
         if p.interval
     ]
-    # A point weighs as much as a whole line.
+    # A point costs as much as a whole line.
     lines += [((p.gmacs, p.top1),) * 2 for p in points]
     lines += itertools.pairwise(_depths(points))
     drawn = np.concatenate([np.linspace(*ends, 50) for ends in lines])

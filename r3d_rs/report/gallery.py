@@ -1,4 +1,4 @@
-"""Pictures of the data: clips, augmentation, and the places of views."""
+"""Pictures of the data: clips, augmentation and evaluation views."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from r3d_rs.recipes.table2 import BASELINE
 from r3d_rs.report.animation import animations
 from r3d_rs.videos import geometry
 
-#: Number of operations that RandAugment applies to a clip; the official code's default.
+#: Number of operations that RandAugment applies to a clip, the official default.
 LAYERS = 2
 
 
@@ -44,8 +44,8 @@ def centre_clip(dataset: Dataset, recipe: Recipe, split: str) -> np.ndarray:
 def augmentation_gallery(frames, magnitude: float = 10, seed: int = 0) -> HTML:
     """Show what cropping, mirroring and RandAugment do to a clip.
 
-    Each operation of RandAugment is shown alone. Cropping and the whole of RandAugment
-    are shown for three random draws.
+    Each operation of RandAugment is shown alone. Cropping and complete RandAugment are
+    shown for three random draws.
 
     Args:
         frames: uint8 `(time, height, width, 3)`.

@@ -1,4 +1,4 @@
-"""The parts of the paper: how many runs are behind each, and how long they took."""
+"""The parts of the paper: the number and the hours of the runs behind each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Item:
 
     Args:
         name: number and subject in the paper.
-        exact: what has been settled without training, "" for nothing.
-        study: study of the records that replicate its accuracies; None without any.
-        datasets: datasets of these records, ours and the paper's.
+        exact: what is reproduced without training; "" if nothing is.
+        study: study that replicates its accuracies; None if it has no accuracies.
+        datasets: datasets of that study, ours and the paper's.
         also: further studies and experiments that it needs, on any dataset.
-        points: its points, if the study has other points on these datasets too.
+        points: its points; empty if all points of the study belong to it.
     """
 
     name: str
@@ -66,7 +66,7 @@ def table(results: Path) -> pd.DataFrame:
         results: folder of the records.
 
     Returns:
-        One row for each of `ITEMS`; "not run" if it has accuracies but no run.
+        One row for each of `ITEMS`, with "not run" if it has accuracies but no run.
     """
     runs = [run["experiment"] for run in record.find(results)]
     rows = {}
@@ -118,8 +118,8 @@ def hours(results: Path) -> pd.DataFrame:
 
     Returns:
         One row per device for each of `ITEMS` with accuracies, and for all runs. A run
-        that serves two parts counts in both, but once in all runs. "not run" marks a
-        part without records.
+        that serves two parts counts in both, but only once in all runs. "not run" marks
+        a part without records.
     """
     runs = record.find(results)
     parts = {
@@ -147,8 +147,8 @@ def on_accelerators(results: Path) -> pd.DataFrame:
         results: folder of the records.
 
     Returns:
-        One row per point and accelerators that it ran on, with the top-1 of both kinds
-        of runs in per cent, seed by seed. "not run" marks runs that are missing.
+        One row per point and accelerator, with the top-1 of both kinds of runs in per
+        cent, seed by seed. "not run" marks missing runs.
     """
     points = {}
     for run in record.find(results):

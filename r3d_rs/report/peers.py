@@ -2,7 +2,8 @@
 
 All rows are counted by one convention: learned parameters, and the multiply-adds of
 convolutions, dense layers and attention's products. The column `convention` names the
-convention that gives the printed number: "as counted" for ours, "none" if none does.
+convention that gives the printed number: "as counted" for ours, "none" if no
+convention does.
 """
 
 import math
@@ -14,11 +15,11 @@ from r3d_rs import paper
 from r3d_rs.operations import exact
 from r3d_rs.paper import peers
 
-#: Tables with networks of other work, and their number of classes. Table 5 has several
-#: datasets.
+#: Tables that quote other networks, and their number of classes. Table 5 has several
+#: datasets and so no single number.
 TABLES = {3: 400, 4: 600, 5: None}
 
-#: Name, and mark in the book, of a printed number that no convention gives.
+#: Name and book mark of a printed number that no convention gives.
 NONE, MARK = "none", "≠ "
 
 #: The convention of the counts.
@@ -27,7 +28,7 @@ COUNTED = "as counted"
 #: Separator between the conventions of multiply-adds and of parameters.
 _APART = "; parameters "
 
-#: Ways to round, tried in this order until one gives the printed number.
+#: Ways to round, tried in this order.
 _ROUNDINGS = {"": round, "rounded up": math.ceil, "rounded down": math.floor}
 
 
@@ -39,7 +40,7 @@ def build(results: Path) -> pd.DataFrame:
     printed or cannot be counted.
 
     Raises:
-        FileNotFoundError: if the exact counts are missing, saying how to make them.
+        FileNotFoundError: if the exact counts are missing; it says how to make them.
     """
     counts, facts = exact.read(results), paper.quoted().set_index("source")
     rows = []
@@ -53,7 +54,7 @@ def build(results: Path) -> pd.DataFrame:
                 clip, gmacs, params, notes = _own(counts, row, heads)
             printed = row["flops_b"], row.get("params_m", math.nan)
             gmacs_counted, params_counted = gmacs[COUNTED], params[COUNTED]
-            if not row["quoted"]:  # the paper's own rows all have its own convention
+            if not row["quoted"]:  # the paper's networks have its convention
                 gmacs.pop(COUNTED), params.pop(COUNTED)
             rows.append(
                 {
@@ -75,10 +76,10 @@ def build(results: Path) -> pd.DataFrame:
 
 
 def shown(results: Path, number: int) -> pd.DataFrame:
-    """Return the book's table for one of the paper's, as text, from `peers.csv`.
+    """Return sizes and costs of one of the paper's tables as text, from `peers.csv`.
 
-    A video takes the views of the paper's row. `MARK` precedes a printed number that no
-    convention gives.
+    The cost of a video is the cost of all views in the paper's row. `MARK` precedes a
+    printed number that no convention gives.
     """
     rows = pd.read_csv(Path(results) / "tables" / "peers.csv")
     rows = rows[rows["table"] == number].reset_index(drop=True)
@@ -112,9 +113,10 @@ def shown(results: Path, number: int) -> pd.DataFrame:
 
 
 def _quoted(fact: pd.Series, classes: int) -> tuple:
-    """Return frames and size, counts by convention, and notes, for a quoted network.
+    """Return clip, multiply-adds, parameters and notes of a quoted network.
 
-    The counts are two dictionaries, of multiply-adds and of parameters.
+    The clip is frames and size. Multiply-adds and parameters are dictionaries by
+    convention.
     """
     fact = fact.astype(object).where(fact.notna(), None)
     notes = fact["macs_note"], fact["params_note"]
@@ -129,7 +131,7 @@ def _quoted(fact: pd.Series, classes: int) -> tuple:
 
 
 def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
-    """Return the same for one of the paper's own networks."""
+    """Return the same four values for one of the paper's own networks."""
     clip = row["frames_span"] // 2, paper.settings()["inference"]["size"]["value"]
     found = exact.row(counts, row["model"], *clip, classes)
     elementwise = "with half of the elementwise operations"
@@ -142,7 +144,7 @@ def _own(counts: pd.DataFrame, row: dict, classes: int) -> tuple:
 
 
 def _convention(printed: float, digits: int, ways: dict, note: str | None) -> str:
-    """Return the way to count and to round that gives the printed number."""
+    """Return the first way of counting and rounding that gives the printed number."""
     if math.isnan(printed):
         return ""
     for rounding, function in _ROUNDINGS.items():

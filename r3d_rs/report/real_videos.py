@@ -1,8 +1,8 @@
-"""The small experiment on real videos: does pre-training on rendered videos help?
+"""A small experiment on real videos: does pre-training on rendered videos help?
 
 EgoGestAR shows signs that a hand draws in the air, seen by the person who draws.
-Its recording sessions are divided three times into training and test. Each division is
-a dataset of its own.
+Three divisions split its recording sessions into training and test. Each division is a
+dataset.
 """
 
 import os
@@ -19,11 +19,11 @@ from r3d_rs.evaluation import interval
 from r3d_rs.experiments import record
 from r3d_rs.experiments.record import NOT_RUN
 
-#: Datasets, one for each division of the sessions.
+#: Datasets, one per division of the sessions.
 DATASETS = ("egogestar-0", "egogestar-1", "egogestar-2")
-#: Share of the sessions that a division holds out for its test.
+#: Share of the sessions that a division holds out for testing.
 ASIDE = 0.3
-#: The three networks, the baseline without the paper's changes first.
+#: The three networks, first the baseline without the paper's changes.
 BASELINE, SCRATCH = "R3D-50", "RS-50"
 TUNED = "from-pantomime-web-RS-50"
 NETWORKS = {
@@ -101,7 +101,7 @@ def shown(results: Path) -> pd.DataFrame:
 
 
 def figure(results: Path) -> Figure | None:
-    """Draw each network's accuracy, one dot per division; None without a run."""
+    """Draw each network's accuracy, one dot per division; None if there are no runs."""
     runs = pd.read_csv(Path(results) / "tables" / "real-videos.csv")
     if runs.empty:
         return None

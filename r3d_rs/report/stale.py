@@ -1,4 +1,4 @@
-"""Check that the published tables, figures and runs are what the records give."""
+"""Check that the published tables, figures and runs match the records."""
 
 import tempfile
 from pathlib import Path
@@ -20,7 +20,7 @@ def make(results: Path) -> list[Path]:
 
 
 def files(results: Path) -> list[Path]:
-    """Find the files that are missing, or differ from what the records give.
+    """Return the files that are missing or do not match the records.
 
     Tables and figures are made again in a temporary folder and compared. PNG files are
     not compared, but the SVG files beside them are.

@@ -1,7 +1,7 @@
-"""The paper's tables with our columns beside its own.
+"""The paper's tables, with our columns beside the paper's columns.
 
-`TABLES` lists the columns of each table's CSV file. Columns with a title are in the
-book too. There, columns with a run link to our runs. `build` writes the files.
+`TABLES` lists the columns of each table's CSV file. The book shows the columns that
+have a title. Columns with `run` link to our runs there. `build` writes the files.
 
 Columns that begin with `paper_` are published. Columns that begin with `exact_` are
 counted in our networks. Columns that begin with a dataset's name are measured in runs
@@ -22,21 +22,19 @@ from r3d_rs.recipes import points
 from r3d_rs.report import peers, real_videos
 from r3d_rs.report.columns import Accuracy, Column, Delta, Gain, Run, Table
 
-#: Changes in Table 2: a column each.
+#: Changes in Table 2, one column each.
 TOGGLES = ("LS", "SD", "WD", "350-EP", "SJ", "SE", "D-stem", "RA")
 
-#: Names of experiments, made from a row's cell.
+#: Functions that make an experiment's name from a row's cell.
 ABLATION, CONTRASTIVE = "ablation/{}".format, "contrastive/{}".format
 
 
 def build(results: Path) -> list[Path]:
-    """Write `<results>/tables/table2.csv` and the others.
-
-    `peers.csv` and `real-videos.csv` come from other modules.
+    """Write all tables as `<results>/tables/<name>.csv`, and return the files.
 
     Raises:
-        FileNotFoundError: if the exact counts are missing, saying how to make them.
-        ValueError: naming a record that is not valid, or recipes that differ.
+        FileNotFoundError: if the exact counts are missing; it says how to make them.
+        ValueError: if a record is not valid or recipes differ; it names them.
     """
     made = {name: table.build(results) for name, table in TABLES.items()}
     made |= {"peers": peers.build(results), "real-videos": real_videos.build(results)}
@@ -55,7 +53,7 @@ def _run(name: Callable[[str], str], dataset: str = "", by: str = "point") -> Ru
     Args:
         name: makes the experiment's name from the row's cell in the column `by`.
         dataset: dataset of the experiment; empty for the row's own.
-        by: name of the column; a row with an empty cell there has no experiment.
+        by: name of the column; a row with an empty cell in it has no experiment.
     """
 
     def run(row):
@@ -77,7 +75,7 @@ def _ours(
 
     Args:
         prefix: prefix of the columns in the file.
-        dataset: dataset, as the book writes it.
+        dataset: dataset as the book writes it.
         name: as in `_run`.
         by: as in `_run`.
         delta: title of the gains; empty for the file only.
@@ -92,8 +90,8 @@ def _ours(
 def _published(results: Path, number: int, classes: int = 400) -> pd.DataFrame:
     """Return a table of the paper with the exact counts of its networks.
 
-    Networks are counted at the paper's inference size. `model` is the printed name,
-    `network` is the name in `models.build`.
+    Networks are counted at the paper's inference size. `model` is the printed
+    name, and `network` the name for `models.build`.
     """
     rows = paper.table(number)
     if number == 2:
@@ -135,13 +133,13 @@ def _networks_of_table_2(rows: pd.DataFrame) -> list[str]:
 
 
 def _table6(results: Path) -> pd.DataFrame:
-    """Return Table 6 after a row for the plain R3D-50, which the paper leaves out."""
+    """Return Table 6 with a first row for plain R3D-50, which the paper leaves out."""
     plain = {"model": "R3D-50", "point": "R3D-50"}
     return pd.concat([pd.DataFrame([plain]), _published(results, 6)], ignore_index=True)
 
 
 def _pretraining(results: Path) -> pd.DataFrame:
-    """Return a row per network that is fine-tuned on Pantomime, and dataset."""
+    """Return one row per fine-tuned network and dataset of Pantomime."""
     places = itertools.product(points.TABLE_5, ("pantomime-20", "pantomime-30"))
     return pd.DataFrame(places, columns=["network", "dataset"])
 
@@ -174,7 +172,7 @@ def _from_scratch(number: int) -> Table:
     )
 
 
-#: Runs compared on Pantomime: fine-tuning, training from scratch in full, and training
+#: Runs compared on Pantomime: fine-tuning, full training from scratch, and training
 #: from scratch for as long as fine-tuning.
 TUNED, FULL, SHORT = (
     _run(f"{study}/{{}}".format, by="network")
