@@ -1,5 +1,5 @@
-# All commands of the study. They need Python 3.11, 3.12 or 3.13 and make. The rest is
-# installed into .venv from requirements.lock.
+# All commands of the study. They need make and Python 3.11, 3.12 or 3.13. Everything else
+# is installed into .venv from requirements.lock.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,12 +9,12 @@ READY := .venv/.ready
 UV := uv==0.13.*
 
 # The point of Fig. 2 that `make study` trains: `make study POINT=RS-101 SEED=1`.
-# With EPOCHS=1 it takes a quick look.
+# EPOCHS=1 makes a quick look.
 POINT ?= RS-50
 SEED ?= 0
 EPOCHS ?=
 
-# The seed that draws the runs to make again, and their number: `make rerun DRAW=1`.
+# `make rerun` repeats COUNT runs, drawn with the seed DRAW: `make rerun DRAW=1`.
 DRAW ?= 0
 COUNT ?= 3
 
@@ -33,22 +33,22 @@ help:
 	@echo "make test-oldest  the tests with the oldest versions that are allowed"
 	@echo "make test-newest  the tests with the newest, on Python 3.13"
 	@echo "make book    the book, from the published records and your own runs"
-	@echo "make tables  the published tables and figures again, from results/"
-	@echo "make check-tables  fail where tables and figures are not what the records give"
+	@echo "make tables  write the published tables and figures again, from results/"
+	@echo "make check-tables  fail if tables or figures differ from the records"
 	@echo "make check-pages   open every page of the book in headless Chromium"
 	@echo "make pdf     the book as a PDF, by headless Chromium"
-	@echo "make rerun   make $(COUNT) runs again, drawn by a seed, and compare the records"
+	@echo "make rerun   repeat $(COUNT) runs, drawn by a seed, and compare the records"
 	@echo "make release the built book as one archive, and checksums, in dist/"
 	@echo "make serve   show the book at http://localhost:8000"
 	@echo "make bench   measure speed and memory: benchmarks/README.md"
 	@echo "make lint    ruff, on modules and notebooks"
-	@echo "make faults  the tests of faults alone: kills, damage, full disks, hostile input"
+	@echo "make faults  only the tests of faults: kills, damage, full disks, hostile input"
 	@echo "make audit   known vulnerabilities of the dependencies, from the network"
 	@echo "make licences  the licences of the direct dependencies"
 	@echo "make lock    resolve pyproject.toml into requirements.lock again"
 	@echo "make clean   remove what was built, except .venv and trained networks"
 
-# Checks Python's version and for 4 GB of disk; one sentence says what is missing.
+# Check Python's version and 4 GB of free disk. The error says what is missing.
 define CHECKS
 import shutil, sys
 found, free = sys.version_info[:2], shutil.disk_usage(".").free / 1e9
@@ -75,7 +75,7 @@ $(READY): requirements.lock pyproject.toml
 	  --no-build-isolation -e .
 	@touch $@
 
-# A quick look has its own folders, so that it does not replace a whole run.
+# A quick look has its own folders, so it does not replace a whole run.
 RUN = scaling/$(POINT) --seed $(SEED) $(if $(EPOCHS),-p epochs=$(EPOCHS) \
   --results runs/quick --checkpoints build/checkpoints/quick)
 LENGTH = $(if $(EPOCHS),$(EPOCHS) of its epochs (a quick look),all epochs)
@@ -104,7 +104,7 @@ tables: $(READY)
 check-tables: $(READY)
 	$(BIN)/python -m r3d_rs report tables --check
 
-# Equal records give equal bytes: all figures have one date (2026-01-01) and no random
+# Equal records give equal bytes: figures share one date (2026-01-01) and have no random
 # names.
 book: export SOURCE_DATE_EPOCH := 1767225600
 book: export MATPLOTLIBRC := $(CURDIR)/book/matplotlibrc
@@ -131,7 +131,7 @@ pdf: $(READY)
 	  { echo "Chromium is needed: make pdf CHROMIUM=/path/to/chromium"; exit 1; }
 	$(BIN)/python book/print_pdf.py --chromium "$(CHROMIUM)"
 
-# The book of the published records only. Any difference from the commit stops it.
+# Build the book from the published records only. Any difference from the commit stops it.
 release: check-tables
 	@$(MAKE) --no-print-directory book COLLECT=--published
 	$(BIN)/python book/release.py
@@ -139,14 +139,14 @@ release: check-tables
 serve: $(READY)
 	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
 
-# Tests of one file run in one process, as they share trained networks. Files run in
+# Tests of one file run in one process, because they share trained networks. Files run in
 # order.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(TOGETHER) -m "not slow"
 	KERAS_BACKEND=jax $(BIN)/pytest $(TOGETHER) -m "both_backends and not slow"
 
-# Some of them read the built book: run `make book` first.
+# Some slow tests read the built book: run `make book` first.
 test-slow: $(READY)
 	$(BIN)/pytest $(TOGETHER) -m slow
 
@@ -158,7 +158,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Locked versions stay if they can; `make lock UPGRADE=--upgrade` takes the newest. The
+# Locked versions stay if possible; `make lock UPGRADE=--upgrade` takes the newest. The
 # result is valid for Python 3.11 to 3.13, on Linux and macOS.
 UPGRADE ?=
 lock:
@@ -181,19 +181,19 @@ build/oldest/.ready build/newest/.ready: build/%/.ready: pyproject.toml
 	  --resolution $(if $(filter oldest,$*),lowest-direct,highest)
 	@touch $@
 
-# A warning, such as one about a deprecated name, is no failure here.
+# Warnings, such as one about a deprecated name, do not fail these tests.
 OTHERS := -o filterwarnings=default
 test-oldest test-newest: test-%: build/%/.ready
 	KERAS_BACKEND=tensorflow build/$*/bin/pytest $(TOGETHER) $(OTHERS) -m "not slow"
 	KERAS_BACKEND=jax build/$*/bin/pytest $(TOGETHER) $(OTHERS) \
 	  -m "both_backends and not slow"
 
-# Some of them mount small disks or switch the user; without root they are skipped.
+# Some tests mount small disks or switch the user. Without root they are skipped.
 faults: $(READY)
 	$(BIN)/pytest $(TOGETHER) tests/faults
 
-# uv runs both tools in separate environments. The audit asks pypi.org, and fails if that
-# does not know a package.
+# uv runs each tool in an environment of its own. The audit asks pypi.org, and fails if a
+# package is unknown there.
 audit: $(READY)
 	$(BIN)/uv tool run pip-audit --strict --disable-pip --require-hashes \
 	  -r requirements.lock
@@ -204,7 +204,7 @@ licences: $(READY)
 	$(BIN)/uv tool run pip-licenses --python $(BIN)/python --order license \
 	  --packages $$($(BIN)/python -c '$(DIRECT)')
 
-# One after the other, so that each has the machine to itself.
+# Run one at a time, so each has the machine to itself.
 bench: $(READY)
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/step.py

@@ -1,4 +1,4 @@
-# The study's engine: it makes missing and stale runs, then tables, figures and the book.
+# The study's engine. It makes missing and stale runs, then tables, figures and the book.
 #
 #   snakemake --profile profiles/local --dry-run
 #   snakemake --profile profiles/local --config only="scaling/RS-50 scaling/R3D-50" seeds=2
@@ -7,8 +7,8 @@
 #
 # The last command prepares a dataset of videos in parts, in parallel, and merges them.
 #
-# A run is stale if its record has another recipe's hash (r3d_rs/operations/plan.py). Times of
-# files play no part: a run's marker has the hash in its name.
+# A run is stale if its record has another recipe's hash (r3d_rs/operations/plan.py). File
+# times do not matter: a run's marker has the hash in its name.
 
 import shlex
 import sys
@@ -32,7 +32,7 @@ PARAMETERS = "".join(
 )
 if PLAN.scale:
     PARAMETERS += f" -p scale={shlex.quote(PLAN.scale)}"
-# A dataset of videos can be prepared in parts, with these options.
+# A dataset of videos can be prepared in parts. These options control how.
 PARTS = int(config.get("parts", 1))
 PREPARE = " ".join(
     f"--{option.replace('_', '-')} {shlex.quote(str(config[option]))}"
@@ -42,7 +42,7 @@ PREPARE = " ".join(
 
 
 def parts(wildcards):
-    """Return the parts that a dataset waits for, none if it is prepared at once."""
+    """Return the parts that a dataset waits for; none if it is not divided."""
     if PARTS == 1 or DATASETS[wildcards.dataset].source != "videos":
         return []
     folder = f"{plan.FOLDER}/parts/{wildcards.dataset}"
@@ -58,8 +58,8 @@ def prepare(wildcards, input):
     return f"prepare {wildcards.dataset} {PREPARE}"
 
 
-# A lock of the operating system, which ends with the process. Snakemake's own lock would
-# stay behind if it was killed, so the profiles set `nolock`.
+# An operating system lock, which ends with the process. Snakemake's own lock would remain
+# after a kill, so the profiles set `nolock`.
 onstart:
     try:
         plan.lock(PLAN.results)

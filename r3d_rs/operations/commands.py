@@ -1,6 +1,6 @@
 """Commands `r3d-rs list`, `run`, `rerun`, `cost` and `tpu`.
 
-Commands import what they call when they run; see `r3d_rs.preparation.commands`.
+Each command imports its modules when it runs; see `r3d_rs.preparation.commands`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def _pairs(ctx, param, texts: tuple[str, ...]) -> dict[str, str]:
     """Parse "name=value" texts into a notebook's parameters."""
     for text in texts:
         if "=" not in text:
-            raise click.BadParameter(f"received {text!r}, expected is NAME=VALUE")
+            raise click.BadParameter(f"received {text!r}, expected NAME=VALUE")
     return dict(text.split("=", 1) for text in texts)
 
 
 def _existing(ctx, param, folder: Path) -> Path:
-    """Return the folder of published records, or refuse one that does not exist."""
+    """Return the folder of published records, and check that it exists."""
     if not folder.is_dir():
         raise click.BadParameter(
-            f"received {folder}, which is no folder; the published records are in a"
+            f"received {folder}, which is not a folder; the published records are in a"
             f" checkout: git clone {REPOSITORY}"
         )
     return folder
@@ -54,10 +54,10 @@ def _programs() -> Iterable[str]:
 
 
 class ExperimentName(Name):
-    """The name of an experiment; any dataset may follow "finetune/"."""
+    """Name of an experiment; any dataset may follow "finetune/"."""
 
     def convert(self, value: str, param, ctx) -> str:
-        """Return a known name or a name of fine-tuning, or refuse it."""
+        """Return the name if it is known or begins with "finetune/"; else refuse it."""
         if value.startswith("finetune/"):
             return value
         return super().convert(value, param, ctx)
@@ -87,7 +87,7 @@ parameters_option = click.option(
     is_eager=True,
     metavar="NAME=VALUE",
     callback=_pairs,
-    help="Further parameter of the notebook, such as threads=1. May be repeated.",
+    help="Extra parameter of the notebook, such as threads=1. May be repeated.",
 )
 
 
@@ -145,8 +145,8 @@ def run(
     """Run EXPERIMENT, and compare it with the published runs.
 
     Papermill executes its notebook. `r3d-rs list` prints the names. finetune/NAME
-    trains on the dataset NAME, which may be your own. Give its start with
-    `-p network=`: a published network, the folder of a run, or a point of Figure 2
+    trains on the dataset NAME, which may be your own. Its starting weights are given
+    by `-p network=`: a published network, the folder of a run, or a point of Figure 2
     for random weights.
     """
     own = experiment.removeprefix("finetune/")
@@ -154,7 +154,7 @@ def run(
     if own not in (experiment, dataset) and given is ParameterSource.COMMANDLINE:
         raise click.UsageError(
             f"--dataset: received {dataset!r}; {experiment} trains on"
-            f" {own}, and another dataset is finetune/{dataset}"
+            f" {own}; run finetune/{dataset} instead"
         )
     from r3d_rs.experiments import published
     from r3d_rs.operations import engine
@@ -205,8 +205,8 @@ def rerun(
     """Draw published runs, run them again, and compare the records."""
     if made and (folder or parameters):
         raise click.UsageError(
-            "--made: compares existing records; --folder and -p, which are for making"
-            " records, are not allowed with it"
+            "--made: compares existing records; --folder and -p are for making"
+            " records, and are not allowed with it"
         )
     from r3d_rs.experiments import record
     from r3d_rs.operations import rerun as reruns
@@ -271,7 +271,7 @@ def plan(
     accumulate: bool,
     results: Path,
 ) -> None:
-    """Compile POINT, and print its memory and its least time.
+    """Compile POINT, and print its memory and its shortest possible time.
 
     POINT is a point of Figure 2 or a row of Table 2; RS-50 by default.
     """

@@ -14,9 +14,9 @@ from r3d_rs.pantomime import sets
 from r3d_rs.recipes.recipe import Recipe
 from r3d_rs.tpu import chips
 
-#: Numbers of videos for training and for evaluation. Kinetics has those of the
-#: published configurations (`video_classification.py` of the official implementation,
-#: `kinetics400()` and `kinetics600()`). Web videos have the paper's clips (§4.5).
+#: Numbers of videos for training and for evaluation. The numbers for Kinetics are from
+#: the official implementation (`video_classification.py`, `kinetics400()` and
+#: `kinetics600()`). The number for web videos is the paper's number of clips (§4.5).
 VIDEOS = {
     "kinetics-400": (215_570, 17_706),
     "kinetics-600": (366_016, 27_780),
@@ -26,7 +26,7 @@ VIDEOS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of one run, including its pre-training unless that is left out.
+    """Cost of one run. `estimate` decides whether it includes pre-training.
 
     Args:
         steps: optimizer steps.
@@ -63,7 +63,7 @@ def estimate(
         experiment: experiment of the registry.
         dataset: a name in `VIDEOS`, or one of Pantomime's datasets.
         counts: exact counts, from `exact.read`.
-        parent: whether to include pre-training that is a run of its own. Pre-training
+        parent: whether to include pre-training that is a separate run. Pre-training
             within the run always counts.
     """
     own, before = experiment.recipe(dataset), experiment.parent_recipe(dataset)
@@ -100,8 +100,8 @@ def _training(recipe: Recipe, videos: int, counts: pd.DataFrame) -> Cost:
 def _macs(recipe: Recipe, frames: int, size: int, counts: pd.DataFrame) -> float:
     """Return the multiply-adds of one clip's forward pass.
 
-    They are proportional to frames and pixels, except for the gates and the head, which
-    are less than a thousandth.
+    They are taken as proportional to frames and pixels. The gates and the head are not,
+    but they are less than a thousandth of the total.
     """
     counted = exact.row(counts, _network(recipe), 16, 256, 400)["gmacs"] * 1e9
     return counted * frames / 16 * (size / 256) ** 2
@@ -118,8 +118,8 @@ def table(results: Path) -> pd.DataFrame:
     """List the cost of one seed of every experiment on the paper's datasets.
 
     Returns:
-        One row per experiment and dataset. Two experiments that share a run have one
-        row. A run that starts from another includes its pre-training.
+        One row per experiment and dataset. Experiments that share a run share a row.
+        A row includes the run's pre-training.
     """
     counts, rows = exact.read(results), []
     for experiment in registry.all_experiments().values():
@@ -149,11 +149,14 @@ def table(results: Path) -> pd.DataFrame:
 def priorities(results: Path) -> pd.DataFrame:
     """Order the paper's gains on Kinetics-400 by what to run first on a budget.
 
-    Each gain has a probability that one seed at either end tells it from zero, if it
-    has the paper's size. This follows from the number of videos alone, as if the two
-    ends were evaluated on separate samples. Pairing the videos would raise it, and the
-    spread of seeds would lower it; neither is known in advance. The next gain is always
-    the one with the highest probability per core-hour that it adds.
+    The next gain is always the one with the highest probability of detection per
+    core-hour that it adds.
+
+    A gain is detected if one seed at each end tells it from zero. The probability
+    assumes that the gain has the paper's size. It follows from the number of videos
+    alone, as if the two ends were evaluated on separate samples. Pairing the videos
+    would raise it, and the spread over seeds would lower it. Neither effect is known in
+    advance.
 
     Returns:
         Columns claim, paper, probability, runs to add, core-hours and in all.
@@ -202,7 +205,7 @@ def priorities(results: Path) -> pd.DataFrame:
 
 
 def _probability(size: float, told: list[float]) -> float:
-    """Return the probability that one seed at either end tells a gain from zero."""
+    """Return the probability that one seed at each end tells a gain from zero."""
     videos = VIDEOS["kinetics-400"][1]
     shares = [number / 100 for number in told]
     deviation = math.sqrt(sum(p * (1 - p) / videos for p in shares))

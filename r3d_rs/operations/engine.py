@@ -24,26 +24,26 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 #: Folder of notebooks that are being executed, have failed or were stopped.
 RUNNING = Path("build/runs")
 
-#: Log lines of papermill, its kernel and TensorFlow that are not worth showing.
+#: Log lines of papermill, its kernel and TensorFlow that are not shown.
 NOISE = re.compile(
     r"(Input|Output) Notebook:|(Executing|Ending) Cell \d|Executing notebook with"
     r"|\[IPKernelApp\]|WARNING: All log messages before absl|[IW]0000 |<Figure size"
     r"|To enable the following instructions"
 )
 
-#: Notebook parameters that follow from the experiment, its dataset and seed, and the
-#: folders of its records and checkpoints.
+#: Notebook parameters that this module sets: from the experiment, the dataset and the
+#: seed, and from the folders of records and checkpoints.
 GIVEN = {
     *("dataset", "seed", "point", "row", "toggles", "stage", "backbone", "parent"),
     *("results", "checkpoints"),
 }
 
-#: Notebook parameters that say where files are, and do not change a run.
+#: Notebook parameters that locate files and do not change a run.
 WHERE = {"data_dir", "tensorboard"}
 
 
 def extra_parameters(papermill: Mapping) -> dict[str, object]:
-    """Return the further parameters that a run's notebook received, such as threads.
+    """Return the extra parameters that a run's notebook received, such as threads.
 
     Papermill writes them into the metadata of the executed notebook.
     """
@@ -54,11 +54,11 @@ def extra_parameters(papermill: Mapping) -> dict[str, object]:
 def executing_folder(results: str | Path) -> Path:
     """Return the folder in which notebooks are executed for a folder of records.
 
-    Each folder of records has its own: the same run may be made for two of them at
+    Each folder of records has its own, so the same run can be made for two of them at
     once.
     """
     name = os.path.relpath(results, checkout())
-    if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # unfit as a folder's name
+    if not re.fullmatch(r"[a-z][a-z-]{,30}", name):  # not usable as a folder's name
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     return study_path("folder", RUNNING / name)
 
@@ -69,12 +69,12 @@ class Request:
 
     Args:
         experiment: a name in `registry.all_experiments`, or "finetune/NAME" with any
-            dataset's name. `parameters` give the network to fine-tune.
+            dataset's name. The network to fine-tune is in `parameters`.
         dataset: dataset to run on; replaced by NAME for "finetune/NAME".
         seed: seeds weights, order and crops.
         results: folder of the records.
         checkpoints: folder of the runs' checkpoints and trained networks.
-        parameters: further parameters of the notebook.
+        parameters: extra parameters of the notebook.
     """
 
     experiment: str
@@ -88,7 +88,7 @@ class Request:
         """Resolve the folders and the dataset's name.
 
         Raises:
-            ValueError: naming a folder that is an address, or an unknown dataset.
+            ValueError: if a folder is a URL, or the dataset is unknown.
         """
         for name in ("results", "checkpoints"):
             found = study_path(name, getattr(self, name))
@@ -100,10 +100,10 @@ class Request:
 
     @property
     def found(self) -> registry.Experiment:
-        """The experiment.
+        """The requested experiment.
 
         Raises:
-            ValueError: naming the experiment and those that exist.
+            ValueError: if the experiment is unknown, naming those that exist.
             FileNotFoundError: if the network to fine-tune does not exist.
         """
         if self.experiment.startswith("finetune/"):
@@ -121,9 +121,9 @@ class Request:
 def run(request: Request) -> Path:
     """Run an experiment, and keep its executed notebook beside its record.
 
-    Published runs keep only the notebook of seed 0: other seeds' notebooks tell nothing
-    beyond their records. If a run was stopped between writing its record and keeping
-    its notebook, only the notebook is kept now.
+    Published runs keep only the notebook of seed 0: other seeds' notebooks add nothing
+    to their records. A run that was stopped after writing its record, but before
+    keeping its notebook, is not repeated. Only its notebook is kept then.
 
     Returns:
         Path of the record.
@@ -152,8 +152,8 @@ def command(request: Request) -> list[str]:
     """Return the papermill command that executes an experiment's notebook.
 
     Raises:
-        ValueError: naming the experiment or the dataset and those allowed, or a further
-            parameter that follows from them.
+        ValueError: if the experiment or the dataset is unknown, naming those allowed;
+            or if an extra parameter is in `GIVEN`.
         FileNotFoundError: if there is no checkout with the notebooks, or the network
             to fine-tune does not exist.
     """
@@ -166,12 +166,12 @@ def command(request: Request) -> list[str]:
     if wrong := sorted(GIVEN & set(request.parameters)):
         raise ValueError(
             f"parameter {wrong[0]}: received {request.parameters[wrong[0]]!r}, but it"
-            " follows from the experiment and the options of this command"
+            " is set by the experiment and the options of this command"
         )
     notebook = NOTEBOOKS / f"{experiment.notebook}.ipynb"
     if not notebook.is_file():
         raise FileNotFoundError(
-            f"{notebook} is not there: a run needs a checkout with the notebooks:"
+            f"{notebook} does not exist; a run needs a checkout with the notebooks:"
             f" git clone {REPOSITORY}"
         )
     received = {
@@ -179,7 +179,7 @@ def command(request: Request) -> list[str]:
         "results": str(request.results),
         "checkpoints": str(request.checkpoints),
     }
-    # papermill keeps a text as it is with `-r`; with `-p`, "2024" would be a number.
+    # `-r` passes a text unchanged; `-p` would turn "2024" into a number.
     options = [
         part
         for key, value in received.items()
@@ -225,8 +225,8 @@ def _shown(papermill: list[str]) -> str:
 def _ended_with(process: subprocess.Popen) -> Iterator[None]:
     """Terminate papermill, and with it the notebook, when this process gets SIGTERM.
 
-    Otherwise papermill would go on training after `kill`, or after a scheduler or a
-    shutdown ends this process.
+    Otherwise papermill would keep training after `kill`, a scheduler or a shutdown has
+    ended this process.
     """
 
     def end(*_) -> None:
@@ -246,9 +246,9 @@ def _ended_with(process: subprocess.Popen) -> Iterator[None]:
 def _surroundings(folder: Path) -> dict[str, str]:
     """Return papermill's environment, with this Python as the notebooks' kernel.
 
-    By default Jupyter takes the kernel `python3` of the home folder, which may be
-    another Python, and writes into the home folder. If that is read-only, it writes
-    into `folder`.
+    By default Jupyter uses the kernel `python3` from the home folder, which may be
+    another Python. It also writes to the home folder; if that is read-only, it writes
+    to `folder` instead.
     """
     kernel = folder / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -268,7 +268,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def lacks_notebook(target: Path, results: str | Path) -> bool:
-    """Return whether a run was stopped between its record and keeping its notebook."""
+    """Return whether a run wrote its record but did not keep its notebook."""
     return target.exists() and executed.is_finished(_output(target, results))
 
 
@@ -281,5 +281,5 @@ def _keep(output: Path, target: Path, results: str | Path) -> Path:
     published = Path(results).resolve() == shipped.resolve()
     if target.stem == "seed-0" or not published:
         executed.keep(output, target.with_suffix(".ipynb"))
-    output.unlink()  # what remains in its folder is running, failed or stopped
+    output.unlink()  # its folder then holds only running, failed and stopped runs
     return target

@@ -22,11 +22,11 @@ VARIANTS = {
 
 
 def networks() -> Iterator[tuple[str, int, int, int]]:
-    """Yield what is counted: name, frames, size and number of classes.
+    """Yield the networks to count, as name, frames, size and number of classes.
 
-    These are every network and two variants at 16 frames of 256², the points of Fig. 2
-    at their evaluation size, the heads of Table 4, and R3D-RS-50 with all 32 frames of
-    its span.
+    They are all networks and two variants at 16 frames of 256², the points of Fig. 2 at
+    their evaluation size, the heads of Table 4, and R3D-RS-50 with all 32 frames of its
+    span.
     """
     from r3d_rs.models import NAMES
     from r3d_rs.recipes import points
@@ -42,7 +42,7 @@ def networks() -> Iterator[tuple[str, int, int, int]]:
 
 
 def count(name: str, frames: int, size: int, num_classes: int) -> dict:
-    """Count one network.
+    """Count a network's parameters and multiply-adds.
 
     Args:
         name: a name in `models.NAMES` or `VARIANTS`.
@@ -97,13 +97,13 @@ def row(counts, network: str, frames: int, size: int, classes: int):
     """Return a network's row of `complexity.csv`.
 
     Raises:
-        ValueError: naming the network, if it has not been counted.
+        ValueError: if the network has not been counted.
     """
     place = (network, frames, size, classes)
     if place not in counts.index:
         raise ValueError(
-            f"exact/complexity.csv lacks {network} of {frames} frames of {size} pixels"
-            f" and {classes} classes; `r3d-rs report tables --exact` counts it"
+            f"exact/complexity.csv lacks {network} with {frames} frames of {size}"
+            f" pixels and {classes} classes; `r3d-rs report tables --exact` counts it"
         )
     return counts.loc[place]
 
@@ -112,11 +112,11 @@ def read(results: Path):
     """Return `complexity.csv` as a `pandas.DataFrame`.
 
     The index is name, frames, size and num_classes. Two columns are added, in 10^9:
-    `gmacs` are the multiply-adds. `profiler_gflops` also has half of the elementwise
-    operations, as the paper's "FLOPs" do.
+    `gmacs` has the multiply-adds. `profiler_gflops` adds half of the elementwise
+    operations, like the paper's "FLOPs".
 
     Raises:
-        FileNotFoundError: if the file is missing, saying how to make it.
+        FileNotFoundError: if the file is missing.
     """
     import pandas as pd
 

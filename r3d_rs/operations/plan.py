@@ -1,4 +1,4 @@
-"""Plan which runs are due: their record is missing or has another recipe."""
+"""Plan the runs that are due: no record exists, or it has another recipe."""
 
 import functools
 import hashlib
@@ -15,11 +15,11 @@ from r3d_rs.paths import study_path
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training.checkpoints import RunningError
 
-#: Folder of the engine's markers, and the marker of a run. Its name has the hash of the
-#: recipe, so each recipe has its own marker.
+#: Folder of the engine's markers, and the marker of a run. A marker's name has the hash
+#: of the recipe, so each recipe has its own marker.
 FOLDER = "build/study"
 MARKER = FOLDER + "/runs/{dataset}/{study}/{point}/seed-{seed}-{hash}"
-#: Seeds of each experiment on a dataset outside the study's plan, such as Kinetics.
+#: Number of seeds on a dataset outside the study's plan, such as Kinetics.
 SEEDS = 3
 
 
@@ -31,9 +31,9 @@ class Job:
         experiment: experiment of the registry.
         dataset: dataset to run on.
         seed: seeds weights, order and crops.
-        scale: scale of its recipe, "" for the dataset's own.
+        scale: scale of its recipe; "" for the dataset's own.
         own: hash of its recipe.
-        parent: hash of its parent's recipe, "" without a parent.
+        parent: hash of its parent's recipe; "" without a parent.
     """
 
     experiment: registry.Experiment
@@ -62,15 +62,18 @@ class Job:
         return job(*before, self.seed, self.scale) if before else None
 
     def made(self, found: dict) -> bool:
-        """Return whether a record was made by its recipes."""
+        """Return whether a record has the hashes of this run's recipes."""
         return record.recipe_hashes(found) == (self.own, self.parent)
 
     def is_done(self, results: Path) -> bool:
-        """Return whether the run has a record by its recipes and a kept notebook."""
+        """Return whether the run has a record with its current recipes.
+
+        The record may be under an alias of the experiment. Seed 0 is not done until its
+        executed notebook is kept.
+        """
         for name in (self.experiment.name, *registry.aliases(self.experiment.name)):
             path = record.path(results, self.dataset, *name.split("/", 1), self.seed)
             if path.exists():  # the first record found is the one that tables show
-                # Seed 0 is not done while its executed notebook waits to be kept.
                 kept = self.seed != 0 or not engine.lacks_notebook(path, results)
                 return kept and self.made(record.read(path))
         return False
@@ -78,14 +81,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs that are wanted, and the runs that are due.
+    """The runs that were asked for, and those that are due.
 
     Args:
-        wanted: all runs that are wanted.
+        wanted: all runs that were asked for.
         stale: runs that are due, parents before their children.
         results: folder of the records.
         checkpoints: folder of the runs' checkpoints and trained networks.
-        scale: scale of the recipes, "" for the datasets' own.
+        scale: scale of the recipes; "" for the datasets' own.
     """
 
     wanted: tuple[Job, ...]
@@ -99,7 +102,7 @@ class Plan:
         return {run: place for place, run in enumerate(study.read().runs())}
 
     def priority(self, wildcards) -> int:
-        """Return a run's priority: the study's runs in their order, then the rest."""
+        """Return a run's priority: planned runs come first, in the plan's order."""
         name = f"{wildcards.study}/{wildcards.point}"
         place = self._places.get((wildcards.dataset, name, int(wildcards.seed)))
         return 0 if place is None else len(self._places) - place
@@ -116,7 +119,7 @@ class Plan:
         return f"{FOLDER}/book-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def needs(self, wildcards) -> list[str]:
-        """Return what a run waits for: its dataset, and its parent if that is due."""
+        """Return the markers a run waits for: its dataset, and its parent if due."""
         experiment = registry.get(f"{wildcards.study}/{wildcards.point}")
         seed = int(wildcards.seed)
         before = job(experiment, wildcards.dataset, seed, self.scale).before
@@ -124,7 +127,7 @@ class Plan:
         return [f"{FOLDER}/data/{wildcards.dataset}", *parent]
 
     def summary(self) -> str:
-        """Describe how many runs are due, and about how long they take on one core."""
+        """Describe how many runs are due, and their approximate time on one core."""
         times = [
             seconds(self.results, job.dataset, job.experiment.name)
             for job in self.stale
@@ -152,23 +155,23 @@ def make(
     Args:
         only: names of experiments or studies, separated by blanks; "" for all.
         datasets: names of datasets, separated by blanks.
-        seeds: number of seeds of each experiment, from seed 0. None takes the study's
-            (`study.read`), or `SEEDS` on a dataset outside the study's plan.
+        seeds: number of seeds of each experiment, from seed 0. None means the planned
+            number (`study.read`), or `SEEDS` on a dataset outside the study's plan.
         results: folder of the records.
         checkpoints: folder of the runs' checkpoints and trained networks.
         scale: scale of the recipes, a name in `scales.SCALES`; "" for the datasets'
             own.
 
     Raises:
-        ValueError: naming an unknown experiment or study, an unknown dataset, or a
-            number of seeds below 1.
+        ValueError: if an experiment, study or dataset is unknown, or the number of
+            seeds is below 1.
     """
     starts = only.split() or [""]
     everything = registry.all_experiments().values()
     for start in starts:
         if not any(_is_meant(experiment, start) for experiment in everything):
             raise ValueError(
-                f"only: received {start!r}, which is no experiment or study;"
+                f"only: received {start!r}, which is not an experiment or study;"
                 " `python -m r3d_rs list` prints them"
             )
     known = {name for one in everything for name in one.datasets}
@@ -199,7 +202,7 @@ def make(
         if before and not _has_network(before, checkpoints):
             stale[before.marker] = before
         stale[one.marker] = one
-    for marker in stale:  # a marker outlives a record that was removed
+    for marker in stale:  # markers of removed records may remain
         Path(marker).unlink(missing_ok=True)
     return Plan(tuple(wanted), tuple(stale.values()), results, checkpoints, scale)
 
@@ -213,7 +216,7 @@ def _seeds(dataset: str, name: str) -> int:
 
 
 def lock(results: Path) -> None:
-    """Keep other engines out of a folder of records while this process lives.
+    """Lock a folder of records against other engines until this process ends.
 
     Raises:
         RunningError: if another engine is running there.
@@ -244,12 +247,12 @@ def job(
 
 
 def _is_meant(experiment: registry.Experiment, start: str) -> bool:
-    """Return whether a name is the experiment's, its study's or empty."""
+    """Return whether a name is empty, or names the experiment or its study."""
     return start in ("", experiment.study, experiment.name)
 
 
 def _has_network(job: Job, checkpoints: Path) -> bool:
-    """Return whether a run's trained network, by its current recipe, exists."""
+    """Return whether a run has a trained network with its current recipe."""
     name = (job.experiment.study, job.experiment.point)
     folder = record.place(checkpoints, job.dataset, *name, job.seed)
     about = folder / "run.json"
@@ -259,9 +262,9 @@ def _has_network(job: Job, checkpoints: Path) -> bool:
 
 
 def seconds(results: str | Path, dataset: str, name: str) -> float | None:
-    """Return the median seconds of an experiment's runs, None if there are none.
+    """Return the median seconds of an experiment's runs, or None if there are none.
 
-    Runs on accelerators do not count: they tell nothing about a core.
+    Runs on accelerators are left out, because they say nothing about a CPU core.
     """
     times = [
         run["wall_seconds"]["total"]

@@ -1,4 +1,4 @@
-"""Repeat published runs, and compare the new records with the published ones."""
+"""Repeat published runs, and compare their records with the published ones."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from r3d_rs.experiments.record import NOT_RUN
 from r3d_rs.files import locked, whole_file
 from r3d_rs.operations import engine, plan
 
-#: Columns that identify a rerun. The device is one of them, because processors of
-#: another generation sum in another order.
+#: Columns that identify a rerun. The device is included, because another generation of
+#: processors sums in another order.
 KEYS = ["experiment", "dataset", "seed", "backend", "code", "device"]
 
 #: Values of the column `code`.
@@ -22,7 +22,7 @@ SAME, OTHER = "the record's commit", "another commit"
 
 
 def candidates(results: Path) -> list[dict]:
-    """Return the records that can be made again: the code still has their recipes."""
+    """Return the records that can be rerun: the code still has their recipes."""
     known = registry.all_experiments()
     return [
         run
@@ -35,8 +35,8 @@ def candidates(results: Path) -> list[dict]:
 def draw(runs: Sequence[dict], seed: int, count: int) -> list[dict]:
     """Draw some of the records.
 
-    They are ordered by a hash of the seed and the record's path. The same seed
-    therefore draws the same records on every machine.
+    The records are ordered by a hash of the seed and their path, so a seed draws the
+    same records on every machine.
 
     Raises:
         ValueError: if there is no record, or `count` is not between 1 and their number.
@@ -61,19 +61,19 @@ def run_again(
 ) -> dict:
     """Repeat a run, and compare its record with the first.
 
-    The rerun gets the further parameters of the point's notebook of seed 0, if that was
-    kept. Its pre-training is repeated too. A rerun that exists already, by the same
-    recipe and the same commit, is not repeated.
+    The rerun takes its extra parameters from the point's notebook of seed 0, if that
+    was kept. Pre-training is repeated too. An existing rerun with the same recipe and
+    commit is used instead of repeating it.
 
     Args:
         results: folder of the first record.
         run: the first record.
         folder: folder for the reruns' records and networks, with one subfolder per
             backend.
-        parameters: further parameters of the notebook; they override the kept ones.
+        parameters: extra parameters of the notebook; they override the kept ones.
 
     Returns:
-        A row of the table, as in `compare`.
+        A row of the table, as returned by `compare`.
 
     Raises:
         ChildProcessError: as in `engine.run`.
@@ -111,15 +111,16 @@ def compare(results: Path, run: dict, others: Path, rerun: dict) -> dict:
     Returns:
         A row of the table, with these columns among others.
 
-        - `code`: whether the rerun's commit is the record's.
-        - `identical`: whether the accuracies, the scores of every video, the training
-          history and, if recorded, the hash of the starting weights are the same bits.
+        - `code`: whether the rerun and the record have the same commit.
+        - `identical`: whether the accuracies, the scores of every video and the
+          training history are equal bit for bit. If recorded, the hash of the starting
+          weights must be equal too.
         - `top1`, `rerun_top1`: accuracies in per cent.
         - `difference`: their difference in points, with its 95 % interval over videos.
         - `changed_classes`: number of videos with another most probable class.
         - `largest`: largest difference of a probability.
         - `epochs_alike`: number of epochs, from the first, with the same history.
-        - `weights`: whether the starting weights are the same; "" without both hashes.
+        - `weights`: whether the starting weights are the same; "" if a hash is missing.
         - `changed`: changes of commit, backend, device and versions.
 
     Raises:
@@ -170,7 +171,7 @@ def compare(results: Path, run: dict, others: Path, rerun: dict) -> dict:
 
 
 def add_row(folder: Path, row: dict) -> Path:
-    """Write a rerun into `<folder>/reruns.csv`, in place of an older row for it."""
+    """Write a rerun's row into `<folder>/reruns.csv`, replacing its older row."""
     path = Path(folder) / "reruns.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame([row]).astype(str)
@@ -185,9 +186,9 @@ def add_row(folder: Path, row: dict) -> Path:
 
 
 def read(results: Path, folder: Path | None = None) -> pd.DataFrame:
-    """Read the reruns, without those of records that have changed since.
+    """Return the reruns of records that have not changed since.
 
-    The table is in `folder`, by default the folder of the first records.
+    The table is in `folder`, which defaults to the folder of the first records.
     """
     path = Path(folder or results) / "reruns.csv"
     if not path.exists():
@@ -222,7 +223,7 @@ def table(results: Path) -> pd.DataFrame:
 
 
 def _range(results: Path, row: dict) -> str:
-    """Return the lowest and the highest top-1 over the seeds of a rerun's point."""
+    """Return the lowest and highest top-1 over all seeds of a rerun's experiment."""
     runs = registry.records(results, row["dataset"], row["experiment"])
     top1 = [100 * run["metrics"]["video_top1"] for run in runs]
     return f"{min(top1):.1f} to {max(top1):.1f}"
@@ -231,8 +232,8 @@ def _range(results: Path, row: dict) -> str:
 def described(results: Path, folder: Path | None = None) -> str:
     """Describe how many reruns are identical, and why others differ, by backend.
 
-    The arguments are as in `read`. Runs with the record's code and with other code are
-    counted separately.
+    The arguments are the same as for `read`. Reruns with the record's commit and with
+    another commit are counted separately.
     """
     rows, texts = read(results, folder), []
     for (backend, code), own in rows.groupby(["backend", "code"]):
@@ -250,7 +251,7 @@ def described(results: Path, folder: Path | None = None) -> str:
 
 
 def _is_current(run: dict, experiment: registry.Experiment) -> bool:
-    """Return whether the code still has a record's recipes, at any scale."""
+    """Return whether the code still has a record's recipes, at some scale."""
     place = run["experiment"]
     if place["dataset"] not in experiment.datasets:
         return False
@@ -259,7 +260,7 @@ def _is_current(run: dict, experiment: registry.Experiment) -> bool:
 
 
 def _is_fresh(path: Path, job: plan.Job) -> bool:
-    """Return whether a job has a record that was made by the current code."""
+    """Return whether a record of a job was made by the current code."""
     if not path.exists():
         return False
     found = record.read(path)
@@ -267,7 +268,7 @@ def _is_fresh(path: Path, job: plan.Job) -> bool:
 
 
 def _is_of_one_code(run: dict, commit: str) -> bool:
-    """Return whether a commit is the record's, without uncommitted changes."""
+    """Return whether a record has this commit, without uncommitted changes."""
     exact = commit != "unknown" and not commit.endswith("+changes")
     return exact and run["commit"] == commit
 

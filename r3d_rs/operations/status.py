@@ -32,7 +32,7 @@ def progress(table: Sequence[dict]) -> str:
 
 
 def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
-    """List every experiment on every dataset, with the paper's number and ours.
+    """List every experiment on every dataset, with all accuracies and the status.
 
     Args:
         results: folder of your own records.
@@ -41,10 +41,10 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
 
     Returns:
         One row each, with columns experiment, dataset, paper, published, yours and
-        status. Accuracies are in per cent; published and yours are means over seeds
-        with 95 % intervals. The status counts the seeds that are published, out of
-        those planned, and yours. It names the seeds that are running, have failed (with
-        their notebook) or were stopped. A stopped seed continues when it is run again.
+        status. Accuracies are in per cent. Published and yours are means over seeds
+        with 95 % intervals. The status counts the published seeds, out of the planned
+        ones, and your seeds. It names the seeds that are running, have failed (with
+        their notebook) or were stopped. A stopped seed continues when you run it again.
     """
     rows, planned = [], read_plan().seeds
     papers = {
@@ -77,7 +77,7 @@ def overview(results: Path, folder: Path, table: Sequence[dict]) -> list[dict]:
 
 
 def _published(runs: int, planned: int) -> list[str]:
-    """Describe how many runs are published, and of how many if some are missing."""
+    """Describe how many runs are published, out of how many if some are missing."""
     of = f" of {planned}" if runs < planned else ""
     return [f"{runs}{of} published"] if runs or planned else []
 
@@ -122,7 +122,7 @@ def _unfinished(folders: Sequence[Path], executing: Path) -> list[str]:
 
 
 def _has_failed(notebook: Path) -> bool:
-    """Return whether a notebook exists and papermill met an error in it."""
+    """Return whether a notebook exists and papermill recorded an error in it."""
     try:
         return bool(parse_json(notebook)["metadata"]["papermill"]["exception"])
     except (OSError, ValueError, KeyError):  # missing, or being written

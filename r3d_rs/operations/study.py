@@ -1,8 +1,8 @@
-"""The plan of the study: which statements it decides, and which runs it makes.
+"""The study's plan: the statements it decides, and the runs it makes.
 
 The statements, runs, seeds and order in `study.toml` were committed before the first
-run of Pantomime's second edition. The book gives the file's SHA-256, so a later change
-shows.
+run of Pantomime's second edition. The book gives the file's SHA-256, which reveals a
+later change.
 """
 
 import collections
@@ -28,10 +28,10 @@ class Block:
     Args:
         why: why they are made.
         dataset: dataset of all runs.
-        experiments: names, in the order of their runs.
+        experiments: names of the experiments, in the order of their runs.
         seeds: number of seeds of each experiment, from seed 0.
-        minutes: minutes of one core for a run of each experiment, as measured in the
-            runs for calibration.
+        minutes: minutes of one core for a run of each experiment, estimated from the
+            calibration runs and the speed of a step.
     """
 
     why: str
@@ -51,12 +51,12 @@ class Study:
     """The plan.
 
     Args:
-        stopping: rule about adding seeds and ending the study.
+        stopping: rule for adding seeds and ending the study.
         budget: core-hours that all runs may take.
-        primary: dataset, experiment before and experiment after of each statement that
-            is decided. All other statements are exploratory.
+        primary: dataset, experiment before and experiment after, for each statement
+            that is decided. All other statements are exploratory.
         blocks: blocks of runs, in their order.
-        alike: groups of experiments that are expected to spread equally over seeds.
+        alike: groups of experiments that should have an equal spread over seeds.
         sha256: SHA-256 of the file.
     """
 
@@ -69,7 +69,7 @@ class Study:
 
     @functools.cached_property
     def seeds(self) -> dict[tuple[str, str], int]:
-        """Number of seeds of each experiment, by dataset and name."""
+        """Number of seeds of each experiment, by dataset and experiment."""
         return dict(collections.Counter(run[:2] for run in self.runs()))
 
     @functools.cached_property
@@ -84,8 +84,8 @@ class Study:
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """Yield dataset, experiment and seed of all runs, in their order.
 
-        In a block, each seed of all experiments comes before the next seed. Wherever
-        the study stops, the experiments' numbers of seeds differ by at most one.
+        In a block, all experiments run one seed before the next. Wherever the study
+        stops, the numbers of seeds within a block differ by at most one.
         """
         for block in self.blocks:
             for seed in range(block.seeds):
@@ -94,7 +94,7 @@ class Study:
 
 
 def ended(results: str | Path) -> dict[str, str] | None:
-    """Return when and why the study ended, None while it goes on.
+    """Return when and why the study ended, or None while it goes on.
 
     By the plan's rule it ends when all runs are done or the budget is spent. The
     maintainers then write `ended.json`, with the fields `day` and `why`. Statements are

@@ -1,8 +1,8 @@
-"""Memory and least time of the paper's points on TPUs: `results/tpu/compiled.csv`.
+"""Memory and shortest time of the paper's points on TPUs: `results/tpu/compiled.csv`.
 
-A row is one program that was compiled: one step on one device. A point without a row
-was not run. A batch on many chips runs a copy of this program on each device; only the
-sums between chips are added.
+A row is one compiled program: one step on one device. On many chips, each device runs a
+copy of this program; only the sums between chips are added. Points without a row were
+not compiled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from r3d_rs.tpu import chips, compiler, plan
 
 TRAINING, EVALUATION = "training", "evaluation"
 
-#: Columns of `improvement`: those that identify a program, and those it compares.
+#: Columns of `improvement`: one part identifies a program, the other is compared.
 PROGRAM = ["point", "step", "slice", "clips a device", "blocks rematerialized"]
 IMPROVED = ["GiB needed", "ms a step, at least", "seconds to compile"]
 
@@ -33,9 +33,9 @@ KEY = ["point", "task", "topology", "clips", "rematerialize", "accumulate"]
 
 
 def allowed_points() -> list[str]:
-    """Return the points that a program may have: Fig. 2's, and rows of Table 2."""
+    """Return the points that a program may have: Fig. 2 and the rows of Table 2."""
     names = [*points.scaling(), "baseline", *table2.TABLE_2]
-    return list(dict.fromkeys(names))  # one name is in both
+    return list(dict.fromkeys(names))  # RS-200@f48 is in both
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Program:
         """Return the paper's recipe with the program's changes.
 
         Raises:
-            ValueError: naming the point and those allowed.
+            ValueError: if the point is unknown, naming those allowed.
         """
         parameters.check("point", self.point, str, allowed=allowed_points())
         if self.point in points.scaling():
@@ -82,10 +82,10 @@ def path(results: Path) -> Path:
 
 
 def read(results: Path) -> pd.DataFrame:
-    """Return the rows, none if there is no table.
+    """Return the table, which is empty if it was not written yet.
 
-    Bytes and operations are the compiler's. `seconds` is the time that compiling took.
-    `macs` is our own count of one clip's forward pass.
+    Bytes and operations come from the compiler. `seconds` is the time of compiling.
+    `macs` is this library's count of one clip's forward pass.
     """
     if not path(results).exists():
         return pd.DataFrame(columns=[*KEY, "fits"])
@@ -93,9 +93,9 @@ def read(results: Path) -> pd.DataFrame:
 
 
 def compiled_row(program: Program, results: Path) -> dict:
-    """Return a program's row; compile the program, for minutes, if there is none.
+    """Return a program's row, and compile the program if it has none.
 
-    Published rows count too.
+    The row may be in `results` or among the published rows. Compiling takes minutes.
 
     Raises:
         ModuleNotFoundError, ValueError: as in `compiler.compile_training`.
@@ -122,7 +122,7 @@ def compiled_row(program: Program, results: Path) -> dict:
     }
     path(results).parent.mkdir(parents=True, exist_ok=True)
     with locked(path(results).parent):
-        rows = read(results)  # another process may have added rows, even this one
+        rows = read(results)  # another process may have added this row or others
         others = rows[~_is_of(rows, own)]
         table = pd.DataFrame([*others.to_dict("records"), row])
         with whole_file(path(results)) as part:
@@ -136,14 +136,15 @@ def _is_of(rows: pd.DataFrame, program: dict) -> pd.Series:
 
 
 def largest_batch(program: Program, results: Path, limit: int = 1024) -> dict | None:
-    """Return the row of the most clips that fit, None if not even one clip fits.
+    """Return the row with the most clips that fit, or None if not even one fits.
 
-    The number of clips is doubled while they fit, or else halved, rounded down, until
-    they do. A search from a power of two finds the largest power of two that fits.
+    If the program's clips fit, their number is doubled until they do not. Otherwise it
+    is halved, rounded down, until they do. A search from a power of two finds the
+    largest power of two that fits.
 
     Args:
         program: program to compile; the search starts from its clips.
-        results: folder in which rows are looked up and kept.
+        results: folder to look up and keep rows in.
         limit: largest number of clips to try.
     """
     best, clips = None, program.clips
@@ -162,10 +163,11 @@ def largest_batch(program: Program, results: Path, limit: int = 1024) -> dict | 
 
 
 def step_seconds(row: dict) -> float:
-    """Return the least seconds of a step: its arithmetic or its traffic at peak rate.
+    """Return a lower bound on a step's seconds.
 
-    A real step takes longer: no program reaches either peak, and the sums between chips
-    come on top. The compiler's count of the traffic is an estimate.
+    It is the longer of arithmetic and traffic, each at its peak rate. A real step takes
+    longer: no program reaches either peak, and the sums between chips take time too.
+    The compiler's count of the traffic is an estimate.
     """
     chip = chips.topology(row["topology"]).chip
     return chip.devices * max(
@@ -180,7 +182,7 @@ def is_memory_bound(row: dict) -> bool:
 
 
 def chip_hours(row: dict) -> float:
-    """Return the least chip-hours of a point's whole training or evaluation.
+    """Return a lower bound on the chip-hours of a point's training or evaluation.
 
     Training covers all whole batches of all epochs. Evaluation covers all views of all
     videos.
@@ -213,14 +215,15 @@ def write_fits(results: Path) -> Path:
 
 
 def improvement(results: Path) -> pd.DataFrame:
-    """Compare programs compiled before and after the network's form for TPUs.
+    """Compare programs compiled before and after the network was adapted to TPUs.
 
-    `results/tpu/before.csv` has the rows before: 2-D convolutions, each block compiled
-    separately, and all its intermediate results kept for the gradient.
+    `results/tpu/before.csv` has the earlier rows. There convolutions were 2-D, each
+    block was compiled separately, and all its intermediate results were kept for the
+    gradient.
 
     Returns:
-        One row per program, with memory, least time and seconds to compile, before and
-        after.
+        One row per program, with memory, shortest time and seconds to compile, before
+        and after.
     """
     before = pd.read_csv(path(results).with_name("before.csv")).set_index(KEY)
     after = read(results).set_index(KEY)
@@ -239,11 +242,11 @@ def improvement(results: Path) -> pd.DataFrame:
 
 
 def table(results: Path) -> pd.DataFrame:
-    """Return the programs of every point as text, "not run" for points without one.
+    """Return the programs of every point as text.
 
     Returns:
-        One row per program or point without a program. The points of Fig. 2 come first,
-        in their order.
+        One row per program. A point without a program has one row, "not run". The
+        points of Fig. 2 come first, in their order.
     """
     found, rows = read(results).to_dict("records"), []
     for point in dict.fromkeys([*points.scaling(), *(r["point"] for r in found)]):

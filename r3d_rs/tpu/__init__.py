@@ -1,4 +1,4 @@
-"""TPUs: their chips, compiling and counting programs for them, dividing batches.
+"""TPUs: describe chips, compile and count programs, and divide batches.
 
 It may import the rooms up to contrastive.
 """

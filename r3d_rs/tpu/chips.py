@@ -1,4 +1,4 @@
-"""Google's TPU chips and slices of them, with published memory and peak rates."""
+"""Google's TPU chips and their slices, with published memory and peak rates."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ class Chip:
 
     Args:
         name: name of the generation, such as "v5e".
-        devices: number of JAX devices per chip. Each has an equal part of the memory,
-            the peak and the bandwidth.
+        devices: number of JAX devices per chip. They share its memory, peak rate and
+            bandwidth equally.
         memory: memory of the chip (HBM), bytes.
-        flops: bfloat16 peak of the chip, operations per second, two per multiply-add.
-        bandwidth: bandwidth of the chip's memory, bytes per second.
+        flops: peak rate of the chip in bfloat16, operations per second. A multiply-add
+            is two operations.
+        bandwidth: memory bandwidth of the chip, bytes per second.
         dimensions: number of dimensions of a slice, such as 2 in "v5e:2x2".
-        megacore: whether the compiler needs a setting to make the two cores one device,
-            as on Google's machines.
-        kind: JAX's name of the device.
+        megacore: whether the compiler needs a setting to treat the two cores as one
+            device, like Google's machines do.
+        kind: JAX's name for the device.
         source: source of the numbers.
     """
 
@@ -44,7 +45,7 @@ class Chip:
 
 @functools.cache
 def chips() -> dict[str, Chip]:
-    """Return the generations by name."""
+    """Return the chips by name of their generation."""
     rows = pd.read_csv(Path(__file__).parent / "chips.csv")
     return {
         row.name: Chip(
@@ -67,7 +68,7 @@ class Topology:
     """A slice of chips, such as "v5e:2x2".
 
     Args:
-        name: name as given.
+        name: name of the slice.
         chip: chip of its generation.
         shape: number of chips along each dimension.
     """
@@ -91,7 +92,7 @@ def topology(name: str) -> Topology:
     """Parse a slice's name, "<generation>:<chips>x<chips>".
 
     Raises:
-        ValueError: naming what was received and what is allowed.
+        ValueError: if the generation is unknown, or the numbers of chips do not fit it.
     """
     generation, _, text = name.partition(":")
     if generation not in chips():

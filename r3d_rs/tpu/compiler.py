@@ -1,8 +1,8 @@
-"""Compile the training and evaluation steps for a TPU, without having one.
+"""Compile the training and evaluation steps for a TPU, without a TPU.
 
 Google's compiler (the package `libtpu`) runs on any Linux machine. It takes shapes
-instead of arrays, and a description of the chips instead of the chips. Its results say
-whether a step fits, and how much memory, arithmetic and traffic it takes.
+instead of arrays, and a description of the chips instead of the chips. Its results tell
+whether a step fits, and how much memory, arithmetic and traffic it needs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Compiled:
         arguments: bytes of the inputs: weights, optimizer state and clips.
         outputs: bytes of the outputs that do not reuse an argument's memory.
         temporaries: bytes of intermediate results.
-        needed: bytes in all. If the compiler refuses a program as too large, the bytes
-            that its error asks for.
-        limit: bytes available on the device. If the compiler refuses a program, the
-            limit in its error.
-        flops: operations, as `hlo_cost.cost` counts them.
-        bytes_accessed: bytes of traffic to and from memory, counted likewise.
-        seconds: time that compiling took.
+        needed: bytes in total. If the compiler refuses the program as too large, the
+            bytes that its error reports.
+        limit: bytes available on the device. If the compiler refuses the program, the
+            limit that its error reports.
+        flops: operations, counted by `hlo_cost.cost`.
+        bytes_accessed: bytes of traffic to and from memory, counted in the same way.
+        seconds: time of compiling.
     """
 
     fits: bool
@@ -53,7 +53,7 @@ class Compiled:
 def compile_training(
     recipe: Recipe, num_classes: int, where: Topology, clips: int
 ) -> Compiled:
-    """Compile the training step of `fit` for a slice, with batches over all devices.
+    """Compile the training step of `fit` for a slice, dividing batches over devices.
 
     Args:
         recipe: recipe of the run; its batch size is ignored. With several
@@ -79,7 +79,7 @@ def compile_evaluation(
 ) -> Compiled:
     """Compile the step of `multiview.predict_clips`; see `compile_training`.
 
-    The step is for one device: in a run, each device gets its part of a batch
+    The step is for one device. In a run, each device gets its part of a batch
     (`devices.divided`).
     """
     from r3d_rs.training import fit, loop
@@ -95,14 +95,15 @@ def compile_evaluation(
 def lowering(where: Topology) -> Callable[..., Compiled]:
     """Return a function that compiles a model's step for a slice.
 
-    The step is Keras' own, jitted as in `JAXTrainer.make_train_function`. Training has
-    the shardings of `DataParallel`: clips divided, everything else on every device.
+    The step is Keras' own, jitted as in `JAXTrainer.make_train_function`. Training uses
+    the shardings of `DataParallel`: clips are divided over the devices, and everything
+    else is on every device.
     """
     import keras
 
     if keras.backend.backend() != "jax":
         raise ValueError(
-            f"backend: Keras is on {keras.backend.backend()!r}, and TPUs need 'jax';"
+            f"backend: Keras uses {keras.backend.backend()!r}, but TPUs need 'jax';"
             " set KERAS_BACKEND=jax"
         )
     if importlib.util.find_spec("libtpu") is None:
@@ -110,7 +111,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
             "compiling for a TPU needs its compiler, which runs on any Linux machine:"
             ' pip install -e ".[tpu]"'
         )
-    # Do not query the machine for its TPU: there may be none, and no network either.
+    # Do not ask the metadata server for a TPU: there may be no TPU and no network.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     # Only one process can use a TPU, but any number can compile.
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
@@ -146,7 +147,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         return jax.ShapeDtypeStruct(variable.shape, variable.dtype, sharding=whole)
 
     def compile_step(model, kind, size, num_classes, clips) -> Compiled:
-        # `Model.predict_on_batch` divides nothing: all devices see all clips.
+        # `Model.predict_on_batch` does not divide: every device gets all clips.
         copies = 1 if kind == "predict" else len(described.devices)
         batch, placed = clips * copies, whole if kind == "predict" else divided
         frames, pixels = size
@@ -184,7 +185,7 @@ def lowering(where: Topology) -> Callable[..., Compiled]:
         code = memory.generated_code_size_in_bytes
         needed, limit = sum(parts) + code, where.chip.memory / where.chip.devices
         return Compiled(
-            needed <= limit,  # the compiler accepts some programs that are larger
+            needed <= limit,  # the compiler accepts some larger programs
             *parts,
             needed=needed,
             limit=limit,
@@ -209,12 +210,12 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def memory_asked(message: str) -> tuple[float, float]:
-    """Read the bytes asked for and allowed from the compiler's error about memory.
+    """Parse the bytes needed and available from the compiler's out-of-memory error.
 
-    For some programs the error gives only the bytes of their temporaries.
+    For some programs the error gives only the bytes of the temporaries.
 
     Raises:
-        ValueError: with the message, if it is about something else.
+        ValueError: if the error is about something else; it gives its first line.
     """
     size = r"([\d.]+)([KMGT])"
     found = re.search(f"Used {size} of {size} hbm", message) or re.search(

@@ -1,6 +1,6 @@
-"""Operations and traffic of a compiled program, with every round of its loops.
+"""Operations and traffic of a compiled program, with every iteration of its loops.
 
-XLA's own count takes the body of each loop once. A row of equal blocks is a loop
+XLA counts the body of a loop only once. A row of equal blocks is a loop
 (`models.repeat`).
 """
 
@@ -14,10 +14,10 @@ def cost(text: str) -> tuple[float, float]:
         text: text of the compiled module, from JAX's `Compiled.as_text()`.
 
     Returns:
-        Operations, two per multiply-add, and bytes accessed, as XLA counts them.
+        Operations (two per multiply-add) and bytes accessed, as counted by XLA.
 
     Raises:
-        ValueError: if the program does not give the number of rounds of a JAX loop.
+        ValueError: if a JAX loop does not give one number of iterations.
     """
     flops, moved = _counted(text)
     for body, rounds in loops(text).items():
@@ -28,9 +28,9 @@ def cost(text: str) -> tuple[float, float]:
 
 
 def loops(text: str) -> dict[str, int]:
-    """Return the number of rounds of JAX's loops, by the name of their bodies.
+    """Return the number of iterations of JAX's loops, by the name of the loop body.
 
-    Loops that the compiler adds itself are left out.
+    Loops that the compiler adds are left out.
 
     Raises:
         ValueError: as in `cost`.
@@ -48,15 +48,15 @@ def loops(text: str) -> dict[str, int]:
         rounds = set(re.findall(r" constant\((\d+)\)", code[0]))
         if len(rounds) != 1:
             raise ValueError(
-                f"loop {name}: found {sorted(rounds)} as the number of its rounds;"
-                " expected one number"
+                f"loop {name}: found {sorted(rounds)} as its number of"
+                " iterations, expected one number"
             )
         found[body] = int(rounds.pop())
     return found
 
 
 def _entered(text: str, computation: str) -> str:
-    """Return a module with another of its computations as its entry."""
+    """Return a module's text with another computation as its entry."""
     text = re.sub("^ENTRY ", "", text, flags=re.MULTILINE)
     name = re.escape(f"%{computation} ")
     text = re.sub(f"^{name}", f"ENTRY %{computation} ", text, flags=re.MULTILINE)

@@ -12,17 +12,18 @@ from r3d_rs.tpu.chips import chips
 #: Dataset and number of classes that programs are compiled for.
 DATASET, CLASSES = "kinetics-400", 400
 
-#: Table of what fits, by which runs divide their batches. `r3d-rs tpu fits` writes it
-#: from `results/tpu/compiled.csv`. It is in the package, so notebooks in Colab have it.
+#: Table of the clips that fit, used by runs to divide their batches. `r3d-rs tpu fits`
+#: writes it from `results/tpu/compiled.csv`. It is in the package, so notebooks in
+#: Colab have it.
 FITS = Path(__file__).with_name("fits.csv")
 
-#: Clips per device that are enough for batch normalization: the paper's batch of 1,024
-#: from scratch (§4.1) on the 128 cores that it names for pre-training (§4.5).
+#: Clips per device that are enough for batch normalization. It is the paper's batch of
+#: 1,024 from scratch (§4.1) on the 128 cores that it gives for pre-training (§4.5).
 ENOUGH = 8
 
 
 def micro_batches(batch_size: int, devices: int, clips: int) -> int:
-    """Return the least number of micro-batches with at most `clips` per device.
+    """Return the smallest number of micro-batches with at most `clips` per device.
 
     Raises:
         ValueError: if the batch is not a multiple of the devices.
@@ -46,20 +47,20 @@ LIKE_GPU = "v5e"
 def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     """Divide a recipe's batches so that they fit the memory of a TPU or a GPU.
 
-    A GPU counts as a TPU with as much memory. That is an estimate: programs were
+    A GPU counts as a TPU with equal memory. That is an estimate, because programs were
     compiled for TPUs only.
 
-    What fits is looked up for the smallest known network with at least as many
-    multiply-adds as the recipe's. A batch is computed at once if it fits. Otherwise it
-    is divided into as few micro-batches as possible, if at least `ENOUGH` clips per
-    device fit. If neither works, blocks are rematerialized, and any number of clips is
-    enough. Contrastive batches have two clips per video and are never divided, because
-    each view is compared with all others.
+    The clips that fit are those of the smallest known network with at least as many
+    multiply-adds as the recipe's network. A batch is computed at once if it fits.
+    Otherwise it is divided into as few micro-batches as possible, if at least `ENOUGH`
+    clips per device fit. If neither works, blocks are rematerialized, and one clip per
+    device is enough. Contrastive batches have two clips per video and are never
+    divided, because each view is compared with all others.
 
     Args:
         recipe: recipe of a run. If it has micro-batches or rematerialized blocks, it
             stays unchanged.
-        kind: JAX's name of the devices.
+        kind: JAX's name for the devices.
         devices: number of devices.
         memory: memory of a GPU in bytes; 0 if unknown.
 

@@ -42,7 +42,7 @@ def call(*words):
             "run scaling/RS-51",
             "'EXPERIMENT': received 'scaling/RS-51'; did you mean scaling/RS-50,",
         ),
-        ("run ablation/SE -p threads", "received 'threads', expected is NAME=VALUE"),
+        ("run ablation/SE -p threads", "received 'threads', expected NAME=VALUE"),
         ("run ablation/SE --seed one", "'--seed': 'one' is not a valid integer"),
         (
             "list scaling/RS-51 --checkpoints no/such",
@@ -54,10 +54,10 @@ def call(*words):
         ),
         (
             "rerun --results no/such",
-            "'--results': received no/such, which is no folder",
+            "'--results': received no/such, which is not a folder",
         ),
-        ("cost --results no/such", "'--results': received no/such, which is no folder"),
-        ("report tables --results no/such", "received no/such, which is no folder"),
+        ("cost --results no/such", "'--results': received no/such, which is not a fo"),
+        ("report tables --results no/such", "received no/such, which is not a folder"),
         (
             "report views --point RS-51",
             "'--point': received 'RS-51'; did you mean RS-5",

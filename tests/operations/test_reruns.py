@@ -132,7 +132,7 @@ def test_records_that_were_made_elsewhere_are_compared_as_drawn(tmp_path):
     assert row["draw"] == "seed 0, 1 of 1"
     for more in (["--folder", "build/other"], ["-p", "threads=1"]):
         done = CliRunner().invoke(main, words + more)
-        assert "--folder and -p, which are for making records, are not" in done.stderr
+        assert "--folder and -p are for making records, and are not" in done.stderr
 
 
 @pytest.mark.parametrize("commit", ["unknown", "2" * 40 + "+changes"])
