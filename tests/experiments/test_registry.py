@@ -122,7 +122,7 @@ def test_a_wrong_experiment_is_named(tmp_path):
     with pytest.raises(ValueError, match="'ucf101' for ablation/SE, allowed are pant"):
         engine.run(engine.Request("ablation/SE", "ucf101"))
     with pytest.raises(
-        ValueError, match="parameter seed: received '3', but it follows"
+        ValueError, match="parameter seed: received '3', but it is set by"
     ):
         engine.run(engine.Request("ablation/SE", "pantomime", parameters={"seed": "3"}))
 
