@@ -1,14 +1,16 @@
-"""Whether Pantomime is a fair test: runs on a rendering that no published run sees.
+"""Test whether Pantomime is fair, with runs on a rendering no published run uses.
 
     .venv/bin/python benchmarks/calibration.py prepare
     r3d-rs run scaling/R3D-50 --seed 0 -p data_dir=build/calibration/data \\
       --results runs/calibration --checkpoints build/calibration/checkpoints
     .venv/bin/python benchmarks/calibration.py measure
+    .venv/bin/python benchmarks/calibration.py geometry
 
-`prepare` renders Pantomime-20 from another seed. The runs are those of the study, on
-that rendering. `measure` adds to each finished run what its record does not have:
-accuracy on the training videos, without augmentation, and on reversed clips and single
-frames of the unseen ones. `ridge` says how far differences of three frames go.
+`prepare` renders Pantomime-20 from another seed. The runs are the study's runs on that
+rendering. For each finished run, `measure` adds accuracies that its record lacks: on
+training videos without augmentation, and on reversed clips and single frames of unseen
+videos. It also adds a ridge regression on frame differences. `geometry` compares the
+growth of multiply-adds with the paper's.
 """
 
 import argparse
@@ -20,19 +22,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-#: Seed of the rendering; the study's own is 0.
+#: Seed of the rendering; the study's seed is 0.
 SEED = 7101
 #: Folder of the rendering and of the runs' networks.
 FOLDER = Path("build/calibration")
 NAME = "pantomime-20"
-#: What is no network, and its name among the runs.
+#: Name, among the runs, of the baseline that is not a network.
 RIDGE = "ridge regression"
-#: Views of what a record does not have.
+#: Views of the accuracies that `measure` adds.
 VIEWS = {"temporal_views": 2, "spatial_views": 1}
 
 
 def prepare():
-    """Render the videos and make them ready for training, unless they are already."""
+    """Render the videos and prepare them for training, unless that has been done."""
     from r3d_rs import pantomime
     from r3d_rs.preparation import preparation
 
@@ -41,11 +43,11 @@ def prepare():
 
 
 def hardest_pair(scores) -> tuple[float, str, str]:
-    """Return the two classes that are told apart least well, by forced choice.
+    """Return the two classes that a network confuses most, by forced choice.
 
     Returns:
-        The share of the videos of either class that have a larger probability for their
-        own than for the other, and the labels of the two.
+        The share of videos of either class with a larger probability for their own
+        class than for the other, and the labels of both.
     """
     found = []
     for one, other in itertools.combinations(range(scores.probabilities.shape[1]), 2):
@@ -57,7 +59,7 @@ def hardest_pair(scores) -> tuple[float, str, str]:
 
 
 def measure(results: Path, checkpoints: Path) -> None:
-    """Write `runs.csv` beside the records, one row a run whose network is there."""
+    """Write `runs.csv` beside the records, one row per run with a saved network."""
     import keras
 
     from r3d_rs.evaluation import multiview, probes
@@ -110,7 +112,7 @@ def measure(results: Path, checkpoints: Path) -> None:
         print(rows[-1], flush=True)
 
 
-#: What each point of Figure 2 is scaled from.
+#: The point from which each point of Figure 2 is scaled.
 FROM = {
     "RS-50": "R3D-50",
     **dict.fromkeys(("RS-101", "RS-152", "RS-200", "RS-270", "RS-300"), "RS-50"),
@@ -120,7 +122,7 @@ FROM = {
 
 
 def geometry(results: Path) -> None:
-    """Write `geometry.csv`: how multiply-adds grow, in ours and in the paper's."""
+    """Write `geometry.csv`: how multiply-adds grow, at our scale and the paper's."""
     import keras
 
     from r3d_rs.experiments import registry
@@ -131,7 +133,7 @@ def geometry(results: Path) -> None:
     for point in {*FROM, *FROM.values()}:
         for dataset, classes in ((NAME, 20), ("kinetics-400", 400)):
             recipe = registry.get(registry.of_point(point)).recipe(dataset)
-            # Counting needs shapes only.
+            # Counting needs only shapes.
             with keras.StatelessScope(initialize_variables=False):
                 model = build_model(recipe, classes, size=recipe.size)
             last = [w.output.shape for w in model.layers if len(w.output.shape) == 5][
@@ -164,12 +166,12 @@ def geometry(results: Path) -> None:
 
 
 def percent(share: float) -> float:
-    """Return a share in per cent, to one decimal."""
+    """Return a share in per cent, with one decimal."""
     return round(100 * float(share), 1)
 
 
 def main() -> None:
-    """Render, or measure the runs that are there."""
+    """Run one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("prepare", "measure", "geometry"))
     parser.add_argument("--results", type=Path, default=Path("runs/calibration"))

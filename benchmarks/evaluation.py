@@ -1,9 +1,9 @@
-"""A video's evaluation over 30 views, from its record to its probabilities.
+"""Evaluation of a video over 30 views, from its record to its probabilities.
 
     .venv/bin/python benchmarks/evaluation.py
 
-lets our evaluation and the official implementation's evaluate the same video on the
-same cores in turn. See README.md beside this file.
+Our code and the official implementation evaluate the same video in turn, on the same
+cores. See README.md beside this file.
 """
 
 import dataclasses
@@ -20,17 +20,17 @@ SIDES = {
 
 CLASSES = 400
 
-#: How far the means of two sides' views may be apart, two grey levels: the official
-#: implementation decodes by a faster cosine transform, which makes these videos 0.8
-#: darker, and truncates what it has resized.
+#: Largest allowed difference between two sides' mean views: two grey levels. The
+#: official implementation decodes with a faster cosine transform, which makes these
+#: videos 0.8 levels darker. It also truncates values after resizing.
 APART = 2 / 255
 
 
 def check(rows: list[dict]) -> None:
-    """Check that all sides saw the same views, and gave probabilities.
+    """Check that all sides saw the same views and returned probabilities.
 
     Raises:
-        RuntimeError: naming the sides, and what was found.
+        RuntimeError: if not; it names the sides and what was found.
     """
     means = {row["side"]: row["views_mean"] for row in rows}
     if max(means.values()) - min(means.values()) > APART:
@@ -43,7 +43,7 @@ def check(rows: list[dict]) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = harness.options(__doc__, SIDES, repetitions=3, seconds=1.0)
-    parser.add_argument("--size", type=int, default=256, help="of the views, pixels")
+    parser.add_argument("--size", type=int, default=256, help="pixels of the views")
     videos.add_folder(parser)
     arguments = parser.parse_args()
     recipe = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Sides measured in turn on the same cores, each in a process of its own."""
+"""Measure sides in turn on the same cores, each in its own process."""
 
 import argparse
 import contextlib
@@ -26,22 +26,22 @@ from r3d_rs.files import whole_file
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 
-#: Keeps a side on the processor; a side's own variables have precedence.
+#: Keeps a side on the CPU, unless its own variables override this.
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
-#: Draws of the bootstrap.
+#: Number of bootstrap draws.
 DRAWS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One way to do the work.
+    """One way to do the work, such as one library.
 
     Args:
-        script: in this folder; it calls `worker.serve`.
+        script: script in this folder, which calls `worker.serve`.
         python: returns the Python of its environment.
-        settings: besides the case's.
-        environment: variables of its process.
+        settings: settings in addition to the case's.
+        environment: environment variables of its process.
     """
 
     script: str | Path
@@ -51,22 +51,22 @@ class Side:
 
 
 def ours(backend: str, **environment: str) -> Side:
-    """Return a side of this checkout, on a backend of Keras."""
+    """Return a side that runs this checkout on a backend of Keras."""
     variables = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": backend, **environment}
     return Side("ours.py", lambda: Path(sys.executable), environment=variables)
 
 
 def official(**settings) -> Side:
-    """Return a side of the official implementation."""
+    """Return a side that runs the official implementation."""
 
     def python():
-        return environment("official", "--no-deps")  # its own list asks for far more
+        return environment("official", "--no-deps")  # its own requirements are far more
 
     return Side("model_garden.py", python, settings, {"KERAS_BACKEND": "tensorflow"})
 
 
 def pytorch(**settings) -> Side:
-    """Return a side of PyTorch, in this environment where it is installed here."""
+    """Return a side that runs PyTorch, in this environment if it is installed here."""
 
     def python():
         here = importlib.util.find_spec("torch")
@@ -76,7 +76,7 @@ def pytorch(**settings) -> Side:
 
 
 def environment(name: str, *options: str) -> Path:
-    """Return the Python of an environment, which is made if need be."""
+    """Return the Python of an environment, after installing it if necessary."""
     requirements = HERE / f"{name}-requirements.txt"
     folder = ROOT / "build" / "environments" / name
     ready, wanted = folder / "installed.txt", requirements.read_text()
@@ -91,13 +91,13 @@ def environment(name: str, *options: str) -> Path:
 
 
 class Worker:
-    """A side's process. It is stopped by a signal whenever it is not its turn."""
+    """Process of a side. A signal stops it whenever it is not its turn."""
 
     def __init__(self, side: Side, settings: Mapping):
         """Start the process, and wait until it has done the work once.
 
         Raises:
-            RuntimeError: with the end of its error stream, when the process ends.
+            RuntimeError: if the process ends; it has the end of its error stream.
         """
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         variables = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": ""}
@@ -116,10 +116,10 @@ class Worker:
             raise
 
     def ask(self, request) -> dict:
-        """Wake the process, send it a request, and stop it again once it answers.
+        """Wake the process, send it a request, and stop it again after its answer.
 
         Raises:
-            RuntimeError: with the end of its error stream, when the process ends.
+            RuntimeError: if the process ends; it has the end of its error stream.
         """
         self._process.send_signal(signal.SIGCONT)
         reply = ""
@@ -150,7 +150,7 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(BrokenPipeError):  # a request that it never read
+        with contextlib.suppress(BrokenPipeError):  # it never read a request
             self._process.stdin.close()
         self._process.stdout.close()
         self._errors.close()
@@ -164,23 +164,23 @@ def compare(
     repetitions: int,
     seconds: float,
 ) -> list[dict]:
-    """Measure the sides of a case in turn, in reversed order every second time.
+    """Measure the sides of a case in turn, reversing their order every second time.
 
     Args:
-        case: its name.
-        unit: of the rates, amounts a second.
-        sides: by name; ratios are to the first.
-        settings: of all sides.
-        repetitions: how often each side has its turn.
-        seconds: of a turn, about; the work is done once at least.
+        case: name of the case.
+        unit: unit of the rates, amounts per second.
+        sides: sides by name. Ratios are relative to the first side.
+        settings: settings of all sides.
+        repetitions: number of turns of each side.
+        seconds: approximate length of a turn. The work is done at least once.
 
     Returns:
-        A row a side: `summary` of its rates, `reference`, memory, seconds from the
-        beginning of building to the end of the first work, the last `value`, what the
-        side says of itself, processor, cores and date.
+        One row per side: `summary` of its rates, `reference`, memory, seconds from the
+        start of building to the end of the first work, the last `value`, the side's
+        own facts, processor, cores and date.
 
     Raises:
-        RuntimeError: when counts differ, or a value is not finite.
+        RuntimeError: if counts differ or a value is not finite.
     """
     with contextlib.ExitStack() as stack:
         workers = {}
@@ -223,10 +223,10 @@ def compare(
 
 
 def agreed(counts: Mapping[str, Mapping[str, object]]) -> dict:
-    """Return the counts by name, of which all sides that have one have the same.
+    """Check that the sides agree on their common counts, and return the counts.
 
     Raises:
-        RuntimeError: naming a count, and each side's.
+        RuntimeError: if a count differs; it gives the count of each side.
     """
     found = {}
     for name in dict.fromkeys(name for own in counts.values() for name in own):
@@ -239,16 +239,16 @@ def agreed(counts: Mapping[str, Mapping[str, object]]) -> dict:
 
 
 def summary(values: Sequence[float], reference: Sequence[float]) -> dict[str, float]:
-    """Summarize one side's repetitions beside those of another.
+    """Summarize one side's repetitions, relative to a reference side.
 
     Args:
-        values: one number a repetition.
-        reference: of the other side, in the same repetitions.
+        values: one number per repetition.
+        reference: the reference side's numbers, from the same repetitions.
 
     Returns:
-        `median`, `low` and `high` (quartiles); `ratio` of the medians, `ratio_low` and
-        `ratio_high` (its 95 % bootstrap interval, which draws a repetition as a whole,
-        as both sides saw the same machine); `repetitions`.
+        `median`, `low` and `high` (quartiles), `ratio` of the medians, `ratio_low` and
+        `ratio_high` (95 % bootstrap interval), and `repetitions`. The bootstrap draws
+        both sides of a repetition together, because they share the machine's state.
     """
     a, b = np.asarray(values, float), np.asarray(reference, float)
     low, median, high = np.percentile(a, [25, 50, 75])
@@ -267,7 +267,7 @@ def summary(values: Sequence[float], reference: Sequence[float]) -> dict[str, fl
 
 
 def machine() -> dict:
-    """Return processor, cores that may be used, and date."""
+    """Return the processor, the number of usable cores, and the date."""
     return {
         "processor": provenance.processor(),
         "cores": usable_cores(),
@@ -298,7 +298,7 @@ def options(
         "--sides", nargs="+", choices=list(sides), default=list(sides), metavar="SIDE"
     )
     parser.add_argument("--repetitions", type=int, default=repetitions)
-    parser.add_argument("--seconds", type=float, default=seconds, help="of a turn")
+    parser.add_argument("--seconds", type=float, default=seconds, help="of each turn")
     return parser
 
 

@@ -1,10 +1,10 @@
-"""How often the intervals of gains have the truth in them, with made-up networks.
+"""Measure how often intervals of gains contain the true gain, on simulated networks.
 
     .venv/bin/python benchmarks/intervals.py
 
-writes `runs/calibration/coverage.csv` in some minutes. The intervals are those of
-`r3d_rs.evaluation.gains.estimate`, which the book calls; none of the networks differs
-from another.
+This writes `runs/calibration/coverage.csv` in a few minutes. The intervals come from
+`r3d_rs.evaluation.gains.estimate`, as in the book. All networks are equally accurate,
+so the true gain is zero.
 """
 
 import argparse
@@ -18,18 +18,19 @@ import pandas as pd
 
 from r3d_rs.evaluation import gains, interval
 
-#: Test videos of a network.
+#: Number of test videos.
 VIDEOS = 300
 
 
 @dataclass(frozen=True)
 class Case:
-    """Networks whose accuracies spread over seeds as they are told.
+    """Simulated networks with a given spread of accuracy over seeds.
 
     Args:
-        deviations: of each network's accuracy over seeds, beyond what seeds share.
-        seeds: how many runs each network has.
-        shared: deviation of what a seed adds to all networks.
+        deviations: standard deviation over seeds of each network's accuracy, without
+            the shared part.
+        seeds: number of runs of each network.
+        shared: standard deviation of the part that a seed adds to all networks.
     """
 
     deviations: Sequence[float]
@@ -50,10 +51,11 @@ CASES = {
 
 
 def drawn(generator: np.random.Generator, case: Case, gain: float = 0.0) -> dict:
-    """Return outcomes of networks, as `gains.estimate` takes them.
+    """Draw outcomes of networks in the format of `gains.estimate`.
 
-    A network's accuracy is 0.6, `gain` more for each after the first, plus what its
-    seed adds to all networks and to it alone. Videos differ in how hard they are.
+    The first network's accuracy is 0.6, and each later one has `gain` more. Each seed
+    adds a part shared by all networks and a part of the network alone. Videos differ in
+    difficulty.
     """
     hard = generator.normal(0, 0.15, VIDEOS)
     shared = generator.normal(0, case.shared, max(case.seeds))
@@ -74,12 +76,12 @@ def drawn(generator: np.random.Generator, case: Case, gain: float = 0.0) -> dict
 
 
 def following(networks: dict) -> list[tuple[str, str]]:
-    """Return each network with the one after it."""
+    """Return each network paired with the next."""
     return list(itertools.pairwise(networks))
 
 
 def covered(case: Case, repetitions: int, seed: int = 0) -> list[bool]:
-    """Return whether each single interval of each repetition has zero in it."""
+    """Return whether each unadjusted interval of each repetition contains zero."""
     generator, inside = np.random.default_rng(seed), []
     for _ in range(repetitions):
         networks = drawn(generator, case)
@@ -91,7 +93,7 @@ def covered(case: Case, repetitions: int, seed: int = 0) -> list[bool]:
 
 
 def erred(case: Case, repetitions: int, seed: int = 1) -> list[bool]:
-    """Return whether any adjusted interval of each repetition leaves out zero."""
+    """Return for each repetition whether any adjusted interval excludes zero."""
     generator, wrong = np.random.default_rng(seed), []
     for _ in range(repetitions):
         networks = drawn(generator, case)

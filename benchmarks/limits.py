@@ -1,4 +1,4 @@
-"""What the cores can do at most: matrix multiplication, and copying memory.
+"""Limits of the cores: rates of matrix multiplication and of copying memory.
 
     .venv/bin/python benchmarks/limits.py
 
@@ -13,12 +13,12 @@ NUMPY = {"NumPy": harness.ours("tensorflow")}
 #: Sizes of square matrices of float32.
 SIZES = (512, 1024, 2048, 4096)
 
-#: Bytes that are copied at once, far more than the caches hold.
+#: Bytes to copy at once, far more than the caches hold.
 COPIED = 2**28
 
 
 def multiply_rate(sides: dict, repetitions: int = 3, seconds: float = 1.0) -> float:
-    """Return the best rate of the largest matrices, 10^9 operations a second."""
+    """Return the best rate for the largest matrices, in 10^9 operations per second."""
     work = {"work": "multiply", "size": SIZES[-1]}
     rows = harness.compare(
         "multiplication", "GFLOP/s", sides, work, repetitions, seconds

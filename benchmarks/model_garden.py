@@ -1,8 +1,8 @@
-"""The sides of the official implementation, of `official-requirements.txt`.
+"""Sides of the official implementation, with `official-requirements.txt` installed.
 
-Networks, losses, steps and datasets are those of its `VideoClassificationTask`, by the
-settings of the published `k400_resnet3drs_50_tpu.yaml` where they are not the class's
-defaults, but for what the benchmark's recipe says.
+Networks, losses, steps and datasets come from its `VideoClassificationTask`. Settings
+come from the benchmark's recipe, then from the published
+`k400_resnet3drs_50_tpu.yaml`, then from the class's defaults.
 """
 
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from official.vision.tasks import video_classification
 
 
 def step(settings: dict):
-    """Train on, or predict, the same batch; an amount is a clip."""
+    """Train on the same batch, or predict it; the amount counts clips."""
     recipe = settings["recipe"]
     task = _task(recipe, settings["classes"])
     tf.random.set_seed(0)
@@ -51,7 +51,7 @@ def step(settings: dict):
 
 
 def evaluation(settings: dict):
-    """Evaluate the one video of `records` from its file; an amount is a view."""
+    """Evaluate the only video of `records` from its file; the amount counts views."""
     recipe, size = settings["recipe"], settings["recipe"]["eval_size"]
     task = _task(
         recipe,
@@ -88,7 +88,7 @@ def evaluation(settings: dict):
 
 
 def clips(settings: dict):
-    """Draw batches of the training pipeline; an amount is a clip."""
+    """Draw batches from the training pipeline; the amount counts clips."""
     size = settings["size"]
     config = exp_factory.get_exp_config("video_classification_kinetics400").task
     config.train_data.override(
@@ -120,7 +120,7 @@ def _clip_shape(recipe: dict, size: int) -> tuple[int, ...]:
 
 
 def _task(recipe: dict, classes: int, **data):
-    """Return the task for a recipe (of `recipes.as_dict`)."""
+    """Return the task for a recipe, a result of `recipes.as_dict`."""
     shape = _clip_shape(recipe, recipe["size"])
     config = exp_factory.get_exp_config("video_classification_kinetics400").task
     config.override(

@@ -1,4 +1,4 @@
-"""The sides of this library and its TensorFlow, on the backend of `KERAS_BACKEND`."""
+"""Sides of this library and of TensorFlow, on the backend in `KERAS_BACKEND`."""
 
 import atexit
 import dataclasses
@@ -20,12 +20,12 @@ from r3d_rs.models import complexity
 from r3d_rs.recipes import recipe as recipes
 from r3d_rs.training import devices, fit, loop
 
-#: Of the learning rate's schedule; far more than a benchmark does.
+#: Steps per epoch of the learning rate's schedule, far more than a benchmark takes.
 STEPS_PER_EPOCH = 1000
 
 
 def multiply(settings: dict):
-    """Multiply square matrices of float32 of `size`; an amount is 10^9 operations."""
+    """Multiply float32 matrices of `size` squared; the amount is 10^9 operations."""
     size = settings["size"]
     a, b = (tf.random.normal((size, size)) for _ in range(2))
 
@@ -38,7 +38,7 @@ def multiply(settings: dict):
 
 
 def copy(settings: dict):
-    """Copy `size` bytes by a thread a core; an amount is 10^9, read and written."""
+    """Copy `size` bytes with one thread per core; the amount is 10^9 bytes moved."""
     size, threads = settings["size"], worker.cores()
     a, b = np.ones(size, np.uint8), np.zeros(size, np.uint8)
     parts = [np.array_split(array, threads) for array in (b, a)]
@@ -54,9 +54,9 @@ def copy(settings: dict):
 
 
 def step(settings: dict):
-    """Train on, or predict, the same batch; an amount is a clip.
+    """Train on the same batch, or predict it; the amount counts clips.
 
-    Training is Keras' own loop over a model of `fit.compiled`, as a run has it.
+    Training is Keras' own loop over a model of `fit.compiled`, as in a run.
     """
     recipe = recipes.from_dict(settings["recipe"])
     computing, kind = devices.find(), settings.get("platform", "cpu")
@@ -87,7 +87,7 @@ def _training(recipe, clips, labels):
 
         batch = (jax.device_put(clips), jax.device_put(labels))
 
-        def batches():  # Keras takes a generator's arrays as they are
+        def batches():  # Keras uses a generator's arrays as they are
             yield from itertools.repeat(batch)
     else:
         options = tf.data.Options()
@@ -128,9 +128,9 @@ def _device_peak() -> int | None:
 
 
 def evaluation(settings: dict):
-    """Evaluate the one video of `records` from its file; an amount is a view.
+    """Evaluate the only video of `records` from its file; the amount counts views.
 
-    Views, network, prediction and average are those of `multiview.evaluate`.
+    Views, network, prediction and average are as in `multiview.evaluate`.
     """
     recipe = recipes.from_dict(settings["recipe"])
     stream = pipeline.evaluation_views(
@@ -154,7 +154,7 @@ def evaluation(settings: dict):
 
 
 def clips(settings: dict):
-    """Draw batches of the training pipeline; an amount is a clip."""
+    """Draw batches from the training pipeline; the amount counts clips."""
     recipe = recipes.Recipe(
         batch_size=settings["batch_size"],
         span=settings["frames"] * settings["temporal_stride"],
@@ -185,7 +185,7 @@ def dataset_of(records: str) -> datasets.Dataset:
 
 
 def about(model) -> dict:
-    """Return a network's counts, and versions."""
+    """Return a network's counts and the versions of the packages."""
     counted = complexity(model)
     counts = {"parameters": counted.params, "macs": counted.macs}
     return {"counts": counts, "versions": f"keras {version('keras')}, {versions()}"}

@@ -1,9 +1,9 @@
-"""The quoted networks, counted by the study and built by other people's packages.
+"""Compare our counts of the quoted networks with other packages' implementations.
 
     .venv/bin/python benchmarks/peers.py
 
-writes `runs/benchmarks/peers.csv`. PyTorch, torchvision, pytorchvideo and transformers
-are installed into an environment of their own on first use; weights are not needed.
+This writes `runs/benchmarks/peers.csv`. The first use installs PyTorch, torchvision,
+pytorchvideo and transformers into a separate environment. It downloads no weights.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import harness
 
 from r3d_rs.paper import peers
 
-#: What the study counts beside each network of `peers_reference.NETWORKS`.
+#: Our counter for each network of `peers_reference.NETWORKS`.
 COUNTED = {
     "R(2+1)D-18, shared": partial(peers.r2plus1d, blocks=(2, 2, 2, 2), shared=True),
     "R(2+1)D-34, shared": partial(peers.r2plus1d, shared=True),
@@ -31,10 +31,10 @@ COUNTED = {
 
 
 def measure() -> list[dict]:
-    """Return a row a network: counts of both sides, and by how much they differ.
+    """Return one row per network, with the counts of both sides and their difference.
 
     Raises:
-        subprocess.CalledProcessError: when the packages cannot be installed.
+        subprocess.CalledProcessError: if installing or counting fails.
     """
     script = harness.HERE / "peers_reference.py"
     command = [harness.environment("peers"), script]

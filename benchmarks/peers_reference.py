@@ -1,8 +1,8 @@
-"""Other people's implementations of what `r3d_rs.paper.peers` counts.
+"""Other packages' implementations of the networks that `r3d_rs.paper.peers` counts.
 
-A process of the environment of `peers-requirements.txt`; `peers.py` starts it. It
-prints a JSON list: package, parameters and multiply-adds by name. Networks are built on
-PyTorch's device without values, so that nothing is downloaded and nothing is computed.
+`peers.py` starts this script in the environment of `peers-requirements.txt`. It prints
+a JSON list with name, package, parameters and multiply-adds. Networks are built on
+PyTorch's meta device, so nothing is downloaded or computed.
 """
 
 import json
@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-#: torchvision's compiled operators do not load beside a PyTorch for CPUs alone. No
-#: network here calls them, but its import asks for two.
+#: torchvision's compiled operators do not load with a CPU-only PyTorch. No network here
+#: calls them, but importing torchvision needs two of them.
 _OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
 
 def declare_operators() -> None:
-    """Declare what torchvision asks for, where it is not compiled for this PyTorch."""
+    """Declare the operators that torchvision needs, if its own do not load."""
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
@@ -28,7 +28,7 @@ def declare_operators() -> None:
 
 
 def r2plus1d(shared: bool) -> nn.Module:
-    """Build R(2+1)D-34; torchvision's convolutions of a block share middle channels."""
+    """Build R(2+1)D-34; `shared` keeps one middle width per block, as torchvision."""
     from torchvision.models.video import resnet
 
     net = resnet.VideoResNet(
@@ -52,7 +52,7 @@ def r2plus1d_18() -> nn.Module:
 
 
 def csn(depth: int, preserved: bool) -> nn.Module:
-    """Build PyTorchVideo's ir-CSN; ip-CSN has a 1×1×1 before each depthwise one."""
+    """Build PyTorchVideo's ir-CSN; `preserved` adds ip-CSN's 1×1×1 convolutions."""
     from pytorchvideo.models.csn import create_csn
 
     net = create_csn(
@@ -71,7 +71,7 @@ def csn(depth: int, preserved: bool) -> nn.Module:
 
 
 def slowfast(with_nonlocal: bool = False) -> nn.Module:
-    """Build PyTorchVideo's SlowFast 16×8 of 101 layers."""
+    """Build PyTorchVideo's SlowFast 16×8 with 101 layers."""
     from pytorchvideo.layers.nonlocal_net import create_nonlocal
     from pytorchvideo.models.hub import slowfast_16x8_r101_50_50
 
@@ -101,7 +101,7 @@ def mvit(frames: int, classes: int = 400, pooled=(1, 3, 14), depth=16) -> nn.Mod
         create_multiscale_vision_transformers,
     )
 
-    with torch.device("cpu"):  # it reads values while it is built
+    with torch.device("cpu"):  # its construction reads values
         net = create_multiscale_vision_transformers(
             spatial_size=224,
             temporal_size=frames,
@@ -130,7 +130,7 @@ def swin(width: int, window: int) -> nn.Module:
 
 
 def timesformer(frames: int) -> nn.Module:
-    """Build transformers' TimeSformer of divided attention."""
+    """Build transformers' TimeSformer with divided attention."""
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
     config = TimesformerConfig(num_frames=frames, num_labels=400)
@@ -181,7 +181,7 @@ NETWORKS = {
 
 
 def clip(name: str, frames: int, size: int):
-    """Return a clip as the network takes it."""
+    """Return a clip in the network's input format."""
     video = torch.empty(1, 3, frames, size, size)
     if name.startswith("SlowFast"):
         return [video, torch.empty(1, 3, 4 * frames, size, size)]
@@ -191,7 +191,7 @@ def clip(name: str, frames: int, size: int):
 
 
 def main() -> None:
-    """Build and count all."""
+    """Build and count all networks."""
     declare_operators()
     found = []
     for name, (package, build, frames, size) in NETWORKS.items():

@@ -1,8 +1,8 @@
-"""Clips per second of the training input pipeline, ours and the official one.
+"""Clips per second of the training input pipelines, ours and the official one.
 
     .venv/bin/python benchmarks/pipeline.py
 
-lets the pipelines draw batches from the same records on the same cores in turn. See
+The pipelines draw batches from the same records in turn, on the same cores. See
 README.md beside this file.
 """
 
@@ -16,7 +16,7 @@ SIDES = {
     "official, bfloat16": harness.official(dtype="bfloat16"),
 }
 
-#: What all sides are told; area (0.08, 1) and mirrors are fixed in their files.
+#: Settings of all sides. Their scripts fix the crop's area (0.08, 1) and flips.
 SETTINGS = {
     "work": "clips",
     "batch_size": 32,

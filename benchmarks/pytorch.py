@@ -1,4 +1,4 @@
-"""The sides of PyTorch, of `torch-requirements.txt`: products, and steps of R3D-RS."""
+"""Sides of PyTorch, with `torch-requirements.txt`: products and steps of R3D-RS."""
 
 import sys
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def multiply(settings: dict):
-    """Multiply square matrices of float32 of `size`; an amount is 10^9 operations."""
+    """Multiply float32 matrices of `size` squared; the amount is 10^9 operations."""
     size = settings["size"]
     a, b = (torch.randn(size, size) for _ in range(2))
     out = torch.empty(size, size)
@@ -25,10 +25,10 @@ def multiply(settings: dict):
 
 
 def step(settings: dict):
-    """Train on, or predict, the same batch, channels last; an amount is a clip.
+    """Train on the same batch, or predict it, channels last; the amount counts clips.
 
-    On a GPU it is in bfloat16. "autotune" lets cuDNN try out the algorithms of each
-    convolution, and "compile" compiles the network.
+    On a GPU, autocast uses bfloat16. "autotune" lets cuDNN try the algorithms of each
+    convolution. "compile" compiles the network.
     """
     recipe, classes = settings["recipe"], settings["classes"]
     on_gpu = settings.get("platform", "cpu") == "gpu"

@@ -1,4 +1,4 @@
-"""Tables of what the benchmarks measured, which the book shows."""
+"""Tables of the benchmarks' results for the book."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ NOT_RUN = "not run"
 
 
 def read(results: Path, name: str) -> pd.DataFrame | None:
-    """Return the rows of a benchmark, such as "step"; None where it was not run."""
+    """Return the rows of a benchmark, such as "step"; None if it was not run."""
     path = Path(results) / "benchmarks" / f"{name}.csv"
     return pd.read_csv(path) if path.exists() else None
 
 
 def table(results: Path, *names: str) -> pd.DataFrame:
-    """Return what benchmarks measured.
+    """Return the results of benchmarks as a table.
 
     Args:
         results: folder of the results.
-        names: of the benchmarks; their rates have one unit.
+        names: names of the benchmarks, whose rates share a unit.
 
     Returns:
-        A row a case and side: the median rate and its quartiles, its ratio to the
-        case's first side with a 95 % interval, what is known of arithmetic, memory and
-        the time to the end of the first work.
+        One row per case and side: the median rate and its quartiles, and its ratio to
+        the case's first side with a 95 % interval. Arithmetic, memory and the time to
+        the end of the first work follow where they are known.
     """
     found = [rows for name in names if (rows := read(results, name)) is not None]
     if not found:
@@ -58,10 +58,10 @@ def _cells(row: dict) -> dict[str, str]:
 
 
 def facts(results: Path, name: str) -> dict[str, str]:
-    """Return facts about a benchmark, "not run" where it was not.
+    """Return facts about a benchmark, or "not run" for each.
 
     Returns:
-        `machine`, `repetitions`, `versions`, and `ratio`, of our side's first case.
+        `machine`, `repetitions`, `versions`, and `ratio` of our first row.
     """
     rows = read(results, name)
     if rows is None:
@@ -80,7 +80,7 @@ def facts(results: Path, name: str) -> dict[str, str]:
 
 
 def limits(results: Path) -> dict[str, str]:
-    """Return the best rates of `multiply` and `copy`, with units, or "not run"."""
+    """Return the best rates of `multiply` and `copy` with units, or "not run"."""
     rows = read(results, "limits")
     if rows is None:
         return dict.fromkeys(("multiply", "copy"), NOT_RUN)
@@ -92,5 +92,5 @@ def limits(results: Path) -> dict[str, str]:
 
 
 def short(number: float) -> str:
-    """Return a number with three digits, and without an exponent."""
+    """Return a number with three significant digits, or as an integer from 100 on."""
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"

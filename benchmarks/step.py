@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/step.py
 
-runs our network, the official implementation's and PyTorch's on the same cores in turn;
-with `--platform gpu` ours and PyTorch's, plain and tuned, on an NVIDIA card. See
+Our network, the official implementation and PyTorch run in turn on the same cores. With
+`--platform gpu`, ours and PyTorch (plain and tuned) run on an NVIDIA card. See
 README.md beside this file.
 """
 
@@ -21,7 +21,7 @@ SIDES = {
     "PyTorch, channels last": harness.pytorch(),
 }
 
-#: Both hold memory of the card at once.
+#: No preallocation, because all sides hold memory of the card at the same time.
 ON_GPU = {"CUDA_VISIBLE_DEVICES": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 GPU_SIDES = {"ours, JAX": harness.ours("jax", **ON_GPU)} | {
     name: dataclasses.replace(harness.pytorch(**settings), environment=ON_GPU)
@@ -49,8 +49,8 @@ def main() -> None:
     """Run the benchmark."""
     parser = harness.options(__doc__, SIDES | GPU_SIDES, repetitions=7, seconds=8.0)
     parser.add_argument("--platform", choices=list(CASES), default="cpu")
-    parser.add_argument("--peak", type=float, help="of the card, bfloat16 GFLOP/s")
-    parser.add_argument("--size", type=int, help="of the clips, to try it out")
+    parser.add_argument("--peak", type=float, help="peak of the card, bfloat16 GFLOP/s")
+    parser.add_argument("--size", type=int, help="size of the clips, for a quick try")
     arguments = parser.parse_args()
     on_gpu = arguments.platform == "gpu"
     sides = GPU_SIDES if on_gpu else SIDES
@@ -76,7 +76,7 @@ def main() -> None:
             case, "clips/s", sides, settings, arguments.repetitions, arguments.seconds
         )
         for row in rows[-len(sides) :]:
-            # Two operations a multiply-add; a training step is three forward passes.
+            # Two operations per multiply-add; a training step is three forward passes.
             operations = (6 if task == "training" else 2) * row.get("macs", 0)
             row["gflops"] = row["median"] * operations / 1e9 or None
             row["limit_gflops"] = limit

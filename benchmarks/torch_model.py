@@ -1,33 +1,33 @@
-"""R3D-RS written plainly in PyTorch, to compare its speed with ours.
+"""R3D-RS in plain PyTorch, to compare its speed with ours.
 
-Layers, order and numbers of channels are those of `r3d_rs.models.build`, and so are
-parameters and multiply-adds. Padding is PyTorch's, the same on both sides, where
-TensorFlow's SAME puts more at the end; so weights of ours would not give our outputs.
-Tensors are `(batch, channel, time, height, width)`.
+Layers, their order, channels, parameters and multiply-adds equal
+`r3d_rs.models.build`. Padding differs: PyTorch pads both ends equally, but TensorFlow's
+SAME pads the end more. So our weights would not give our outputs here. Tensors are
+`(batch, channel, time, height, width)`.
 """
 
 import torch
 from torch import nn
 
-#: Blocks in C2 to C5 by model, filters of their inner convolutions, and kernel sizes in
-#: time.
+#: Numbers of blocks in C2 to C5 by model, filters of their inner convolutions, and
+#: temporal kernel sizes.
 BLOCKS = {"r3d-rs-50": (3, 4, 6, 3), "r3d-rs-200": (3, 24, 36, 3)}
 FILTERS = (64, 128, 256, 512)
 TEMPORAL_KERNELS = (1, 1, 3, 3)
 
 
 def convolution(inputs: int, filters: int, kernel_size: tuple, stride=1) -> nn.Conv3d:
-    """Return a convolution without bias that keeps the size but for its stride."""
+    """Return a convolution without bias; only its stride reduces the size."""
     padding = tuple(size // 2 for size in kernel_size)
     return nn.Conv3d(inputs, filters, kernel_size, stride, padding, bias=False)
 
 
 class Gate(nn.Module):
-    """Multiply each channel by a sigmoid of the pooled ones.
+    """Multiply each channel by a sigmoid of the pooled channels.
 
     Args:
-        channels: of the input.
-        hidden: units of squeeze-excitation's inner layer, 0 for self-gating.
+        channels: channels of the input.
+        hidden: units of squeeze-excitation's inner layer; 0 for self-gating.
     """
 
     def __init__(self, channels: int, hidden: int = 0):
@@ -47,11 +47,11 @@ class Bottleneck(nn.Module):
 
     Args:
         inputs: channels of the input.
-        filters: of the inner convolutions; the last has four times as many.
-        temporal_kernel: kernel size in time of the first convolution.
-        stride: in height and width.
+        filters: filters of the inner convolutions; the last has four times as many.
+        temporal_kernel: temporal kernel size of the first convolution.
+        stride: stride in height and width.
         projection: whether the shortcut is a convolution.
-        self_gating: whether there is one.
+        self_gating: whether the block has self-gating.
         drop: probability of dropping the residual of a clip in training.
     """
 
@@ -92,7 +92,7 @@ class Bottleneck(nn.Module):
 
 
 class R3DRS(nn.Module):
-    """R3D-RS: ResNet-D's stem, squeeze-excitation, self-gating in each stage's last.
+    """R3D-RS: ResNet-D stem, squeeze-excitation, self-gating in stages' last blocks.
 
     Args:
         model: one of `BLOCKS`.
@@ -151,7 +151,7 @@ class R3DRS(nn.Module):
 
 
 def decayed_and_others(model: nn.Module) -> tuple[list, list]:
-    """Return the kernels, which have weight decay, and the other parameters."""
+    """Return the kernels, which get weight decay, and the other parameters."""
     decayed, others = [], []
     for parameter in model.parameters():
         (decayed if parameter.ndim > 1 else others).append(parameter)

@@ -1,9 +1,9 @@
-"""Videos to measure with: moving textures, as records of the official implementation.
+"""Videos for benchmarks: moving textures, as records of the official implementation.
 
-A record is a `tf.train.SequenceExample` with one JPEG a frame in the feature list
-`image/encoded`, and the label and the video's id in the context (`clip/label/index`,
-`clip/media_id`), as `official/vision/dataloaders/video_input.py` of tf-models-official
-2.20.0 reads it.
+A record is a `tf.train.SequenceExample`. The feature list `image/encoded` has one JPEG
+per frame. The context has the label and the video's id (`clip/label/index`,
+`clip/media_id`). This is the format that `official/vision/dataloaders/video_input.py`
+of tf-models-official 2.20.0 reads.
 """
 
 import argparse
@@ -17,28 +17,28 @@ import numpy as np
 from r3d_rs.cores import usable_cores
 from r3d_rs.videos.clip import encode_jpeg
 
-#: Like Kinetics: 10 s at 25 frames a second, 256 pixels high.
+#: Like Kinetics: 10 s at 25 frames per second, 256 pixels high.
 FRAMES, HEIGHT, WIDTH, CLASSES = 250, 256, 340, 400
 
-#: Side of the square texture that a camera pans over; it repeats at its edges.
+#: Side of the square texture that the camera pans over. The texture is periodic.
 TEXTURE = 512
 
-#: Contrast of the textures, grey levels.
+#: Contrast of the textures, in grey levels.
 CONTRAST = 45
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where videos lie."""
+    """Add the option for the folder of the videos."""
     cache = Path("~", ".cache", "r3d_rs", "benchmarks").expanduser()
     parser.add_argument(
-        "--data", type=Path, default=cache, help="for the videos, made once"
+        "--data", type=Path, default=cache, help="folder of the videos, made once"
     )
 
 
 def make(data: Path, videos: int, frames: int = FRAMES) -> Path:
-    """Write records, at most 16 of them, unless they are there; return their folder.
+    """Write videos to at most 16 files, unless they exist, and return their folder.
 
-    The folder gets its name last, when it is complete.
+    The folder gets its name only when it is complete.
     """
     folder = data.expanduser().absolute() / f"textures-{videos}-{frames}"
     if folder.exists():
@@ -86,9 +86,9 @@ def _record(video: int, frames: int) -> bytes:
 def texture(random: np.random.Generator) -> np.ndarray:
     """Return noise with the spectrum of filmed scenes, uint8 `(side, side, 3)`.
 
-    Amplitudes fall with the frequency as 1/f, as natural images' do, and faster from
-    a fifteenth of a cycle a pixel on, as they do in frames out of a video codec.
-    Colours vary less than brightness.
+    Amplitudes fall with frequency as 1/f, as in natural images. Above 1/15 cycle per
+    pixel they fall faster, as in frames from a video codec. Colors vary less than
+    brightness.
     """
     frequency = np.hypot(np.fft.fftfreq(TEXTURE)[:, None], np.fft.rfftfreq(TEXTURE))
     frequency[0, 0] = np.inf

@@ -1,6 +1,6 @@
-"""The loop of a process that measures when it is told to.
+"""Loop of a process that measures on request.
 
-Every side of a benchmark runs it, in its own environment, so that it needs nothing but
+Every side of a benchmark runs this loop in its own environment, so it needs only
 Python. Requests and replies are lines of JSON on standard input and output.
 """
 
@@ -17,16 +17,16 @@ from pathlib import Path
 def serve(build: Callable[[dict], tuple[dict, Callable[[int], dict]]]) -> None:
     """Answer requests until standard input closes.
 
-    The first request is the side's settings. It is answered once the work has been done
-    for the first time, with `first_seconds` from the beginning of building. Every later
-    request is how often to do the work, and is answered with `seconds`, with `peak`,
-    the largest resident memory in bytes, and with what the work returned.
+    The first request has the side's settings. The reply comes after the first work. It
+    has facts about the side and `first_seconds`, the time from the start of building.
+    Every later request is the number of times to do the work. The reply has `seconds`,
+    `peak` (largest resident memory in bytes) and what the work returned.
 
     Args:
-        build: from the settings to what there is to say about the side, and a function
-            that does the work so often, waits until it is done, and returns `value`, a
-            number by which to check it. Of the side there are `amount`, what a unit of
-            work counts, `versions`, and `counts`, numbers that all sides share.
+        build: takes the settings, and returns facts about the side and a function. The
+            facts are `amount` (per unit of work), `versions`, and `counts` (numbers on
+            which all sides must agree). The function takes a number of times, does the
+            work that often and waits for it. It returns `value`, a number to check.
     """
     _end_with_parent()
     replies = _standard_output()
@@ -46,12 +46,12 @@ def serve(build: Callable[[dict], tuple[dict, Callable[[int], dict]]]) -> None:
 
 
 def cores() -> int:
-    """Return how many cores the process may use."""
+    """Return the number of cores that the process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def _peak() -> int:
-    """Return the largest resident memory of this process so far, bytes (Linux)."""
+    """Return the largest resident memory of this process so far, in bytes (Linux)."""
     [kilobytes] = [
         line.split()[1]
         for line in Path("/proc/self/status").read_text().splitlines()
@@ -61,16 +61,16 @@ def _peak() -> int:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end this process with the one that started it.
+    """Make Linux end this process when its parent ends.
 
-    A stopped process would never see that standard input is closed.
+    A stopped process would never notice that standard input is closed.
     """
     set_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
     ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _standard_output():
-    """Return standard output, and send what others print to standard error."""
+    """Return standard output, and redirect all other printing to standard error."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return replies
