@@ -103,12 +103,19 @@ class Mark:
             return BASELINE
         return MARKERS[self.name.partition("@")[2][:1]]
 
+    @property
+    def short(self) -> str:
+        """Name in Figure 2, where all points are RS: "101", or "f48" of RS-200@f48."""
+        depth, _, size = self.name.removeprefix("RS-").partition("@")
+        return size or depth
+
 
 @dataclass(frozen=True)
 class Points:
     """A figure's points, and the names of points that have no value.
 
     Args:
+        number: the figure's number.
         published: the paper's points.
         missing: names of points without an accuracy in the paper.
         ours: points of our runs.
@@ -117,6 +124,7 @@ class Points:
         root: folder of our records; see `editions.root`.
     """
 
+    number: int
     published: list[Mark]
     missing: list[str]
     ours: list[Mark]
@@ -179,7 +187,7 @@ def marks(number: int, results: Path) -> Points:
             )
         )
     title = ", ".join(filter(None, ["ours", dataset, editions.title(root)]))
-    return Points(published, missing, ours, absent, title, root)
+    return Points(number, published, missing, ours, absent, title, root)
 
 
 def _cost(gmacs: float) -> str:
@@ -227,7 +235,7 @@ def draw(points: Points, *sides: str) -> Figure:
         drawn.draw_without_rendering()  # placing the names needs the layout
         drawn.set_layout_engine("none")
         for side, one in zip(sides, axes, strict=True):
-            name_points(one, panels[side][0])
+            name_points(one, panels[side][0], points.number == 2)
     return drawn
 
 
@@ -274,7 +282,7 @@ def panel(
             markersize=5,
         )
         dot.set_gid(f"{side}-{point.name}")
-    axes.margins(x=0.22, y=0.15)
+    axes.margins(x=0.16, y=0.15)
     axes.locator_params(axis="x", nbins=6)
     small = side == "ours"
     axes.set_xlabel(f"multiply-adds of one view ({'10⁶' if small else '10⁹'})")
@@ -288,10 +296,16 @@ def panel(
         axes.text(0, -0.2, text, transform=axes.transAxes, va="top", color="0.4")
 
 
-def name_points(axes: Axes, points: list[Mark]) -> None:
+def name_points(axes: Axes, points: list[Mark], short: bool = False) -> None:
     """Place each point's name where it hides the fewest points, lines and names.
 
-    Leaving the panel costs as much as hiding another name.
+    Leaving the panel costs as much as hiding another name. Names are placed twice, the
+    second time with all others known.
+
+    Args:
+        axes: panel with the points.
+        points: points to name.
+        short: whether to give short names.
     """
     if not points:
         return
@@ -304,31 +318,36 @@ def name_points(axes: Axes, points: list[Mark]) -> None:
     lines += [((p.gmacs, p.top1),) * 2 for p in points]
     lines += itertools.pairwise(_depths(points))
     drawn = np.concatenate([np.linspace(*ends, 50) for ends in lines])
-    drawn, names = axes.transData.transform(drawn), []
-    for point in points:
-        at = (point.gmacs, point.top1)
-        label = axes.annotate(point.name, at, (0, 0), textcoords="offset points")
-        found = []
+    drawn, boxes, found = axes.transData.transform(drawn), {}, {}
+    labels = [
+        axes.annotate(
+            point.short if short else point.name,
+            (point.gmacs, point.top1),
+            (0, 0),
+            textcoords="offset points",
+        )
+        for point in points
+    ]
+    for label in labels * 2:
+        others = [box for other, box in boxes.items() if other is not label]
+        costs = []
         for place in PLACES:
             _put(label, place)
             box = label.get_window_extent().padded(4)
             outside = not all(map(axes.bbox.containsx, box.intervalx))
             outside += not all(map(axes.bbox.containsy, box.intervaly))
-            worst = outside + box.count_overlaps(names)
-            hidden = box.count_contains(drawn) + 1000 * worst
-            found.append(hidden + 5 * _is_far(place))
-        best = PLACES[int(np.argmin(found))]
-        _put(label, best)
-        names.append(label.get_window_extent())
-        if _is_far(best):
-            start, scale = axes.transData.transform(at), axes.figure.dpi / 72
-            end = axes.transData.inverted().transform(
-                start + np.multiply(best[:2], scale)
-            )
-            leader = PathPatch(
-                Outline([at, end]), edgecolor="0.6", linewidth=0.7, zorder=0
-            )
-            axes.add_patch(leader)
+            hidden = box.count_contains(drawn)
+            worst = outside + box.count_overlaps(others)
+            costs.append(hidden + 1000 * worst + 5 * _is_far(place))
+        found[label] = PLACES[int(np.argmin(costs))]
+        _put(label, found[label])
+        boxes[label] = label.get_window_extent()
+    for label, place in found.items():
+        if _is_far(place):
+            start, scale = axes.transData.transform(label.xy), axes.figure.dpi / 72
+            end = start + np.multiply(place[:2], scale)
+            line = Outline([label.xy, axes.transData.inverted().transform(end)])
+            axes.add_patch(PathPatch(line, edgecolor="0.6", linewidth=0.7, zorder=0))
 
 
 def _is_far(place: tuple[int, int, str]) -> bool:

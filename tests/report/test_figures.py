@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.text import Annotation
 
@@ -89,3 +90,15 @@ def test_names_are_whole_and_hide_neither_points_nor_each_other(
         assert all(box.count_overlaps(boxes) == 1 for box in boxes)  # itself
         figure = axes.get_figure().bbox
         assert all(figure.fully_containsx(x) for box in boxes for x in box.intervalx)
+        bars = [bar for drawn in axes.collections for bar in drawn.get_segments()]
+        for bar in map(axes.transData.transform, bars if number == 2 else ()):
+            along = np.linspace(*bar, 100)
+            assert all(box.count_contains(along) == 0 for box in boxes)
+
+
+def test_figure_2_has_short_names(results):
+    write(results, "RS-200@f48", [0.5, 0.6])
+    left, right = figures.figure(2, results).axes
+    named = {text.get_text() for text in left.texts if isinstance(text, Annotation)}
+    assert named == {"50", "101", "152", "200", "270", "300", "f48"}
+    assert right.texts[-1].get_text() == "f48"
