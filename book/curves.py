@@ -50,6 +50,13 @@ def learned(results: Path | str, dataset: str, name: str) -> str:
     return f"{100 * np.mean([run['history']['accuracy'][-1] for run in runs]):.0f}"
 
 
+def spread(results: Path, dataset: str, name: str) -> str:
+    """Return the standard deviation of top-1 over an experiment's seeds, points."""
+    runs = registry.records(results, dataset, name)
+    tops = [100 * run["metrics"]["video_top1"] for run in runs]
+    return f"{np.std(tops, ddof=1):.1f}"
+
+
 def confusion(results: Path, dataset: str, name: str) -> pd.DataFrame:
     """Return the confusion matrix of Pantomime's classes, over all seeds.
 
@@ -101,6 +108,19 @@ def gains_by_class(
             columns[statement.text] = right[1] - right[0]
     table = pd.DataFrame(columns)
     return table.sort_values([*columns][:1], ascending=False, kind="stable")
+
+
+def gaining(gains: pd.Series) -> dict[str, str]:
+    """Say how many classes gain, "rising", and which three gain most, "most".
+
+    Args:
+        gains: gain of each class, a column of `gains_by_class`.
+    """
+    first = gains.sort_values(ascending=False)[:3]
+    return {
+        "rising": f"{(gains > 0).sum()} of {len(gains)}",
+        "most": ", ".join(f"{name} {gain:+.1f}" for name, gain in first.items()),
+    }
 
 
 def _right_by_class(results: Path, dataset: str, name: str) -> pd.Series:

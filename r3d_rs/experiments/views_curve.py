@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from r3d_rs.evaluation import networks
 from r3d_rs.experiments import record
 from r3d_rs.files import locked, whole_file
 
@@ -22,13 +23,13 @@ def path(results: Path, dataset: str) -> Path:
     return Path(results) / dataset / "views.csv"
 
 
-def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
-    """Evaluate a finished run's network with every number of clips up to its own.
+def measure(source: Path | str, data_dir: str | None = None) -> list[dict]:
+    """Evaluate a network with every number of clips up to its own.
 
     Each number of clips is evaluated with one crop and with all crops.
 
     Args:
-        checkpoint: the run's folder.
+        source: a finished run's folder, or the name of a published network.
         data_dir: folder of the datasets; None for the default.
 
     Returns:
@@ -42,7 +43,7 @@ def measure(checkpoint: Path, data_dir: str | None = None) -> list[dict]:
     from r3d_rs.evaluation import multiview, trained
     from r3d_rs.recipes.recipe import recipe_hash
 
-    network = trained.load(checkpoint)
+    network = trained.load(source)
     recipe = network.recipe
     numbers = itertools.product(
         range(1, recipe.temporal_views + 1), sorted({1, recipe.spatial_views})
@@ -76,7 +77,8 @@ def write(
 ) -> Path:
     """Measure networks of the scaling study with missing or stale rows in the file.
 
-    Several processes may add to the file at once.
+    A published network is measured if there is no run. Several processes may
+    add to the file at once.
 
     Args:
         checkpoints: folder of the runs' checkpoints.
@@ -96,16 +98,16 @@ def write(
     target = path(results, dataset)
     for point, seed in itertools.product(points, seeds):
         place = (dataset, "scaling", point, seed)
-        run = record.read(record.path(results, *place))
+        source, run = _network(checkpoints, results, *place)
         rows = _rows(target)
         own = rows[_of(rows, point, seed)]
         if len(own) and not _fault(own, run):
             continue
-        folder = record.place(checkpoints, *place)
-        measured = pd.DataFrame(measure(folder, data_dir), columns=COLUMNS)
+        measured = pd.DataFrame(measure(source, data_dir), columns=COLUMNS)
         measured = measured.assign(point=point, seed=seed)
         if fault := _fault(measured, run):
-            raise ValueError(f"{folder}: the network {fault}: it is from another run")
+            raise ValueError(f"{source}: the network {fault}: it is from another run")
+        target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent):
             rows = _rows(target)  # another process may have added some
             others = rows[~_of(rows, point, seed)].to_dict("records")
@@ -139,6 +141,19 @@ def read(results: Path, dataset: str) -> pd.DataFrame:
             " remove these rows"
         )
     return rows
+
+
+def _network(checkpoints: Path, results: Path, *place) -> tuple[Path | str, dict]:
+    """Return a run's folder and record, or a published network's name and record."""
+    folder, file = record.place(checkpoints, *place), record.path(results, *place)
+    if not networks.in_folder(folder).run_file.is_file():
+        own = record.read(file) if file.exists() else {}
+        for name, published in networks.published().items():
+            run = published.record
+            same = not own or run.items() <= own.items()  # own also has a checksum
+            if tuple(run["experiment"].values()) == place and same:
+                return name, run
+    return folder, record.read(file)
 
 
 def _rows(file: Path) -> pd.DataFrame:

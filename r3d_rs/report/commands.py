@@ -64,7 +64,7 @@ def tables(results: Path, exact: bool, check: bool) -> None:
     *("--seed", "seeds"),
     type=int,
     multiple=True,
-    default=[0, 1, 2],
+    default=[0],
     help="Seed of a run. May be repeated.",
 )
 @data_dir_option
@@ -78,7 +78,10 @@ def views(
     results: Path,
     checkpoints: Path,
 ) -> None:
-    """Evaluate trained networks with an increasing number of views."""
+    """Evaluate trained networks with an increasing number of views.
+
+    Without a run of yours the published networks are measured.
+    """
     from r3d_rs.experiments import views_curve
 
     name = canonical_name(dataset)

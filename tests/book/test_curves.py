@@ -72,6 +72,14 @@ def test_a_gain_is_made_of_what_its_classes_gain(tmp_path):
     assert (first, last) == ("wave", "kick")
     assert {name for name, gain in gains.items() if gain} == {"wave", "kick"}
     assert (gains["wave"], gains["kick"]) == (100, -50)
+    told = curves.gaining(pd.Series(gains))
+    assert told["rising"] == "1 of 20" and told["most"].startswith("wave +100.0, ")
+
+
+def test_the_spread_is_over_seeds(tmp_path):
+    for seed, top1 in enumerate((0.5, 0.6, 0.7)):
+        record.write(made_up(seed=seed, top1=top1), tmp_path)
+    assert curves.spread(tmp_path, DATASET, "scaling/RS-50") == "10.0"
 
 
 def test_without_records_each_says_not_run_and_shows_nothing(tmp_path):

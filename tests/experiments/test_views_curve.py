@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from r3d_rs.data import datasets
-from r3d_rs.evaluation import multiview, trained
+from r3d_rs.evaluation import multiview, networks, trained
 from r3d_rs.experiments import record, registry, views_curve
 from r3d_rs.files import whole_file
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
@@ -132,10 +132,41 @@ def test_a_network_that_is_not_its_records_is_refused(tmp_path, monkeypatch):
     assert not views_curve.path(tmp_path, DATASET).exists()
 
 
+def test_without_a_run_the_published_network_is_measured(tmp_path, monkeypatch):
+    published = networks.published()[f"{DATASET}/RS-50"]
+    sources = []
+
+    def measure(source, data_dir):
+        sources.append(source)
+        return measured(published.record)
+
+    def write_again():
+        views_curve.path(tmp_path, DATASET).unlink(missing_ok=True)
+        views_curve.write(tmp_path, tmp_path, DATASET, ["RS-50"], [0])
+
+    monkeypatch.setattr(views_curve, "measure", measure)
+    write_again()
+    # Neither is another seed's, nor measured for another run of that name.
+    with pytest.raises(FileNotFoundError, match=r"RS-50/seed-1\.json"):
+        views_curve.write(tmp_path, tmp_path, DATASET, ["RS-50"], [1])
+    has_record(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError, match=r"seed-0/run\.json is not there"):
+        write_again()
+    record.write(published.record, tmp_path)
+    monkeypatch.setattr(views_curve, "measure", measure)
+    write_again()
+    folder = record.place(tmp_path, DATASET, "scaling", "RS-50", 0)
+    folder.mkdir(parents=True)
+    (folder / "run.json").touch()
+    write_again()
+    assert sources == [published.name, published.name, folder]
+
+
 def test_without_a_record_nothing_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(views_curve, "measure", None)
-    with pytest.raises(FileNotFoundError, match=r"RS-50/seed-0\.json"):
-        write(tmp_path, "RS-50")
+    with pytest.raises(FileNotFoundError, match=r"RS-200/seed-0\.json"):
+        write(tmp_path, "RS-200")
     curve(tmp_path, 0.5)
     record.path(tmp_path, DATASET, "scaling", "RS-50", 0).unlink()
     with pytest.raises(ValueError, match="RS-50, seed 0, has no record"):
@@ -178,3 +209,9 @@ def test_the_committed_curves_agree_with_the_records():
         rows = views_curve.read(results, DATASET)
         assert not rows.duplicated(["point", "seed", "clips", "crops"]).any()
     assert len(rows)
+
+
+def test_two_clips_are_no_better_than_one_as_the_book_says():
+    rows = views_curve.read(RESULTS, DATASET)
+    top1 = rows.pivot_table(index=["point", "crops"], columns="clips", values="top1")
+    assert len(top1) == 4 and (top1[2] < top1[1]).all()
