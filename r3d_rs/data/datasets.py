@@ -157,7 +157,7 @@ def preparing(dataset: str, data_dir: str | Path | None = None) -> str:
     """Return the shell command that prepares a dataset."""
     own = "" if dataset in DATASETS else " --videos FOLDER"
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
-    return f"python -m r3d_rs data prepare {dataset}{own}{where}"
+    return f"r3d-rs data prepare {dataset}{own}{where}"
 
 
 def _load_own(place: Place) -> Dataset:

@@ -172,7 +172,7 @@ def make(
         if not any(_is_meant(experiment, start) for experiment in everything):
             raise ValueError(
                 f"only: received {start!r}, which is not an experiment or study;"
-                " `python -m r3d_rs list` prints them"
+                " `r3d-rs list` prints them"
             )
     known = {name for one in everything for name in one.datasets}
     if unknown := sorted(set(datasets.split()) - known):

@@ -157,6 +157,6 @@ def test_a_dataset_that_is_not_prepared_ends_the_notebook(tmp_path):
     with pytest.raises(
         FileNotFoundError,
         match=r"^dataset kinetics-400 is not prepared: .*"
-        " `python -m r3d_rs data prepare kinetics-400",
+        " `r3d-rs data prepare kinetics-400",
     ):
         execute(notebook)
