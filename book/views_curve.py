@@ -70,13 +70,14 @@ def figure(rows: pd.DataFrame) -> Figure | Markdown:
                 linewidth=1,
                 label=point,
             )
+        axes.tick_params(labelleft=True)  # a page shows each panel as a picture
         axes.set(
             xlabel="clips of a video",
+            ylabel="video top-1 (%)",
             title=f"{crops} crop{'s' * (crops > 1)}",
             xticks=sorted(rows["clips"].unique()),
         )
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("video top-1 (%)")
     panels[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.25))
     return drawn
 
