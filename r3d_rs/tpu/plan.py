@@ -51,11 +51,13 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     compiled for TPUs only.
 
     The clips that fit are those of the smallest known network with at least as many
-    multiply-adds as the recipe's network. A batch is computed at once if it fits.
-    Otherwise it is divided into as few micro-batches as possible, if at least `ENOUGH`
-    clips per device fit. If neither works, blocks are rematerialized, and one clip per
-    device is enough. Contrastive batches have two clips per video and are never
-    divided, because each view is compared with all others.
+    multiply-adds as the recipe's network. A network smaller than all of them fits more:
+    a clip's memory falls at least with the root of its multiply-adds. A batch is
+    computed at once if it fits. Otherwise it is divided into as few micro-batches as
+    possible, if each has at least `ENOUGH` clips per device. If neither works, blocks
+    are rematerialized; then fewer clips are enough, if no more fit. Contrastive batches
+    have two clips per video and are never divided, because each view is compared with
+    all others.
 
     Args:
         recipe: recipe of a run. If it has micro-batches or rematerialized blocks, it
@@ -72,11 +74,11 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
     name = names.get(kind, LIKE_GPU if memory else "")
     if not name or recipe.micro_batches > 1 or recipe.rematerialize:
         return recipe
-    rows = pd.read_csv(FITS)
-    rows = rows[(rows["chip"] == name) & (rows["macs"] >= macs(recipe))]
-    if kind not in names:
-        ratio = memory / chips()[LIKE_GPU].memory
-        rows = rows.assign(clips=(rows["clips"] * ratio).astype(int).clip(lower=1))
+    rows, own = pd.read_csv(FITS), macs(recipe)
+    ratio = 1 if kind in names else memory / chips()[LIKE_GPU].memory
+    ratio *= max(1, rows["macs"].min() / own) ** 0.5
+    rows = rows[(rows["chip"] == name) & (rows["macs"] >= own)]
+    rows = rows.assign(clips=(rows["clips"] * ratio).astype(int).clip(lower=1))
     share = recipe.batch_size * recipe.clips_per_example / devices
     for again, least in ((False, ENOUGH), (True, 1)):
         alike = rows[rows["rematerialize"] == again]
@@ -86,6 +88,8 @@ def fitted(recipe: Recipe, kind: str, devices: int, memory: int = 0) -> Recipe:
             return dataclasses.replace(recipe, rematerialize=again)
         if alike.get(True, 0) >= least and recipe.clips_per_example == 1:
             parts = micro_batches(recipe.batch_size, devices, int(alike[True]))
+            if share / parts < min(ENOUGH, alike[True]):
+                continue
             return dataclasses.replace(recipe, rematerialize=again, micro_batches=parts)
     return recipe
 

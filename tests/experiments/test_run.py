@@ -164,6 +164,7 @@ def test_pairs_of_views_fit_the_memory_of_a_gpu(tmp_path, monkeypatch):
     columns = "chip,point,macs,rematerialize,accumulate,clips\n"
     fits.write_text(columns + rows.format(macs=10**15))
     monkeypatch.setattr(plan, "FITS", fits)
+    monkeypatch.setattr(plan, "macs", lambda recipe: 10**15)
     monkeypatch.setattr(devices, "accelerators", lambda: ("NVIDIA T4", 1))
     monkeypatch.setattr(devices, "gpu_memory", lambda: 16 * 2**30)
     given = {"point": "RS-50", "dataset": "kinetics-400", "scale": "tiny"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from r3d_rs.experiments import registry
 from r3d_rs.operations import exact
 from r3d_rs.recipes.contrastive import ContrastiveRecipe
 from r3d_rs.recipes.recipe import Recipe, recipe_hash
@@ -135,6 +136,26 @@ def test_every_point_of_figure_2_divides_by_itself_in_colab(chip):
     assert rows["macs"].max() >= largest["macs"] * (224 / 256) ** 2  # RS-200@f64
     for _, own in rows.groupby(["rematerialize", "macs"]):
         assert own[own["accumulate"]]["clips"].min() >= plan.ENOUGH
+
+
+@pytest.mark.parametrize(("kind", "memory"), [(V5E, 0), ("NVIDIA T4", 12 * 2**30)])
+def test_small_networks_keep_their_batches_whole_in_colab(kind, memory):
+    """Batch normalization would see other statistics than in the published runs."""
+    for point in ("RS-50", "RS-200@f48", "RS-200@i288"):
+        recipe = registry.get(f"scaling/{point}").recipe("pantomime-20")
+        assert plan.fitted(recipe, kind, 1, memory) == recipe
+
+
+def test_four_times_fewer_multiply_adds_fit_twice_the_clips(known, monkeypatch, macs):
+    known((False, True, 8))
+    monkeypatch.setattr(plan, "macs", lambda recipe: macs / 4)
+    assert plan.fitted(RUN, V5E, 1).micro_batches == 4  # of 16 clips
+
+
+def test_no_micro_batch_has_too_few_clips_for_normalization(known):
+    known((False, True, 16), (True, True, 16))
+    prime = dataclasses.replace(RUN, batch_size=37)
+    assert plan.fitted(prime, V5E, 1) == prime
 
 
 def test_what_is_not_known_is_left_as_it_is(known):
