@@ -49,7 +49,7 @@ def figure(rows: pd.DataFrame) -> Figure | Markdown:
     """
     if rows.empty:
         return NOTHING
-    drawn = Figure(figsize=(7.8, 3.6), layout="constrained")
+    drawn = Figure(figsize=(7, 3.6), layout="constrained")
     numbers = sorted(rows["crops"].unique().tolist())
     panels = drawn.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
     points = [point for point, _ in _by_point(rows)]
